@@ -1,0 +1,1 @@
+"""Statistics, tables and figures from finished runs: pandas in, pandas out, no torch."""

@@ -1,0 +1,28 @@
+"""What a user did wrong, said in one line."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Input that cannot be used: the text says what is wrong, where, and what would be right.
+
+    The command line prints the text as one line on stderr and exits with 2.
+    """
+
+
+def nearest(name: str, valid: Iterable[str], count: int = 3) -> list[str]:
+    """Return up to ``count`` of ``valid`` that resemble ``name``, best first."""
+    return difflib.get_close_matches(name, list(valid), n=count, cutoff=0.5)
+
+
+def offer(name: str, valid: Iterable[str]) -> str:
+    """Say what ``name`` may have meant: the nearest valid names, or all of them when none is near.
+
+    ``offer("nestrov", ["sgd", "nesterov"])`` is ``"did you mean nesterov?"``.
+    """
+    valid = sorted(valid)
+    close = nearest(name, valid)
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    return f"valid: {', '.join(valid)}"

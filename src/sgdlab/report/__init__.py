@@ -1,0 +1,1 @@
+"""Markdown and HTML pages from analysis; no torch."""
