@@ -12,9 +12,10 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import pandas as pd
+import yaml
 
 from sgdlab.errors import InputError
 
@@ -105,6 +106,23 @@ class RunWriter:
         write_summary(self.directory, summary)
 
 
+def write_config(directory: Path, config: Mapping[str, Any]) -> None:
+    """Write the resolved config; it opens with the defaults that restore Hydra's settings."""
+    head = {"defaults": ["train_schema", "app", "_self_"]}
+    content = yaml.safe_dump({**head, **config}, sort_keys=False, allow_unicode=True)
+    atomic_write(directory / "config.yaml", content)
+
+
+def write_environment(directory: Path, environment: Mapping[str, Any]) -> None:
+    """Write ``environment.json``."""
+    atomic_write(directory / "environment.json", json.dumps(environment, indent=2) + "\n")
+
+
+def write_error(directory: Path, traceback: str) -> None:
+    """Write the traceback of a failed run to ``error.txt``."""
+    atomic_write(directory / "error.txt", traceback)
+
+
 def _open(path: Path, columns: Sequence[str], append_after: int | None) -> TextIO:
     kept: list[str] = []
     if append_after is not None and path.is_file():
@@ -183,28 +201,59 @@ def _cell(cell: str) -> Cell:
     return cell
 
 
-def read_steps(directory: Path) -> pd.DataFrame:
+def read_config(directory: Path) -> dict[str, Any]:
+    """Return ``config.yaml`` of a run as plain values, without Hydra.
+
+    Raises:
+        InputError: The file is missing or damaged; names the file and the line.
+    """
+    path = directory / "config.yaml"
+    if not path.is_file():
+        raise InputError(f"{path}: missing")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        content = yaml.load(path.read_text(), Loader=loader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise InputError(f"{path}{where}: not valid YAML") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}, line 1: not a mapping; not a config of sgdlab")
+    return cast("dict[str, Any]", content)
+
+
+def read_steps(directory: Path, partial: bool = False) -> pd.DataFrame:
     """Return ``steps.csv`` of a run.
 
+    Args:
+        directory: The run directory.
+        partial: The run has not ended: a last line without its end is still being written.
+
     Raises:
         InputError: The file is missing or damaged; names the file and the line.
     """
-    return _read_table(directory / "steps.csv", STEP_COLUMNS)
+    return _read_table(directory / "steps.csv", STEP_COLUMNS, partial)
 
 
-def read_evals(directory: Path) -> pd.DataFrame:
+def read_evals(directory: Path, partial: bool = False) -> pd.DataFrame:
     """Return ``evals.csv`` of a run; its last column is the metric of the task.
 
+    Args:
+        directory: The run directory.
+        partial: The run has not ended: a last line without its end is still being written.
+
     Raises:
         InputError: The file is missing or damaged; names the file and the line.
     """
-    return _read_table(directory / "evals.csv", EVAL_COLUMNS)
+    return _read_table(directory / "evals.csv", EVAL_COLUMNS, partial)
 
 
-def _read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+def _read_table(path: Path, columns: Sequence[str], partial: bool) -> pd.DataFrame:
     if not path.is_file():
         raise InputError(f"{path}: missing")
     content = path.read_bytes()
+    if partial:
+        content = content[: content.rfind(b"\n") + 1]
     lines = content.split(b"\n")
     header = lines[0].decode(errors="replace").split(",")
     if header[: len(columns)] != list(columns):
@@ -216,7 +265,10 @@ def _read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
             raise InputError(f"{path}, line {number}: truncated ({len(header)} cells expected)")
     if lines[-1]:
         raise InputError(f"{path}, line {len(lines)}: truncated (no line end)")
-    table = pd.read_csv(io.BytesIO(content), float_precision="round_trip")
+    # Exact floats: an option of old, the only way of new pandas (which warns of the option).
+    old = tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1)
+    exact: dict[str, Any] = {"float_precision": "round_trip"} if old else {}
+    table = pd.read_csv(io.BytesIO(content), **exact)
     for column in table.columns.difference(["weights", "split"]):
         numbers = pd.to_numeric(table[column], errors="coerce")
         bad = numbers.isna() & table[column].notna()

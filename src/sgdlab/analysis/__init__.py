@@ -1,1 +1,5 @@
-"""Statistics, tables and figures from finished runs: pandas in, pandas out, no torch."""
+"""Statistics and tables from finished runs: pandas in, pandas out, no torch."""
+
+from sgdlab.analysis.study import Analysis, Result, analyse
+
+__all__ = ["Analysis", "Result", "analyse"]

@@ -1,0 +1,103 @@
+"""Numbers as people read them. Files keep every digit; pages show what the data can carry."""
+
+import math
+from collections.abc import Sequence
+
+NOTHING = "–"
+"""What stands for a number that was not measured."""
+
+
+def is_number(value: object) -> bool:
+    """Whether ``value`` is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Return ``value`` with ``digits`` significant digits: ``0.03``, ``1,234``, ``1.2e-07``."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{value:,.0f}".replace("-", "−")
+    return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e+").replace("-", "−", 1)
+
+
+def metric(value: float | None, name: str) -> str:
+    """Return a metric: accuracy in percent, others with four significant digits."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    return f"{100 * value:.2f} %" if name == "accuracy" else number(value)
+
+
+def difference(value: float | None, name: str, unit: bool = True) -> str:
+    """Return a signed difference of a metric: accuracy in percentage points."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    if name == "accuracy":
+        shown = f"{100 * value:+.2f}"
+        if float(shown) == 0:
+            shown = "0.00"
+        return shown.replace("-", "−") + (" points" if unit else "")
+    return ("+" if value > 0 else "") + number(value, 3)
+
+
+def interval(low: float | None, high: float | None, name: str) -> str:
+    """Return the bounds of an interval of a metric, ``96.10 to 97.42 %``."""
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return NOTHING
+    if name == "accuracy":
+        return f"{100 * low:.2f} to {100 * high:.2f} %"
+    return f"{number(low)} to {number(high)}"
+
+
+def p_value(value: float | None) -> str:
+    """Return a p-value: ``0.031``, ``< 0.001``."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def p_equals(value: float) -> str:
+    """Return a p-value as part of a sentence: ``p = 0.031``, ``p < 0.001``."""
+    shown = p_value(value)
+    return f"p {shown}" if shown.startswith("<") else f"p = {shown}"
+
+
+def seconds(value: float | None) -> str:
+    """Return a time in seconds with three significant digits."""
+    return NOTHING if value is None or not math.isfinite(value) else f"{number(value, 3)} s"
+
+
+def memory(value: float | None) -> str:
+    """Return bytes in decimal units: ``38.5 kB``."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    if value < 1000:
+        return f"{value:.0f} B"
+    for unit in ("kB", "MB", "GB"):
+        value /= 1000
+        if value < 999.5 or unit == "GB":
+            break
+    return f"{value:.3g} {unit}"  # pyright: ignore[reportPossiblyUnboundVariable]
+
+
+def setting(value: object) -> str:
+    """Return the value of a setting in the way it is typed on the command line, rounded."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "null"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value)
+
+
+def count(how_many: int, what: str) -> str:
+    """Return ``1 seed`` or ``3 seeds``."""
+    return f"{how_many:,} {what}{'' if how_many == 1 else 's'}"
+
+
+def listing(items: Sequence[str]) -> str:
+    """Return ``a``, ``a and b`` or ``a, b and c``."""
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} and {items[-1]}"

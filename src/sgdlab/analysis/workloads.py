@@ -1,0 +1,141 @@
+"""Sorts runs into workloads (a data set, a model and a metric), which are never pooled."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sgdlab.analysis import words
+from sgdlab.analysis.load import Runs
+from sgdlab.results import Cell
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What optimizers are compared on.
+
+    Attributes:
+        dataset: Its name, with what tells it apart from another variant of the same name.
+        model: Likewise.
+        metric: Name of the metric, such as ``accuracy``.
+        maximise: Whether more of it is better.
+        rows: Rows of `Runs.table`.
+    """
+
+    dataset: str
+    model: str
+    metric: str
+    maximise: bool
+    rows: list[int]
+
+    @property
+    def name(self) -> str:
+        """``dataset/model``, as sentences call it."""
+        return f"{self.dataset}/{self.model}"
+
+    def better(self, first: float, second: float) -> bool:
+        """Whether ``first`` is the better value of the metric."""
+        return first > second if self.maximise else first < second
+
+
+def workloads(runs: Runs) -> tuple[list[Workload], list[int]]:
+    """Return the workloads by name, and the rows that belong to none (no name in their files).
+
+    Runs on other data (`dataset.*`, `split.*`), with another number of parameters or another
+    metric are other workloads. A run that did not end joins the only one that it can belong to.
+    """
+    named: dict[tuple[str, str], list[int]] = {}
+    nowhere: list[int] = []
+    for row in range(len(runs.rows)):
+        dataset, model = runs.rows[row]["dataset"], runs.rows[row]["model"]
+        if missing(dataset) or missing(model) or missing(runs.rows[row]["optimizer"]):
+            nowhere.append(row)
+        else:
+            named.setdefault((str(dataset), str(model)), []).append(row)
+    found: list[Workload] = []
+    for (dataset, model), rows in sorted(named.items()):
+        parts, left = _variants(runs, rows)
+        nowhere += left
+        keys = [key for key, _ in parts]
+        for (data, size, metric), members in parts:
+            extra = _what_varies(dict(data), [dict(key[0]) for key in keys])
+            sizes = {key[1] for key in keys if key[1] is not None}
+            found.append(
+                Workload(
+                    dataset=f"{dataset} ({extra})" if extra else dataset,
+                    model=f"{model} ({size:,} parameters)" if size and len(sizes) > 1 else model,
+                    metric=metric,
+                    maximise=_maximise(runs, members),
+                    rows=sorted(members),
+                )
+            )
+    return found, sorted(nowhere)
+
+
+_Key = tuple[tuple[tuple[str, Cell], ...], int | None, str]
+
+
+def _variants(runs: Runs, rows: list[int]) -> tuple[list[tuple[_Key, list[int]]], list[int]]:
+    """Split runs of the same names by data, number of parameters and metric."""
+    keys = {row: _key(runs, row) for row in rows}
+    whole = {key for key in keys.values() if key[1] is not None and key[2]}
+    parts: dict[_Key, list[int]] = {key: [] for key in whole}
+    left: list[int] = []
+    for row, key in keys.items():
+        fits = [key] if key in parts else [other for other in whole if _fits(key, other)]
+        if not whole:
+            parts.setdefault((key[0], None, key[2]), []).append(row)
+        elif len(fits) == 1:
+            parts[fits[0]].append(row)
+        else:
+            left.append(row)
+    return sorted(parts.items(), key=lambda part: repr(part[0])), left
+
+
+def _key(runs: Runs, row: int) -> _Key:
+    config = runs.configs[row]
+    data = tuple(sorted((k, v) for k, v in config.items() if k.startswith(("dataset.", "split."))))
+    size, metric = runs.rows[row]["num_parameters"], runs.rows[row]["metric"]
+    return data, None if missing(size) else int(size), text(metric)
+
+
+def _fits(key: _Key, other: _Key) -> bool:
+    """Whether a run about which less is known can belong to a variant."""
+    return (
+        (not key[0] or key[0] == other[0])
+        and key[1] in (None, other[1])
+        and key[2] in ("", other[2])
+    )
+
+
+def _what_varies(data: dict[str, Cell], variants: list[dict[str, Cell]]) -> str:
+    different = varying(variants)
+    return " ".join(
+        f"{key.removeprefix('dataset.')}={words.setting(data.get(key))}" for key in different
+    )
+
+
+def varying(variants: Iterable[dict[str, Cell]]) -> list[str]:
+    """Return the keys that do not have the same value in all ``variants``, sorted."""
+    variants = list(variants)
+    keys = sorted({key for variant in variants for key in variant})
+    return [key for key in keys if len({repr(_plain(v.get(key))) for v in variants}) > 1]
+
+
+def _plain(value: Cell) -> Cell:
+    """1 and 1.0 are the same setting."""
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _maximise(runs: Runs, rows: list[int]) -> bool:
+    directions = [text(runs.rows[row]["metric_direction"]) for row in rows]
+    return "min" not in directions
+
+
+def missing(cell: object) -> bool:
+    """Whether a cell is empty."""
+    return cell is None or cell == "" or (isinstance(cell, float) and math.isnan(cell))
+
+
+def text(cell: object) -> str:
+    """Return a cell as text; an empty one is empty."""
+    return "" if missing(cell) else str(cell)

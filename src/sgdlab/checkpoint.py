@@ -1,0 +1,45 @@
+"""What a run saves to go on after a kill."""
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sgdlab.build import Setup
+from sgdlab.trainer import Progress
+
+
+def save(path: Path, run_id: str, run: Setup, progress: Progress) -> None:
+    """Write the state of a run atomically: a kill leaves the old checkpoint or the new one."""
+    state: dict[str, Any] = {
+        "run_id": run_id,
+        "progress": dataclasses.asdict(progress),
+        "model": run.model.state_dict(),
+        "optimizer": run.optimizer.state_dict(),
+        "rng": torch.get_rng_state(),
+    }
+    if run.device.type == "cuda":
+        state["cuda_rng"] = torch.cuda.get_rng_state(run.device)
+    part = path.with_name(f".{path.name}.part")
+    with part.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def load(path: Path, run_id: str, run: Setup) -> Progress | None:
+    """Restore a run in place; None when there is no checkpoint, or it is of another run."""
+    if not path.is_file():
+        return None
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    if state["run_id"] != run_id:
+        return None
+    run.model.load_state_dict(state["model"])
+    run.optimizer.load_state_dict(state["optimizer"])
+    torch.set_rng_state(state["rng"])
+    if run.device.type == "cuda":
+        torch.cuda.set_rng_state(state["cuda_rng"], run.device)
+    return Progress(**state["progress"])

@@ -1,0 +1,70 @@
+"""``sgdlab train``: one run, or with ``-m`` a sweep."""
+
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from sgdlab.build import check, dataset_of, total_steps
+from sgdlab.commands.hydra_app import run_app
+from sgdlab.config import register, run_id, settle
+from sgdlab.display import print_summary
+from sgdlab.experiment import finished, run_experiment
+from sgdlab.groups import conf_dir
+from sgdlab.notices import warn
+from sgdlab.progress import NoView, RunView
+from sgdlab.results import FAILED, Cell
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command on its part of the command line; return the exit code."""
+    register()
+    run_app(app, "train", arguments)
+    return 0
+
+
+def preflight(composed: DictConfig) -> None:
+    """Refuse a single run before it has left any file; say what is probably not meant.
+
+    Raises:
+        InputError: The config cannot be built, or its directory holds another run.
+    """
+    config = settle(composed)
+    for doubt in check(config):
+        warn(doubt)
+    finished(Path(composed.hydra.run.dir), run_id(config), config.resume)
+
+
+@hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
+def app(composed: DictConfig) -> Any:
+    """Train one run; the task that sweeps launch, too."""
+    return train(composed)
+
+
+def train(composed: DictConfig) -> dict[str, Cell]:
+    """Train one run in Hydra's output directory; return its summary.
+
+    Raises:
+        SystemExit: With code 1 when a single run failed; in a sweep the others go on.
+    """
+    hydra_config = HydraConfig.get()
+    config = settle(composed, hydra_config.runtime.choices)
+    directory = Path(hydra_config.runtime.output_dir)
+    if hydra_config.mode == RunMode.MULTIRUN:
+        return run_experiment(config, directory, NoView())
+    if finished(directory, run_id(config), config.resume) is not None:
+        warn(f"{directory} is finished; resume=false runs it again")
+    with RunView(total_steps(config), dataset_of(config).metric) as view:
+        summary = run_experiment(config, directory, view)
+    print_summary(summary, _shown(directory))
+    if summary["status"] == FAILED:
+        raise SystemExit(1)
+    return summary
+
+
+def _shown(directory: Path) -> str:
+    here = Path.cwd()
+    return str(directory.relative_to(here) if directory.is_relative_to(here) else directory)

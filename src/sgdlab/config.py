@@ -1,0 +1,257 @@
+"""Typed schema of the root sections of a config, its validation, and batch arithmetic.
+
+Hydra checks types and unknown root keys against these classes while it composes; `validate`
+checks the values. The sections of the groups (``model``, ``optimizer``, …) are open: there the
+signature of the ``_target_`` is the schema, and `sgdlab.build` checks it by building.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from sgdlab.errors import InputError, offer
+
+GROUPS = ("dataset", "model", "loss", "optimizer", "schedule", "scaling")
+"""Config groups of a run: one folder each in ``conf/``, one file per choice."""
+
+RULES_VERSION = 1
+"""Part of every run id: raised when a change in the rules gives other numbers for a config."""
+
+# What a run is called, where it goes and how it is watched do not determine its result.
+_LABELS = ("names", "study", "phase", "trial", "resume", "checkpoint", "hydra", "lr", "device")
+
+
+@dataclass
+class SplitConfig:
+    """How the data are split; apart from ``seed``, so that every run sees the same splits."""
+
+    seed: int = MISSING
+    val: float = MISSING
+    test: float = MISSING
+
+
+@dataclass
+class EvalConfig:
+    """When the whole training and validation splits are evaluated."""
+
+    every: int = MISSING
+    batch_size: int = MISSING
+
+
+@dataclass
+class DecayConfig:
+    """Which parameters ``weight_decay`` applies to."""
+
+    bias_and_norm: bool = MISSING
+
+
+@dataclass
+class LimitsConfig:
+    """When a run counts as diverged."""
+
+    loss_factor: float = MISSING
+
+
+@dataclass
+class CheckpointConfig:
+    """How often a run saves what it needs to go on after a kill."""
+
+    every: int | None = MISSING
+
+
+@dataclass
+class TrainConfig:
+    """One run. Values and their meaning stand in ``conf/train.yaml``."""
+
+    dataset: dict[str, Any] = MISSING
+    model: dict[str, Any] = MISSING
+    loss: dict[str, Any] = MISSING
+    optimizer: dict[str, Any] = MISSING
+    schedule: dict[str, Any] = MISSING
+    scaling: dict[str, Any] = MISSING
+    lr: float | None = MISSING
+    batch_size: Any = MISSING
+    accumulate: int = MISSING
+    epochs: int = MISSING
+    max_steps: int | None = MISSING
+    clip_norm: float | None = MISSING
+    seed: int = MISSING
+    device: str = MISSING
+    precision: str = MISSING
+    dtype: str = MISSING
+    threads: int | None = MISSING
+    split: SplitConfig = field(default_factory=SplitConfig)
+    eval: EvalConfig = field(default_factory=EvalConfig)
+    decay: DecayConfig = field(default_factory=DecayConfig)
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
+    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
+    evaluate_test: bool = MISSING
+    resume: bool = MISSING
+    study: str | None = MISSING
+    phase: str | None = MISSING
+    trial: int | None = MISSING
+    names: dict[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass
+class CompareConfig(TrainConfig):
+    """A comparison: a run's config, what is compared, and the budget of each optimizer."""
+
+    optimizers: list[str] = MISSING
+    trials: int = MISSING
+    seeds: int = MISSING
+    select_by: str = MISSING
+    target: float | None = MISSING
+    search: dict[str, Any] = MISSING
+
+
+COMPARE_ONLY = tuple(CompareConfig.__annotations__)
+"""Root keys of a comparison that its runs do not have."""
+
+
+def register() -> None:
+    """Make the schemas and resolvers known to Hydra; calling it again changes nothing."""
+    store = ConfigStore.instance()
+    store.store(name="train_schema", node=TrainConfig)
+    store.store(name="compare_schema", node=CompareConfig)
+    OmegaConf.register_new_resolver("run_id", _resolve_run_id, replace=True)
+    OmegaConf.register_new_resolver("run_name", _resolve_run_name, replace=True)
+    OmegaConf.register_new_resolver("run_folder", _resolve_run_folder, replace=True)
+
+
+def settle(composed: DictConfig, choices: Mapping[str, str] | None = None) -> DictConfig:
+    """Return the config of a run with every open end closed; the argument is left alone.
+
+    Interpolations are resolved, ``names`` says which member of each group was chosen, and ``lr``
+    and ``optimizer.lr`` agree.
+
+    Args:
+        composed: As Hydra composed it, with or without its ``hydra`` section.
+        choices: Group choices; by default those of the ``hydra`` section.
+
+    Raises:
+        InputError: A value is impossible; see `validate`.
+    """
+    if choices is None:
+        choices = cast("dict[str, str]", OmegaConf.select(composed, "hydra.runtime.choices") or {})
+    keys = [key for key in composed if key != "hydra"]
+    config = OmegaConf.masked_copy(composed, keys)
+    names = {group: str(choices[group]) for group in GROUPS if group in choices}
+    config.names = {**names, **config.names}
+    OmegaConf.resolve(config)
+    _agree_on_lr(config, OmegaConf.select(composed, "hydra.overrides.task") or [])
+    validate(config)
+    return config
+
+
+def _agree_on_lr(config: DictConfig, overrides: list[str]) -> None:
+    inner = config.optimizer.get("lr")
+    typed = any(override.lstrip("+").startswith("optimizer.lr=") for override in overrides)
+    if typed and config.lr != inner:
+        raise InputError(
+            f"lr={config.lr:g} and optimizer.lr={inner:g} disagree: set only lr, "
+            "which counts for any optimizer"
+        )
+    if config.lr is not None and "lr" in config.optimizer:
+        config.optimizer.lr = float(config.lr)
+
+
+def validate(config: DictConfig) -> None:
+    """Refuse impossible values of the root keys.
+
+    Raises:
+        InputError: Names the key, its value and what would be right.
+    """
+    if config.lr is None:
+        raise InputError("lr is not set, and the optimizer's YAML has none: add lr=0.01")
+    if not (_is_number(config.lr) and config.lr > 0 and math.isfinite(config.lr)):
+        raise InputError(f"lr={config.lr}: must be a positive number, such as 0.01")
+    if config.batch_size != "full":
+        _at_least(config, "batch_size", 1, "a whole number from 1, or full")
+    _at_least(config, "accumulate", 1, "a whole number from 1")
+    _at_least(config, "epochs", 1, "a whole number from 1")
+    _at_least(config, "seed", 0, "a whole number from 0")
+    _at_least(config, "split.seed", 0, "a whole number from 0")
+    _at_least(config, "eval.every", 1, "a whole number of epochs from 1")
+    _at_least(config, "eval.batch_size", 1, "a whole number from 1")
+    for key in ("max_steps", "threads", "checkpoint.every"):
+        if OmegaConf.select(config, key) is not None:
+            _at_least(config, key, 1, "a whole number from 1, or null")
+    for key in ("clip_norm", "limits.loss_factor"):
+        value = OmegaConf.select(config, key)
+        if value is not None and not value > 0:
+            raise InputError(f"{key}={value}: must be positive, or null to switch it off")
+    _one_of(config, "device", ("auto", "cpu", "cuda"))
+    _one_of(config, "precision", ("fp32", "bf16"))
+    _one_of(config, "dtype", ("float32", "float64"))
+    if config.dtype == "float64" and config.precision == "bf16":
+        raise InputError("precision=bf16 with dtype=float64: autocast needs dtype=float32")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _at_least(config: DictConfig, key: str, low: int, right: str) -> None:
+    value = OmegaConf.select(config, key)
+    if not isinstance(value, int) or isinstance(value, bool) or value < low:
+        raise InputError(f"{key}={value}: must be {right}")
+
+
+def _one_of(config: DictConfig, key: str, valid: tuple[str, ...]) -> None:
+    value = str(config[key])
+    if value not in valid and not (key == "device" and value.startswith("cuda:")):
+        raise InputError(f"{key}={value}: {offer(value, valid)}")
+
+
+def run_id(config: DictConfig) -> str:
+    """Return a short hash of all that determines the result of a settled config.
+
+    Types are normalised (``lr=1`` and ``lr=1.0`` agree); labels, places and resume settings do
+    not count; the kind of device does.
+    """
+    content = cast("dict[str, Any]", OmegaConf.to_container(config))
+    content = {key: value for key, value in content.items() if key not in _LABELS}
+    content["device"] = device_kind(config.device)
+    content["rules"] = RULES_VERSION
+    canonical = json.dumps(_normalise(content), sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:10]
+
+
+def _normalise(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(k): _normalise(v) for k, v in cast("dict[Any, Any]", value).items()}
+    if isinstance(value, list):
+        return [_normalise(item) for item in cast("list[Any]", value)]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def device_kind(device: str) -> str:
+    """Return ``cpu`` or ``cuda`` for the ``device`` key."""
+    if device == "auto":
+        import torch  # only here: the rest of this module serves commands without torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device.split(":")[0]
+
+
+def _resolve_run_id(*, _root_: DictConfig) -> str:
+    return run_id(settle(_root_))
+
+
+def _resolve_run_name(*, _root_: DictConfig) -> str:
+    config = settle(_root_)
+    return f"{config.names.get('optimizer', 'run')}-{run_id(config)}"
+
+
+def _resolve_run_folder(*, _root_: DictConfig) -> str:
+    config = settle(_root_)
+    return f"{config.phase}/{run_id(config)}" if config.phase else run_id(config)

@@ -1,0 +1,124 @@
+"""Results for a person: tables on stdout, so that they can be piped."""
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from sgdlab.results import COMPLETED, DIVERGED, FAILED, Cell
+
+STATUS_STYLE = {COMPLETED: "green", DIVERGED: "yellow", FAILED: "red"}
+
+
+def stdout() -> Console:
+    """Return a console on standard output, wide enough elsewhere than on a terminal."""
+    return Console() if sys.stdout.isatty() else Console(width=160)
+
+
+def number(value: Cell, digits: int = 4) -> str:
+    """Return a value for a person: ``digits`` significant digits; a dash for what is not there."""
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.{digits}g}"
+    return str(value)
+
+
+def metric_text(name: str | None, value: Cell) -> str:
+    """Return a metric for a person: accuracy in percent, others with four digits."""
+    if name == "accuracy" and isinstance(value, float):
+        return f"{100 * value:.2f} %"
+    return number(value)
+
+
+def print_summary(summary: Mapping[str, Cell], directory: str) -> None:
+    """Print the table that closes a single run."""
+    status = str(summary["status"])
+    table = Table(show_header=False, box=None, pad_edge=False, title_justify="left")
+    table.add_column(style="bold")
+    table.add_column()
+    metric = str(summary["metric"] or "metric")
+    reason = f": {summary['reason']}" if summary["reason"] else ""
+    rows: list[tuple[str, str]] = [
+        ("status", f"[{STATUS_STYLE.get(status, '')}]{status}[/]{_plain(reason)}"),
+        ("run", f"{summary['dataset']} / {summary['model']} / {summary['optimizer']}"),
+        ("lr", _lr(summary)),
+        ("effective batch size", number(summary["effective_batch_size"])),
+        ("steps, epochs", f"{summary['steps']}, {summary['epochs']}"),
+        ("parameters", f"{summary['num_parameters']} ({summary['num_decayed']} with weight decay)"),
+        ("train loss", number(summary["final_train_loss"])),
+        ("val loss", f"{number(summary['final_val_loss'])} (best {number(summary['best_val_loss'])})"),
+        (f"val {metric}", _final_and_best(summary, metric)),
+    ]
+    if summary["test_metric"] is not None:
+        rows.append((f"test {metric}", metric_text(metric, summary["test_metric"])))
+    rows.append(("training time", _time(summary)))
+    rows.append(("files", _plain(directory)))
+    for row in rows:
+        table.add_row(*row)
+    stdout().print(table)
+
+
+def _lr(summary: Mapping[str, Cell]) -> str:
+    lr, base = summary["lr"], summary["base_lr"]
+    scaled = f" (lr {number(base)} under scaling={summary['scaling']})" if lr != base else ""
+    return f"{number(lr)}{scaled}, schedule {summary['schedule']}"
+
+
+def _final_and_best(summary: Mapping[str, Cell], metric: str) -> str:
+    final = metric_text(metric, summary["final_val_metric"])
+    best = metric_text(metric, summary["best_val_metric"])
+    return f"{final} (best {best} at step {number(summary['best_val_step'])})"
+
+
+def _time(summary: Mapping[str, Cell]) -> str:
+    rate = summary["examples_per_second"]
+    examples = f", {rate:,.0f} examples/s" if isinstance(rate, float) else ""
+    return f"{number(summary['train_seconds'], 3)} s{examples}"
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", "\\[")
+
+
+def print_ranking(rows: Sequence[Mapping[str, Cell]], varied: Sequence[str], limit: int = 20) -> None:
+    """Print finished runs of a sweep, best final validation loss first, then the others.
+
+    Args:
+        rows: Summaries.
+        varied: Columns that tell the runs apart.
+        limit: Rows to print; a last line says how many there are.
+    """
+
+    def rank(row: Mapping[str, Cell]) -> tuple[bool, float]:
+        loss = row.get("final_val_loss")
+        known = isinstance(loss, int | float) and math.isfinite(loss)
+        return (not known, float(loss) if known else 0.0)  # type: ignore[arg-type]
+
+    ranked = sorted(rows, key=rank)
+    metrics = sorted({str(row["metric"]) for row in rows if row.get("metric")})
+    table = Table(box=None, pad_edge=False)
+    for heading in ("#", *varied, "val loss", *(f"val {m}" for m in metrics), "seconds", "status"):
+        table.add_column(heading, justify="left" if heading in varied else "right")
+    for place, row in enumerate(ranked[:limit], start=1):
+        status = str(row["status"])
+        reason = f" ({_plain(str(row['reason']))})" if row.get("reason") else ""
+        table.add_row(
+            str(place),
+            *(_plain(number(row.get(column))) for column in varied),
+            number(row.get("final_val_loss")),
+            *(
+                metric_text(m, row.get("final_val_metric")) if row.get("metric") == m else "–"
+                for m in metrics
+            ),
+            number(row.get("train_seconds"), 3),
+            f"[{STATUS_STYLE.get(status, '')}]{status}[/]{reason}",
+        )
+    console = stdout()
+    console.print(table)
+    if len(ranked) > limit:
+        console.print(f"… and {len(ranked) - limit} more, all in runs.csv")
+
+

@@ -1,0 +1,60 @@
+"""Loss and metric of a model over a whole split."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from sgdlab.datasets.base import Dataset, Split
+
+
+class Evaluation(NamedTuple):
+    """Mean loss over a split and its metric (accuracy as a fraction, rmse in target units)."""
+
+    loss: float
+    metric: float
+
+
+@torch.no_grad()
+def evaluate(
+    model: nn.Module,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    data: Dataset,
+    split: Split,
+    batch_size: int,
+    bf16: bool = False,
+) -> Evaluation:
+    """Evaluate ``model`` in eval mode on every example of ``split``, and restore its mode.
+
+    ``loss`` is a mean over examples; parts are weighted by their size, so the result is the mean
+    over the split. ``accuracy = correct / n``; ``rmse = sqrt(sum((p - y)^2 * scale^2) / n_values)``
+    with the scale of the targets before standardisation.
+
+    Args:
+        model: On the device of ``split``.
+        loss: Called ``loss(output, target)``.
+        data: Gives the metric and the scale of the targets.
+        split: Inputs ``[n, ...]`` and targets ``[n, ...]``.
+        batch_size: Examples in one forward pass.
+        bf16: Autocast the forward pass, as in training.
+    """
+    was_training = model.training
+    model.eval()
+    total = torch.zeros((), dtype=torch.float64, device=split.x.device)
+    score = torch.zeros((), dtype=torch.float64, device=split.x.device)
+    for x, y in zip(split.x.split(batch_size), split.y.split(batch_size), strict=True):
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=bf16):
+            output = model(x)
+            value = loss(output, y)
+        total += value.double() * len(y)
+        if data.metric == "accuracy":
+            score += (output.argmax(dim=1) == y).sum()
+        else:
+            error = (output.double() - y.double().reshape(output.shape)) * data.target_scale
+            score += error.square().sum()
+    model.train(was_training)
+    mean = float(total / len(split.y))
+    if data.metric == "accuracy":
+        return Evaluation(mean, float(score / len(split.y)))
+    return Evaluation(mean, float((score / split.y.numel()).sqrt()))

@@ -1,0 +1,71 @@
+"""Writes a document as Markdown that code hosts render."""
+
+import re
+
+from sgdlab.report.document import (
+    Block,
+    Command,
+    Document,
+    Fold,
+    Gallery,
+    Notes,
+    Table,
+    Text,
+)
+
+_MARKS = re.compile(r"([\\`*\[\]|#~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
+_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+def escape(content: str) -> str:
+    """Return text that renders as itself, in a paragraph or in the cell of a table."""
+    content = " ".join(content.split())
+    content = _MARKS.sub(r"\\\1", content).translate(_HTML)
+    # Only at the start of a line would these make a list or a rule of it.
+    return re.sub(r"^(\d+)([.)])(?=\s)|^([-+=])", _at_start, content)
+
+
+def _at_start(match: re.Match[str]) -> str:
+    return f"{match[1]}\\{match[2]}" if match[1] else f"\\{match[3]}"
+
+
+def render(document: Document, figures: str = "figures") -> str:
+    """Return the page; its figures are files in the folder ``figures`` beside it."""
+    parts = [f"# {escape(document.title)}", escape(document.subtitle)]
+    for section in document.sections:
+        parts.append(f"{'#' * section.level} {escape(section.title)}")
+        parts += [_block(block, figures) for block in section.blocks]
+    return "\n\n".join(parts) + "\n"
+
+
+def _block(block: Block, figures: str) -> str:
+    match block:
+        case Text(content, role):
+            text = escape(content)
+            return f"**{text}**" if role == "lead" else text
+        case Notes(items):
+            return "\n".join(f"- {escape(item)}" for item in items)
+        case Table():
+            return _table(block)
+        case Gallery(images):
+            return "\n\n".join(
+                f"![{escape(image.caption)}]({figures}/{image.name}.svg)\n\n*{escape(image.caption)}*"
+                for image in images
+            )
+        case Command(what, line):
+            longest = max((len(run) for run in re.findall(r"`+", line)), default=0)
+            fence = "`" * max(3, longest + 1)
+            return f"{escape(what)}:\n\n{fence}sh\n{line}\n{fence}"
+        case Fold(summary, blocks):
+            inner = "\n\n".join(_block(b, figures) for b in blocks)
+            return f"<details><summary>{escape(summary)}</summary>\n\n{inner}\n\n</details>"
+
+
+def _table(table: Table) -> str:
+    def line(cells: list[str]) -> str:
+        return f"| {' | '.join(cells)} |"
+
+    rule = ["---:" if column in table.numeric else "---" for column in table.columns]
+    rows = [line([escape(cell) for cell in row]) for row in table.rows]
+    lines = [line([escape(c) for c in table.columns]), line(rule), *rows]
+    return "\n".join(lines)

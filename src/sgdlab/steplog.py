@@ -1,0 +1,85 @@
+"""The rows of ``steps.csv`` on their way to the file, and the watch for divergence."""
+
+import math
+from typing import Protocol
+
+from torch import Tensor
+
+from sgdlab.results import Cell
+
+# On CUDA reading a scalar waits for the device, so values are read back in blocks.
+_READ_EVERY = {"cpu": 1, "cuda": 64}
+# Rows held back before they are written: a system call for each would cost more than the step.
+_WRITE_EVERY = 256
+
+
+class RowSink(Protocol):
+    """Takes finished rows; `sgdlab.results.RunWriter` in a real run."""
+
+    def steps(self, rows: list[tuple[Cell, ...]], /) -> None: ...  # noqa: D102
+
+
+class StepWatcher(Protocol):
+    """Is told of each step as its values are read."""
+
+    def step(self, step: int, loss: float, lr: float, grad_norm: float) -> None: ...  # noqa: D102
+
+
+class StepLog:
+    """Buffers steps, reads their values back, and notices the first that diverged.
+
+    Args:
+        sink: Receives rows in blocks.
+        view: Told of every step read.
+        limit: A loss above it counts as diverged.
+        device: Kind of device the values live on.
+    """
+
+    def __init__(self, sink: RowSink, view: StepWatcher, limit: float, device: str) -> None:
+        self._sink = sink
+        self._view = view
+        self._limit = limit
+        self._every = _READ_EVERY.get(device, 64)
+        self._pending: list[tuple[int, int, int, float, Tensor, Tensor, Tensor | float]] = []
+        self._rows: list[tuple[Cell, ...]] = []
+        self.reason: str | None = None
+        """Why the run diverged; None while it has not."""
+        self.last = (0, 0)
+        """Step and examples of the last row: of the diverged step, if there was one."""
+
+    def add(
+        self, step: int, epoch: int, examples: int, lr: float,
+        loss: Tensor, grad_norm: Tensor, clip_coef: Tensor | float,
+    ) -> None:  # fmt: skip
+        """Take the values of a step; some are read only once a block is full."""
+        self._pending.append((step, epoch, examples, lr, loss, grad_norm, clip_coef))
+        if len(self._pending) >= self._every:
+            self.read()
+
+    def read(self) -> None:
+        """Read all pending values; rows after a diverged step are dropped."""
+        for step, epoch, examples, lr, loss_, norm_, coefficient in self._pending:
+            loss, norm = loss_.item(), norm_.item()
+            self._rows.append((step, epoch, examples, lr, loss, norm, float(coefficient)))
+            self.last = (step, examples)
+            self._view.step(step, loss, lr, norm)
+            self.reason = self._judge(step, loss, norm)
+            if self.reason is not None:
+                break
+        self._pending.clear()
+        if len(self._rows) >= _WRITE_EVERY:
+            self.write()
+
+    def write(self) -> None:
+        """Hand over the rows read so far."""
+        self._sink.steps(self._rows)
+        self._rows = []
+
+    def _judge(self, step: int, loss: float, norm: float) -> str | None:
+        if not math.isfinite(loss):
+            return f"loss is {loss} at step {step}"
+        if not math.isfinite(norm):
+            return f"gradient norm is {norm} at step {step}"
+        if loss > self._limit:
+            return f"loss {loss:.4g} at step {step} exceeds limits.loss_factor ({self._limit:.4g})"
+        return None
