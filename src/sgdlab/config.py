@@ -111,18 +111,19 @@ class CompareConfig(TrainConfig):
     search: dict[str, Any] = MISSING
 
 
-COMPARE_ONLY = tuple(CompareConfig.__annotations__)
+COMPARE_ONLY = ("optimizers", "trials", "seeds", "select_by", "target", "search")
 """Root keys of a comparison that its runs do not have."""
 
 
 def register() -> None:
-    """Make the schemas and resolvers known to Hydra; calling it again changes nothing."""
+    """Make the schemas and resolvers known to Hydra; done on import, in workers of launchers, too."""
     store = ConfigStore.instance()
     store.store(name="train_schema", node=TrainConfig)
     store.store(name="compare_schema", node=CompareConfig)
     OmegaConf.register_new_resolver("run_id", _resolve_run_id, replace=True)
     OmegaConf.register_new_resolver("run_name", _resolve_run_name, replace=True)
     OmegaConf.register_new_resolver("run_folder", _resolve_run_folder, replace=True)
+    OmegaConf.register_new_resolver("study_name", _resolve_study_name, replace=True)
 
 
 def settle(composed: DictConfig, choices: Mapping[str, str] | None = None) -> DictConfig:
@@ -140,7 +141,7 @@ def settle(composed: DictConfig, choices: Mapping[str, str] | None = None) -> Di
     """
     if choices is None:
         choices = cast("dict[str, str]", OmegaConf.select(composed, "hydra.runtime.choices") or {})
-    keys = [key for key in composed if key != "hydra"]
+    keys = [key for key in composed if key != "hydra" and key not in COMPARE_ONLY]
     config = OmegaConf.masked_copy(composed, keys)
     names = {group: str(choices[group]) for group in GROUPS if group in choices}
     config.names = {**names, **config.names}
@@ -217,7 +218,8 @@ def run_id(config: DictConfig) -> str:
     not count; the kind of device does.
     """
     content = cast("dict[str, Any]", OmegaConf.to_container(config))
-    content = {key: value for key, value in content.items() if key not in _LABELS}
+    labels = _LABELS if "lr" in config.optimizer else tuple(set(_LABELS) - {"lr"})
+    content = {key: value for key, value in content.items() if key not in labels}
     content["device"] = device_kind(config.device)
     content["rules"] = RULES_VERSION
     canonical = json.dumps(_normalise(content), sort_keys=True)
@@ -243,6 +245,28 @@ def device_kind(device: str) -> str:
     return device.split(":")[0]
 
 
+def study_name(comparison: DictConfig) -> str:
+    """Return ``study`` of a comparison, or a name made from what is compared.
+
+    The same command gives the same name, so that typing it again resumes; any change of the
+    settings gives another.
+    """
+    if comparison.study:
+        return str(comparison.study)
+    config = settle(comparison)
+    own = OmegaConf.to_container(OmegaConf.masked_copy(comparison, list(COMPARE_ONLY)))
+    content = json.dumps([run_id(config), _normalise(own)], sort_keys=True)
+    digest = hashlib.sha256(content.encode()).hexdigest()[:6]
+    names = [config.names.get("dataset", "data"), config.names.get("model", "model")]
+    optimizers = list(comparison.optimizers)
+    shown = optimizers if len(optimizers) <= 4 else [f"{len(optimizers)}-optimizers"]
+    return "-".join([*names, *shown, digest])
+
+
+def _resolve_study_name(*, _root_: DictConfig) -> str:
+    return study_name(_root_)
+
+
 def _resolve_run_id(*, _root_: DictConfig) -> str:
     return run_id(settle(_root_))
 
@@ -255,3 +279,6 @@ def _resolve_run_name(*, _root_: DictConfig) -> str:
 def _resolve_run_folder(*, _root_: DictConfig) -> str:
     config = settle(_root_)
     return f"{config.phase}/{run_id(config)}" if config.phase else run_id(config)
+
+
+register()

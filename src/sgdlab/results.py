@@ -113,6 +113,18 @@ def write_config(directory: Path, config: Mapping[str, Any]) -> None:
     atomic_write(directory / "config.yaml", content)
 
 
+def write_study(directory: Path, protocol: Mapping[str, Any]) -> None:
+    """Write ``study.yaml`` of a comparison: protocol, search bounds and budget."""
+    content = yaml.safe_dump(dict(protocol), sort_keys=False, allow_unicode=True)
+    atomic_write(directory / "study.yaml", content)
+
+
+def read_study(directory: Path) -> dict[str, Any] | None:
+    """Return ``study.yaml`` of a comparison, or None where there is none."""
+    path = directory / "study.yaml"
+    return yaml.safe_load(path.read_text()) if path.is_file() else None
+
+
 def write_environment(directory: Path, environment: Mapping[str, Any]) -> None:
     """Write ``environment.json``."""
     atomic_write(directory / "environment.json", json.dumps(environment, indent=2) + "\n")

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from sgdlab.build import check, dataset_of, total_steps
 from sgdlab.commands.hydra_app import run_app
-from sgdlab.config import register, run_id, settle
+from sgdlab.config import run_id, settle
 from sgdlab.display import print_summary
 from sgdlab.experiment import finished, run_experiment
 from sgdlab.groups import conf_dir
@@ -21,7 +21,6 @@ from sgdlab.results import FAILED, Cell
 
 def main(arguments: list[str]) -> int:
     """Run the command on its part of the command line; return the exit code."""
-    register()
     run_app(app, "train", arguments)
     return 0
 

@@ -1,0 +1,248 @@
+"""``sgdlab compare``: tune every optimizer under one budget, re-run the winners, report."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import hydra
+from hydra._internal.callbacks import Callbacks
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import HydraContext
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from sgdlab.build import check
+from sgdlab.commands.hydra_app import run_app
+from sgdlab.commands.train import train
+from sgdlab.config import COMPARE_ONLY, RULES_VERSION, settle, study_name
+from sgdlab.display import metric_text, number, stdout
+from sgdlab.errors import InputError, offer
+from sgdlab.groups import conf_dir
+from sgdlab.jobs import QuickLoader, launch, prepare
+from sgdlab.notices import warn
+from sgdlab.results import COMPLETED, FAILED, Cell, read_study, write_study
+from sgdlab.search import Dimension, Value, draw, space_of
+
+SELECT_BY = ("final_val_loss", "best_val_loss", "final_val_metric", "best_val_metric")
+# What a comparison decides for its runs, so that setting it on the command line has no effect.
+_DECIDED = ("optimizer", "lr", "optimizer.lr", "evaluate_test", "phase", "trial")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command on its part of the command line; return the exit code."""
+    run_app(app, "compare", arguments)
+    return 0
+
+
+def preflight(composed: DictConfig) -> None:
+    """Refuse a comparison before it has left any file.
+
+    Raises:
+        InputError: Names what is wrong; every optimizer is built once with its first trial.
+    """
+    overrides = list(composed.hydra.overrides.task)
+    for override in overrides:
+        key = override.partition("=")[0].lstrip("+~")
+        if key in _DECIDED:
+            right = {"optimizer": "optimizers=[…]", "lr": "search.NAME.lr.low and .high"}
+            instead = right.get(key.rpartition(".")[2], "sgdlab train")
+            raise InputError(f"{override}: a comparison decides {key} by itself; use {instead}")
+    if composed.select_by not in SELECT_BY:
+        text = str(composed.select_by)
+        raise InputError(f"select_by={text}: {offer(text, SELECT_BY)}")
+    for key in ("trials", "seeds"):
+        if composed[key] < 1:
+            raise InputError(f"{key}={composed[key]}: must be a whole number from 1")
+    names = list(composed.optimizers)
+    if not names or len(set(names)) < len(names):
+        raise InputError(f"optimizers={names}: name each optimizer once, at least one")
+    loader = _loader(composed)
+    known = loader.get_group_options("optimizer")
+    for name in names:
+        if name not in known:
+            raise InputError(f"optimizers={name}: no such optimizer; {offer(name, known)}")
+        trial = _trials(composed, loader, name)[0]
+        job = _overrides(name, trial, study="study", seed=composed.seed)
+        config = settle(loader.load_sweep_config(composed, job))
+        for doubt in check(config):
+            warn(f"{name}: {doubt}")
+    _refuse_other_study(composed, loader)
+
+
+@hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="compare")
+def app(composed: DictConfig) -> None:
+    """Run a comparison to its report.
+
+    Raises:
+        SystemExit: With code 1 when a run failed.
+    """
+    master = composed.copy()
+    with open_dict(master):
+        master.hydra = HydraConfig.get()
+        master.study = study_name(master)
+    folder = Path(master.hydra.sweep.dir)
+    loader = _loader(master)
+    write_study(folder, _protocol(master, loader))
+    context = HydraContext(
+        config_loader=GlobalHydra.instance().config_loader(), callbacks=Callbacks(master)
+    )
+
+    def run(phase: str, jobs: Sequence[Sequence[str]]) -> list[dict[str, Cell]]:
+        prepared = prepare(master, loader, jobs)
+        return launch(master, context, loader, train, prepared, folder, phase)
+
+    trials = {name: _trials(master, loader, name) for name in master.optimizers}
+    tuned = run("tune", _tuning_jobs(master, trials))
+    winners = _winners(master, trials, tuned)
+    final = run("final", _final_jobs(master, trials, winners))
+    _report(folder, master.target)
+    if any(row["status"] == FAILED for row in [*tuned, *final]):
+        raise SystemExit(1)
+
+
+def _loader(master: DictConfig) -> QuickLoader:
+    typed = list(master.hydra.overrides.task)
+    common = [o for o in typed if o.lstrip("+~").split("=")[0].split(".")[0] not in _OWN_KEYS]
+    hydra_loader = GlobalHydra.instance().config_loader()
+    return QuickLoader(hydra_loader.get_search_path(), common)
+
+
+_OWN_KEYS = (*COMPARE_ONLY, "study")
+
+
+def _space(master: DictConfig, loader: QuickLoader, name: str) -> list[Dimension]:
+    section = master.search.get(name)
+    if section is None:
+        section = loader.load_config(f"search/{name}")
+    if section is None:
+        raise InputError(
+            f"optimizers={name}: no search space; add search/{name}.yaml beside "
+            f"optimizer/{name}.yaml, for example lr: {{low: 1.0e-4, high: 0.1, scale: log}}"
+        )
+    return space_of(cast("dict[str, Any]", OmegaConf.to_container(section)), f"search.{name}")
+
+
+def _trials(master: DictConfig, loader: QuickLoader, name: str) -> list[dict[str, Value]]:
+    return draw(_space(master, loader, name), master.trials, master.seed, name)
+
+
+def _overrides(name: str, settings: Mapping[str, Value], **labels: Value) -> list[str]:
+    values = {"optimizer": name, **settings, **labels}
+    return [f"{key}={'null' if value is None else value}" for key, value in values.items()]
+
+
+def _tuning_jobs(
+    master: DictConfig, trials: Mapping[str, Sequence[Mapping[str, Value]]]
+) -> list[list[str]]:
+    return [
+        _overrides(
+            name, settings, seed=master.seed, study=master.study, phase="tune", trial=number
+        )
+        for name, drawn in trials.items()
+        for number, settings in enumerate(drawn)
+    ]
+
+
+def _final_jobs(
+    master: DictConfig,
+    trials: Mapping[str, Sequence[Mapping[str, Value]]],
+    winners: Mapping[str, int],
+) -> list[list[str]]:
+    return [
+        _overrides(
+            name, trials[name][trial], seed=master.seed + 1 + replicate, study=master.study,
+            phase="final", trial=trial, evaluate_test="true",
+        )
+        for name, trial in winners.items()
+        for replicate in range(master.seeds)
+    ]  # fmt: skip
+
+
+def _winners(
+    master: DictConfig,
+    trials: Mapping[str, Sequence[Mapping[str, Value]]],
+    rows: Sequence[Mapping[str, Cell]],
+) -> dict[str, int]:
+    """Return the best completed trial of each optimizer, and say which it is."""
+    winners: dict[str, int] = {}
+    for name, drawn in trials.items():
+        own = [row for row in rows if row["optimizer"] == name and row["status"] == COMPLETED]
+        if not own:
+            warn(f"{name}: none of {len(drawn)} trials completed, so it has no final runs")
+            continue
+        best = min(own, key=lambda row: _badness(row, master.select_by))
+        winners[name] = cast(int, best["trial"])
+        settings = " ".join(f"{key}={value}" for key, value in drawn[winners[name]].items())
+        stdout().print(
+            f"{name}: trial {winners[name]} of {len(drawn)} chosen by {master.select_by}: "
+            f"{settings} (val loss {number(best['final_val_loss'])}, "
+            f"val {best['metric']} {metric_text(str(best['metric']), best['final_val_metric'])})"
+        )
+    return winners
+
+
+def _badness(row: Mapping[str, Cell], select_by: str) -> tuple[float, int]:
+    value = row[select_by]
+    bad = float(value) if isinstance(value, int | float) else math.inf
+    if select_by.endswith("metric") and row["metric_direction"] == "max":
+        bad = -bad
+    return bad if math.isfinite(bad) else math.inf, cast(int, row["trial"])
+
+
+def _protocol(master: DictConfig, loader: QuickLoader) -> dict[str, Any]:
+    """Return the content of ``study.yaml``: what was decided before the first run."""
+    spaces = {
+        name: {d.key: _bounds(d) for d in _space(master, loader, name)}
+        for name in master.optimizers
+    }
+    skip = {*COMPARE_ONLY, *("hydra", "optimizer", "lr", "names", "study", "phase", "trial")}
+    skip |= {"resume", "evaluate_test", "checkpoint"}
+    plain = cast("dict[str, Any]", OmegaConf.to_container(settle(master, None)))
+    return {
+        "study": master.study,
+        "rules": RULES_VERSION,
+        "optimizers": list(master.optimizers),
+        "budget": {"unit": "trials", "per_optimizer": master.trials},
+        "select_by": master.select_by,
+        "search": {"method": "sobol", "seed": master.seed, "spaces": spaces},
+        "tuning_seed": master.seed,
+        "final_seeds": [master.seed + 1 + k for k in range(master.seeds)],
+        "groups": {k: v for k, v in plain["names"].items() if k != "optimizer"},
+        "run": {key: value for key, value in plain.items() if key not in skip},
+    }
+
+
+def _bounds(dimension: Dimension) -> dict[str, Any]:
+    if dimension.choices:
+        return {"choices": list(dimension.choices)}
+    scale = "log" if dimension.log else "linear"
+    return {"low": dimension.low, "high": dimension.high, "scale": scale}
+
+
+def _refuse_other_study(composed: DictConfig, loader: QuickLoader) -> None:
+    master = composed.copy()
+    with open_dict(master):
+        master.study = study_name(master)
+    folder = Path(master.hydra.sweep.dir)
+    before = read_study(folder)
+    if before is None:
+        return
+    now = _protocol(master, loader)
+    for key, value in now.items():
+        if before.get(key) != value:
+            raise InputError(
+                f"{folder} holds a comparison with other settings ({key} differs): "
+                "choose another study=NAME"
+            )
+
+
+def _report(folder: Path, target: float | None) -> None:
+    from sgdlab.report import build  # matplotlib takes a second; only the end needs it
+
+    report = build([folder], folder / "report", target)
+    report.show(stdout())
+    for problem in report.problems:
+        warn(problem)
+
+
