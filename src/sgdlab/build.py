@@ -19,6 +19,7 @@ from sgdlab.config import device_kind
 from sgdlab.datasets.base import Dataset
 from sgdlab.datasets.split import prepare
 from sgdlab.errors import InputError
+from sgdlab.groups import conf_dir
 from sgdlab.optimizers.groups import decay_groups
 from sgdlab.schedules.base import Schedule
 
@@ -82,7 +83,7 @@ def dataset_of(config: DictConfig) -> Dataset:
 
 @functools.lru_cache(maxsize=4)
 def _dataset(section: str, name: str, seed: int, val: float, test: float) -> Dataset:
-    loaded = _call(OmegaConf.create(json.loads(section)), f"dataset={name}")
+    loaded = _call(cast(DictConfig, OmegaConf.create(json.loads(section))), f"dataset={name}")
     return prepare(loaded, name=name, seed=seed, val=val, test=test)
 
 
@@ -171,8 +172,9 @@ def setup(config: DictConfig, probe: nn.Module | None = None) -> Setup:
 def _doubts(config: DictConfig, built: Setup) -> list[str]:
     """Say what is legal and probably not meant."""
     doubts: list[str] = []
-    warmup = getattr(built.schedule, "warmup", None)
-    steps = warmup(built.plan.steps_per_epoch) if callable(warmup) else 0
+    # A schedule of the user's own need not have a warm-up.
+    own = isinstance(built.schedule, Schedule)
+    steps = built.schedule.warmup(built.plan.steps_per_epoch) if own else 0
     if steps >= built.total_steps:
         doubts.append(
             f"the warm-up of {steps} steps does not end within the run's {built.total_steps}: "
@@ -228,7 +230,9 @@ def _call(section: DictConfig, where: str, **arguments: Any) -> Any:
 
 
 def _settings(section: DictConfig) -> str:
-    values = {k: v for k, v in section.items() if k != "_target_" and v not in (None, False)}
+    values = {
+        k: v for k, v in section.items() if k != "_target_" and v is not None and v is not False
+    }
     return f" ({', '.join(f'{key}={value}' for key, value in values.items())})" if values else ""
 
 
@@ -242,6 +246,28 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
+def _refuse_wrong_types(config: DictConfig) -> None:
+    """Refuse a value of another kind than the shipped YAML of the chosen member has there."""
+    for group, member in config.names.items():
+        for key, default in _defaults(group, member).items():
+            value = config[group].get(key, default)
+            numeric = isinstance(default, float | int) and not isinstance(default, bool)
+            is_number = isinstance(value, float | int) and not isinstance(value, bool)
+            where = f"{group}.{key}={value}"
+            if numeric and value is not None and not is_number:
+                raise InputError(f"{where}: expected a number, such as {default}")
+            if isinstance(default, bool) and not isinstance(value, bool | None):
+                raise InputError(f"{where}: expected true or false")
+
+
+@functools.cache
+def _defaults(group: str, member: str) -> dict[str, Any]:
+    path = conf_dir() / group / f"{member}.yaml"
+    if not path.is_file():
+        return {}
+    return cast("dict[str, Any]", OmegaConf.to_container(OmegaConf.load(path)))
+
+
 def check(config: DictConfig) -> list[str]:
     """Build a settled config and drop it: what a run would refuse is refused before its folder.
 
@@ -251,6 +277,7 @@ def check(config: DictConfig) -> list[str]:
     Raises:
         InputError: As `setup`.
     """
+    _refuse_wrong_types(config)
     try:
         device_of(config)
         key = {name: config[name] for name in ("dataset", "split", "model", "dtype", "names")}

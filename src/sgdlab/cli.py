@@ -43,7 +43,9 @@ def main() -> int:
         print(f"sgdlab: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("sgdlab: interrupted; the same command again goes on with what is left", file=sys.stderr)
+        print(
+            "sgdlab: interrupted; the same command again goes on with what is left", file=sys.stderr
+        )
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

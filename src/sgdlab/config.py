@@ -141,7 +141,7 @@ def settle(composed: DictConfig, choices: Mapping[str, str] | None = None) -> Di
     """
     if choices is None:
         choices = cast("dict[str, str]", OmegaConf.select(composed, "hydra.runtime.choices") or {})
-    keys = [key for key in composed if key != "hydra" and key not in COMPARE_ONLY]
+    keys = [str(key) for key in composed if key != "hydra" and key not in COMPARE_ONLY]
     config = OmegaConf.masked_copy(composed, keys)
     names = {group: str(choices[group]) for group in GROUPS if group in choices}
     config.names = {**names, **config.names}

@@ -49,7 +49,10 @@ def print_summary(summary: Mapping[str, Cell], directory: str) -> None:
         ("steps, epochs", f"{summary['steps']}, {summary['epochs']}"),
         ("parameters", f"{summary['num_parameters']} ({summary['num_decayed']} with weight decay)"),
         ("train loss", number(summary["final_train_loss"])),
-        ("val loss", f"{number(summary['final_val_loss'])} (best {number(summary['best_val_loss'])})"),
+        (
+            "val loss",
+            f"{number(summary['final_val_loss'])} (best {number(summary['best_val_loss'])})",
+        ),
         (f"val {metric}", _final_and_best(summary, metric)),
     ]
     if summary["test_metric"] is not None:
@@ -83,7 +86,9 @@ def _plain(text: str) -> str:
     return text.replace("[", "\\[")
 
 
-def print_ranking(rows: Sequence[Mapping[str, Cell]], varied: Sequence[str], limit: int = 20) -> None:
+def print_ranking(
+    rows: Sequence[Mapping[str, Cell]], varied: Sequence[str], limit: int = 20
+) -> None:
     """Print finished runs of a sweep, best final validation loss first, then the others.
 
     Args:
@@ -120,5 +125,3 @@ def print_ranking(rows: Sequence[Mapping[str, Cell]], varied: Sequence[str], lim
     console.print(table)
     if len(ranked) > limit:
         console.print(f"… and {len(ranked) - limit} more, all in runs.csv")
-
-

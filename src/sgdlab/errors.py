@@ -17,12 +17,12 @@ def nearest(name: str, valid: Iterable[str], count: int = 3) -> list[str]:
 
 
 def offer(name: str, valid: Iterable[str]) -> str:
-    """Say what ``name`` may have meant: the nearest valid names, or all of them when none is near.
+    """Say what ``name`` may have meant: the nearest valid names, or all of few.
 
     ``offer("nestrov", ["sgd", "nesterov"])`` is ``"did you mean nesterov?"``.
     """
     valid = sorted(valid)
     close = nearest(name, valid)
-    if close:
+    if close and len(valid) > 3:
         return f"did you mean {' or '.join(close)}?"
     return f"valid: {', '.join(valid)}"

@@ -16,8 +16,17 @@ from sgdlab.config import run_id
 from sgdlab.environment import PeakMemory, environment
 from sgdlab.errors import InputError
 from sgdlab.results import (
-    COMPLETED, DIVERGED, FAILED, SUMMARY_COLUMNS, Cell, RunWriter, read_summary, write_config, write_environment,
-    write_error, write_summary,
+    COMPLETED,
+    DIVERGED,
+    FAILED,
+    SUMMARY_COLUMNS,
+    Cell,
+    RunWriter,
+    read_summary,
+    write_config,
+    write_environment,
+    write_error,
+    write_summary,
 )  # fmt: skip
 from sgdlab.trainer import Outcome, Progress, View, fit
 
@@ -66,7 +75,9 @@ def run_experiment(config: DictConfig, directory: Path, view: View) -> dict[str,
         except InputError:
             raise
         except Exception as error:
-            outcome = Outcome(FAILED, _reason(error, config), getattr(error, "progress", Progress()))
+            outcome = Outcome(
+                FAILED, _reason(error, config), getattr(error, "progress", Progress())
+            )
             _write_head(config, run, directory)
             write_error(directory, traceback.format_exc())
         summary = _summary(config, identity, run, outcome, memory.bytes())

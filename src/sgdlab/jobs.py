@@ -4,19 +4,23 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
 from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
 
 from sgdlab.build import check
 from sgdlab.config import run_id, settle
 from sgdlab.errors import InputError
 from sgdlab.experiment import finished
+from sgdlab.hydra_errors import explain
 from sgdlab.notices import warn
 from sgdlab.progress import SweepView
 from sgdlab.results import FAILED, Cell, collect, read_summary, write_runs
@@ -83,8 +87,7 @@ class QuickLoader(ConfigLoaderImpl):
         if not self.repository.config_exists(path):
             return None
         found = self.repository.load_config(path)
-        return found.config if found is not None else None
-
+        return cast(DictConfig, found.config) if found is not None else None
 
 
 @dataclass(frozen=True)
@@ -107,15 +110,18 @@ def prepare(master: DictConfig, loader: QuickLoader, jobs: Sequence[Sequence[str
     seen: dict[str, tuple[str, ...]] = {}
     doubts: dict[str, None] = {}
     for overrides in jobs:
-        composed = loader.load_sweep_config(master, list(overrides))
+        own = tuple(overrides)
+        try:
+            composed = loader.load_sweep_config(master, list(own))
+        except (HydraException, OmegaConfBaseException) as error:
+            line = explain(error, master.hydra.job.config_name, overrides=own)
+            raise InputError(f"{line} (in the run {_typed(own)})") from error
         config = settle(composed)
         doubts |= dict.fromkeys(check(config))
         identity = run_id(config)
-        own = tuple(overrides)
         if identity in seen:
             raise InputError(
-                f"the sweep lists the same run twice: {' '.join(own)} equals "
-                f"{' '.join(seen[identity])}"
+                f"the sweep lists the same run twice: {_typed(own)} equals {_typed(seen[identity])}"
             )
         seen[identity] = own
         directory = Path(composed.hydra.sweep.dir) / composed.hydra.sweep.subdir
@@ -123,6 +129,10 @@ def prepare(master: DictConfig, loader: QuickLoader, jobs: Sequence[Sequence[str
     for doubt in doubts:
         warn(doubt)
     return prepared
+
+
+def _typed(overrides: Sequence[str]) -> str:
+    return " ".join(o for o in overrides if not o.startswith("study="))
 
 
 def launch(

@@ -280,7 +280,7 @@ def _read_table(path: Path, columns: Sequence[str], partial: bool) -> pd.DataFra
     # Exact floats: an option of old, the only way of new pandas (which warns of the option).
     old = tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1)
     exact: dict[str, Any] = {"float_precision": "round_trip"} if old else {}
-    table = pd.read_csv(io.BytesIO(content), **exact)
+    table = cast(pd.DataFrame, pd.read_csv(io.BytesIO(content), **exact))
     for column in table.columns.difference(["weights", "split"]):
         numbers = pd.to_numeric(table[column], errors="coerce")
         bad = numbers.isna() & table[column].notna()

@@ -90,9 +90,7 @@ def _dimension(key: str, entry: Mapping[str, Any], where: str) -> Dimension:
     return Dimension(key, float(low), float(high), scale == "log")
 
 
-def draw(
-    space: Sequence[Dimension], trials: int, seed: int, name: str
-) -> list[dict[str, Value]]:
+def draw(space: Sequence[Dimension], trials: int, seed: int, name: str) -> list[dict[str, Value]]:
     """Return the settings of ``trials`` trials: a scrambled Sobol sequence (Owen 1998).
 
     The first trials of a longer search are those of a shorter one. Every optimizer has a

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, _foreach_mul_, _foreach_norm  # pyright: ignore[reportPrivateImportUsage]
 
 from sgdlab.build import Setup
 from sgdlab.datasets.base import Split
@@ -59,7 +59,7 @@ class Outcome:
 
 def gradient_norm(gradients: list[Tensor]) -> Tensor:
     """Return the global L2 norm ``sqrt(sum_i |g_i|^2)`` of all gradients, a 0-dim tensor."""
-    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    return torch.linalg.vector_norm(torch.stack(_foreach_norm(gradients)))
 
 
 def clip(gradients: list[Tensor], norm: Tensor, clip_norm: float) -> Tensor:
@@ -68,7 +68,7 @@ def clip(gradients: list[Tensor], norm: Tensor, clip_norm: float) -> Tensor:
     Pascanu, Mikolov & Bengio 2013, with the constant of `torch.nn.utils.clip_grad_norm_`.
     """
     coefficient = (clip_norm / (norm + 1e-6)).clamp(max=1.0)
-    torch._foreach_mul_(gradients, coefficient)
+    _foreach_mul_(gradients, coefficient)
     return coefficient
 
 
@@ -183,7 +183,9 @@ def _next_stop(run: Setup, step: int, epoch_end: int) -> int:
 
 def _loss_limit(run: Setup, at: Progress) -> float:
     # A loss that starts at or below zero has no meaningful multiple.
-    return run.loss_factor * at.initial_loss if run.loss_factor and at.initial_loss > 0 else math.inf
+    return (
+        run.loss_factor * at.initial_loss if run.loss_factor and at.initial_loss > 0 else math.inf
+    )
 
 
 @contextlib.contextmanager

@@ -136,9 +136,7 @@ def _tuning_jobs(
     master: DictConfig, trials: Mapping[str, Sequence[Mapping[str, Value]]]
 ) -> list[list[str]]:
     return [
-        _overrides(
-            name, settings, seed=master.seed, study=master.study, phase="tune", trial=number
-        )
+        _overrides(name, settings, seed=master.seed, study=master.study, phase="tune", trial=number)
         for name, drawn in trials.items()
         for number, settings in enumerate(drawn)
     ]
@@ -244,5 +242,3 @@ def _report(folder: Path, target: float | None) -> None:
     report.show(stdout())
     for problem in report.problems:
         warn(problem)
-
-

@@ -77,5 +77,3 @@ def _varied_columns(jobs: Sequence[Sequence[str]], rows: Sequence[dict[str, Cell
     if len(columns) < len(varied):
         columns.append("run_id")  # something varies that has no column of its own
     return columns
-
-

@@ -12,7 +12,9 @@ _FILES = (
 
 
 def fashion_mnist(*, root: str, download: bool) -> Examples:
-    """Load FashionMNIST: 70,000 grey images [1, 28, 28] of 10 kinds of clothing, 10,000 of them the test split.
+    """Load FashionMNIST: 70,000 grey images ``[1, 28, 28]`` of 10 kinds of clothing.
+
+    The 10,000 of the official test split stay the test split.
 
     Args:
         root: Folder of all downloads; the files are in its ``FashionMNIST/raw``.

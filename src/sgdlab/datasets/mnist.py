@@ -12,7 +12,9 @@ _FILES = (
 
 
 def mnist(*, root: str, download: bool) -> Examples:
-    """Load MNIST: 70,000 grey images [1, 28, 28] of 10 digits, 10,000 of them the test split.
+    """Load MNIST: 70,000 grey images ``[1, 28, 28]`` of 10 digits.
+
+    The 10,000 of the official test split stay the test split.
 
     Args:
         root: Folder of all downloads; the files are in its ``MNIST/raw``.

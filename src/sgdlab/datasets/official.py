@@ -13,7 +13,8 @@ from sgdlab.datasets.torchvision_compat import import_torchvision
 from sgdlab.errors import InputError
 
 _FAILURES = (
-    OSError, RuntimeError, ValueError, AssertionError, EOFError, HTTPException, tarfile.TarError,
+    OSError, HTTPException, RuntimeError, EOFError, tarfile.TarError,
+    ValueError, TypeError, LookupError, AssertionError,  # what a broken file gives, by its damage
 )  # fmt: skip
 
 

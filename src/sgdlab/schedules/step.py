@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from sgdlab.errors import InputError
 from sgdlab.schedules.base import Schedule, require_number
@@ -33,7 +33,8 @@ class Step(Schedule):
         super().__post_init__()
         require_number("step_size", self.step_size, self.step_size, low=0, open_low=True)
         require_number("gamma", self.gamma, self.gamma, low=0, high=1, open_low=True)
-        given: object = self.milestones  # whatever the command line gave
+        # Whatever the command line gave: the annotation is a promise that nobody checked yet.
+        given = cast(object, self.milestones)
         if not isinstance(given, Sequence) or isinstance(given, str):
             raise InputError(f"schedule.milestones={given}: must be a list, such as [15,25]")
         for epoch in self.milestones:
