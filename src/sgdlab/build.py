@@ -3,30 +3,27 @@
 import functools
 import inspect
 import json
+import pkgutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import torch
 from hydra.errors import InstantiationException
-from hydra.utils import get_object, instantiate
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from sgdlab.batches import BatchPlan, stream_seed
-from sgdlab.config import device_kind
 from sgdlab.datasets.base import Dataset
 from sgdlab.datasets.split import prepare
 from sgdlab.errors import InputError
-from sgdlab.groups import conf_dir
+from sgdlab.identity import device_kind
 from sgdlab.optimizers.groups import decay_groups
 from sgdlab.schedules.base import Schedule
-
-_ADAPTIVE = (
-    torch.optim.Adam, torch.optim.AdamW, torch.optim.NAdam, torch.optim.RAdam, torch.optim.Adamax,
-    torch.optim.RMSprop, torch.optim.Adagrad, torch.optim.Adadelta,
-)  # fmt: skip
 
 
 @dataclass
@@ -51,7 +48,6 @@ class Setup:
     eval_batch_size: int
     evaluate_test: bool
     checkpoint_every: int | None
-    warnings: list[str]
 
 
 def device_of(config: DictConfig) -> torch.device:
@@ -136,6 +132,7 @@ def setup(config: DictConfig, probe: nn.Module | None = None) -> Setup:
     Raises:
         InputError: A part cannot be built from its settings; one line says which and why.
     """
+    extend_path(config)
     device = torch.device("cpu") if probe is not None else device_of(config)
     data = dataset_of(config)
     plan = plan_of(config)
@@ -144,7 +141,7 @@ def setup(config: DictConfig, probe: nn.Module | None = None) -> Setup:
     loss_arguments = _accepted(_target(config.loss, _where(config, "loss")), {"task": data.task})
     schedule = cast(Schedule, _call(config.schedule, _where(config, "schedule")))
     scaling = _call(config.scaling, _where(config, "scaling"))
-    built = Setup(
+    return Setup(
         model=model,
         loss=_call(config.loss, _where(config, "loss"), **loss_arguments),
         optimizer=optimizer,
@@ -163,30 +160,14 @@ def setup(config: DictConfig, probe: nn.Module | None = None) -> Setup:
         eval_batch_size=config.eval.batch_size,
         evaluate_test=config.evaluate_test,
         checkpoint_every=config.checkpoint.every,
-        warnings=[],
     )
-    built.warnings.extend(_doubts(config, built))
-    return built
 
 
-def _doubts(config: DictConfig, built: Setup) -> list[str]:
-    """Say what is legal and probably not meant."""
-    doubts: list[str] = []
-    # A schedule of the user's own need not have a warm-up.
-    own = isinstance(built.schedule, Schedule)
-    steps = built.schedule.warmup(built.plan.steps_per_epoch) if own else 0
-    if steps >= built.total_steps:
-        doubts.append(
-            f"the warm-up of {steps} steps does not end within the run's {built.total_steps}: "
-            "lr never reaches its base value; set schedule.warmup_epochs=0"
-        )
-    adaptive = isinstance(built.optimizer, _ADAPTIVE)
-    if config.scaling._target_.endswith(".Linear") and adaptive and built.lr != built.base_lr:
-        doubts.append(
-            "scaling=linear with an adaptive optimizer overshoots as the batch grows; "
-            "its rule is scaling=sqrt"
-        )
-    return doubts
+def extend_path(config: DictConfig) -> None:
+    """Make a user's own Python files importable; in the worker of a launcher, too."""
+    for folder in (*config.import_from, str(Path.cwd())):
+        if folder not in sys.path:
+            sys.path.append(folder)
 
 
 def _where(config: DictConfig, group: str) -> str:
@@ -197,10 +178,10 @@ def _target(section: DictConfig, where: str) -> Callable[..., Any]:
     if "_target_" not in section:
         raise InputError(f"{where}: no _target_ in its YAML; it names the class or function")
     try:
-        return get_object(section._target_)
+        return pkgutil.resolve_name(section._target_)
     except Exception as error:
-        line = str(error).splitlines()[0]
-        raise InputError(f"{where}: cannot import {section._target_} ({line})") from error
+        line = " ".join(str(error).split())
+        raise InputError(f"{where}: cannot import {section._target_}: {line}") from error
 
 
 def _accepted(target: Callable[..., Any], offered: dict[str, Any]) -> dict[str, Any]:
@@ -244,53 +225,3 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and (
         "can't allocate memory" in text or "not enough memory" in text or "out of memory" in text
     )
-
-
-def _refuse_wrong_types(config: DictConfig) -> None:
-    """Refuse a value of another kind than the shipped YAML of the chosen member has there."""
-    for group, member in config.names.items():
-        for key, default in _defaults(group, member).items():
-            value = config[group].get(key, default)
-            numeric = isinstance(default, float | int) and not isinstance(default, bool)
-            is_number = isinstance(value, float | int) and not isinstance(value, bool)
-            where = f"{group}.{key}={value}"
-            if numeric and value is not None and not is_number:
-                raise InputError(f"{where}: expected a number, such as {default}")
-            if isinstance(default, bool) and not isinstance(value, bool | None):
-                raise InputError(f"{where}: expected true or false")
-
-
-@functools.cache
-def _defaults(group: str, member: str) -> dict[str, Any]:
-    path = conf_dir() / group / f"{member}.yaml"
-    if not path.is_file():
-        return {}
-    return cast("dict[str, Any]", OmegaConf.to_container(OmegaConf.load(path)))
-
-
-def check(config: DictConfig) -> list[str]:
-    """Build a settled config and drop it: what a run would refuse is refused before its folder.
-
-    Returns:
-        What is legal and probably not meant, a line each.
-
-    Raises:
-        InputError: As `setup`.
-    """
-    _refuse_wrong_types(config)
-    try:
-        device_of(config)
-        key = {name: config[name] for name in ("dataset", "split", "model", "dtype", "names")}
-        probe = _probe(json.dumps(OmegaConf.to_container(OmegaConf.create(key)), sort_keys=True))
-        return setup(config, probe).warnings
-    except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-        return []  # The run itself ends as failed, with advice; a sweep goes on.
-
-
-@functools.lru_cache(maxsize=2)
-def _probe(key: str) -> nn.Module:
-    config = OmegaConf.create({**json.loads(key), "seed": 0})
-    assert isinstance(config, DictConfig)
-    return model_of(config, dataset_of(config))

@@ -32,7 +32,7 @@ sgdlab COMMAND --help shows the keys of a command; sgdlab --version the version.
 
 
 def main() -> int:
-    """Run ``sgdlab``; return the exit code: 0 done, 1 a run failed, 2 bad input, 130 interrupted."""
+    """Run ``sgdlab``; return 0, 1 when a run failed, 2 for bad input, 130 when interrupted."""
     arguments = sys.argv[1:]
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:

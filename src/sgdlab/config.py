@@ -5,12 +5,10 @@ checks the values. The sections of the groups (``model``, ``optimizer``, …) ar
 signature of the ``_target_`` is the schema, and `sgdlab.build` checks it by building.
 """
 
-import hashlib
-import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from pathlib import Path
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
@@ -19,12 +17,6 @@ from sgdlab.errors import InputError, offer
 
 GROUPS = ("dataset", "model", "loss", "optimizer", "schedule", "scaling")
 """Config groups of a run: one folder each in ``conf/``, one file per choice."""
-
-RULES_VERSION = 1
-"""Part of every run id: raised when a change in the rules gives other numbers for a config."""
-
-# What a run is called, where it goes and how it is watched do not determine its result.
-_LABELS = ("names", "study", "phase", "trial", "resume", "checkpoint", "hydra", "lr", "device")
 
 
 @dataclass
@@ -96,6 +88,7 @@ class TrainConfig:
     study: str | None = MISSING
     phase: str | None = MISSING
     trial: int | None = MISSING
+    import_from: list[str] = MISSING
     names: dict[str, str] = field(default_factory=dict[str, str])
 
 
@@ -115,40 +108,41 @@ COMPARE_ONLY = ("optimizers", "trials", "seeds", "select_by", "target", "search"
 """Root keys of a comparison that its runs do not have."""
 
 
-def register() -> None:
-    """Make the schemas and resolvers known to Hydra; done on import, in workers of launchers, too."""
-    store = ConfigStore.instance()
-    store.store(name="train_schema", node=TrainConfig)
-    store.store(name="compare_schema", node=CompareConfig)
-    OmegaConf.register_new_resolver("run_id", _resolve_run_id, replace=True)
-    OmegaConf.register_new_resolver("run_name", _resolve_run_name, replace=True)
-    OmegaConf.register_new_resolver("run_folder", _resolve_run_folder, replace=True)
-    OmegaConf.register_new_resolver("study_name", _resolve_study_name, replace=True)
-
-
-def settle(composed: DictConfig, choices: Mapping[str, str] | None = None) -> DictConfig:
+def settle(composed: DictConfig, runtime: Any = None) -> DictConfig:
     """Return the config of a run with every open end closed; the argument is left alone.
 
-    Interpolations are resolved, ``names`` says which member of each group was chosen, and ``lr``
-    and ``optimizer.lr`` agree.
+    Interpolations are resolved, ``names`` says which member of each group was chosen, ``lr`` and
+    ``optimizer.lr`` agree, and ``import_from`` lists the user's ``--config-dir``.
 
     Args:
         composed: As Hydra composed it, with or without its ``hydra`` section.
-        choices: Group choices; by default those of the ``hydra`` section.
+        runtime: Hydra's ``runtime`` section; by default that of ``composed``.
 
     Raises:
         InputError: A value is impossible; see `validate`.
     """
-    if choices is None:
-        choices = cast("dict[str, str]", OmegaConf.select(composed, "hydra.runtime.choices") or {})
+    if runtime is None:
+        runtime = OmegaConf.select(composed, "hydra.runtime")
+    choices: DictConfig | dict[str, str] = runtime.choices if runtime else {}
     keys = [str(key) for key in composed if key != "hydra" and key not in COMPARE_ONLY]
     config = OmegaConf.masked_copy(composed, keys)
     names = {group: str(choices[group]) for group in GROUPS if group in choices}
     config.names = {**names, **config.names}
+    sources: list[Any] = list(runtime.config_sources) if runtime else []
+    own: list[str] = [
+        s.path for s in sources if s.provider == "command-line" and _holds_python(s.path)
+    ]
+    config.import_from = list(dict.fromkeys([*config.import_from, *own]))
     OmegaConf.resolve(config)
     _agree_on_lr(config, OmegaConf.select(composed, "hydra.overrides.task") or [])
     validate(config)
     return config
+
+
+def _holds_python(folder: str) -> bool:
+    """Say whether something can be imported from a folder; from a run's folder it cannot."""
+    root = Path(folder)
+    return any(root.glob("*.py")) or any(root.glob("*/__init__.py"))
 
 
 def _agree_on_lr(config: DictConfig, overrides: list[str]) -> None:
@@ -211,74 +205,11 @@ def _one_of(config: DictConfig, key: str, valid: tuple[str, ...]) -> None:
         raise InputError(f"{key}={value}: {offer(value, valid)}")
 
 
-def run_id(config: DictConfig) -> str:
-    """Return a short hash of all that determines the result of a settled config.
-
-    Types are normalised (``lr=1`` and ``lr=1.0`` agree); labels, places and resume settings do
-    not count; the kind of device does.
-    """
-    content = cast("dict[str, Any]", OmegaConf.to_container(config))
-    labels = _LABELS if "lr" in config.optimizer else tuple(set(_LABELS) - {"lr"})
-    content = {key: value for key, value in content.items() if key not in labels}
-    content["device"] = device_kind(config.device)
-    content["rules"] = RULES_VERSION
-    canonical = json.dumps(_normalise(content), sort_keys=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:10]
+def _register() -> None:
+    store = ConfigStore.instance()
+    store.store(name="train_schema", node=TrainConfig)
+    store.store(name="compare_schema", node=CompareConfig)
 
 
-def _normalise(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(k): _normalise(v) for k, v in cast("dict[Any, Any]", value).items()}
-    if isinstance(value, list):
-        return [_normalise(item) for item in cast("list[Any]", value)]
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
-
-
-def device_kind(device: str) -> str:
-    """Return ``cpu`` or ``cuda`` for the ``device`` key."""
-    if device == "auto":
-        import torch  # only here: the rest of this module serves commands without torch
-
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return device.split(":")[0]
-
-
-def study_name(comparison: DictConfig) -> str:
-    """Return ``study`` of a comparison, or a name made from what is compared.
-
-    The same command gives the same name, so that typing it again resumes; any change of the
-    settings gives another.
-    """
-    if comparison.study:
-        return str(comparison.study)
-    config = settle(comparison)
-    own = OmegaConf.to_container(OmegaConf.masked_copy(comparison, list(COMPARE_ONLY)))
-    content = json.dumps([run_id(config), _normalise(own)], sort_keys=True)
-    digest = hashlib.sha256(content.encode()).hexdigest()[:6]
-    names = [config.names.get("dataset", "data"), config.names.get("model", "model")]
-    optimizers = list(comparison.optimizers)
-    shown = optimizers if len(optimizers) <= 4 else [f"{len(optimizers)}-optimizers"]
-    return "-".join([*names, *shown, digest])
-
-
-def _resolve_study_name(*, _root_: DictConfig) -> str:
-    return study_name(_root_)
-
-
-def _resolve_run_id(*, _root_: DictConfig) -> str:
-    return run_id(settle(_root_))
-
-
-def _resolve_run_name(*, _root_: DictConfig) -> str:
-    config = settle(_root_)
-    return f"{config.names.get('optimizer', 'run')}-{run_id(config)}"
-
-
-def _resolve_run_folder(*, _root_: DictConfig) -> str:
-    config = settle(_root_)
-    return f"{config.phase}/{run_id(config)}" if config.phase else run_id(config)
-
-
-register()
+# On import, so that the worker of a launcher knows the schemas, too.
+_register()

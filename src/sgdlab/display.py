@@ -47,13 +47,10 @@ def print_summary(summary: Mapping[str, Cell], directory: str) -> None:
         ("lr", _lr(summary)),
         ("effective batch size", number(summary["effective_batch_size"])),
         ("steps, epochs", f"{summary['steps']}, {summary['epochs']}"),
-        ("parameters", f"{summary['num_parameters']} ({summary['num_decayed']} with weight decay)"),
+        ("parameters", _parameters(summary)),
         ("train loss", number(summary["final_train_loss"])),
-        (
-            "val loss",
-            f"{number(summary['final_val_loss'])} (best {number(summary['best_val_loss'])})",
-        ),
-        (f"val {metric}", _final_and_best(summary, metric)),
+        ("val loss", _final_and_best(summary, "loss")),
+        (f"val {metric}", _final_and_best(summary, "metric")),
     ]
     if summary["test_metric"] is not None:
         rows.append((f"test {metric}", metric_text(metric, summary["test_metric"])))
@@ -64,16 +61,26 @@ def print_summary(summary: Mapping[str, Cell], directory: str) -> None:
     stdout().print(table)
 
 
+def _parameters(summary: Mapping[str, Cell]) -> str:
+    total, decayed = summary["num_parameters"], summary["num_decayed"]
+    return "–" if total is None else f"{total} ({decayed} with weight decay)"
+
+
 def _lr(summary: Mapping[str, Cell]) -> str:
     lr, base = summary["lr"], summary["base_lr"]
-    scaled = f" (lr {number(base)} under scaling={summary['scaling']})" if lr != base else ""
-    return f"{number(lr)}{scaled}, schedule {summary['schedule']}"
+    scaled = (
+        f" (lr {number(base)} under scaling={summary['scaling']})" if lr not in (base, None) else ""
+    )
+    return f"{number(lr if lr is not None else base)}{scaled}, schedule {summary['schedule']}"
 
 
-def _final_and_best(summary: Mapping[str, Cell], metric: str) -> str:
-    final = metric_text(metric, summary["final_val_metric"])
-    best = metric_text(metric, summary["best_val_metric"])
-    return f"{final} (best {best} at step {number(summary['best_val_step'])})"
+def _final_and_best(summary: Mapping[str, Cell], kind: str) -> str:
+    name = str(summary["metric"]) if kind == "metric" else None
+    final, best = summary[f"final_val_{kind}"], summary[f"best_val_{kind}"]
+    if best is None:
+        return "–"
+    step = f" at step {summary['best_val_step']}" if kind == "metric" else ""
+    return f"{metric_text(name, final)} (best {metric_text(name, best)}{step})"
 
 
 def _time(summary: Mapping[str, Cell]) -> str:
@@ -105,8 +112,16 @@ def print_ranking(
     ranked = sorted(rows, key=rank)
     metrics = sorted({str(row["metric"]) for row in rows if row.get("metric")})
     table = Table(box=None, pad_edge=False)
-    for heading in ("#", *varied, "val loss", *(f"val {m}" for m in metrics), "seconds", "status"):
-        table.add_column(heading, justify="left" if heading in varied else "right")
+    headings = ["lr" if column == "base_lr" else column for column in varied]
+    for heading in (
+        "#",
+        *headings,
+        "val loss",
+        *(f"val {m}" for m in metrics),
+        "seconds",
+        "status",
+    ):
+        table.add_column(heading, justify="left" if heading in (*headings, "status") else "right")
     for place, row in enumerate(ranked[:limit], start=1):
         status = str(row["status"])
         reason = f" ({_plain(str(row['reason']))})" if row.get("reason") else ""

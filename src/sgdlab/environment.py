@@ -1,5 +1,6 @@
 """What a run ran on: the content of ``environment.json``, and memory figures."""
 
+import contextlib
 import functools
 import importlib.metadata
 import platform
@@ -24,7 +25,7 @@ def environment(device: torch.device, dataset_fingerprint: str | None) -> dict[s
         "threads": torch.get_num_threads(),
         "git_commit": _git_commit(Path.cwd()),
         "dataset_fingerprint": dataset_fingerprint,
-        "command": shlex.join(sys.argv),
+        "command": shlex.join([*sys.argv[0].split(), *sys.argv[1:]]),
     }
 
 
@@ -63,10 +64,8 @@ class PeakMemory:
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
         else:
-            try:
+            with contextlib.suppress(OSError):
                 Path("/proc/self/clear_refs").write_text("5")  # Linux: forget the earlier peak
-            except OSError:
-                pass
 
     def bytes(self) -> int | None:
         """Return the peak since construction; None where the system does not tell.
@@ -76,10 +75,8 @@ class PeakMemory:
         """
         if self._device.type == "cuda":
             return torch.cuda.max_memory_allocated(self._device)
-        try:
+        with contextlib.suppress(OSError):
             for line in Path("/proc/self/status").read_text().splitlines():
                 if line.startswith("VmHWM:"):
                     return int(line.split()[1]) * 1024
-        except OSError:
-            pass
         return None

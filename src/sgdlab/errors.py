@@ -13,7 +13,7 @@ class InputError(ValueError):
 
 def nearest(name: str, valid: Iterable[str], count: int = 3) -> list[str]:
     """Return up to ``count`` of ``valid`` that resemble ``name``, best first."""
-    return difflib.get_close_matches(name, list(valid), n=count, cutoff=0.5)
+    return difflib.get_close_matches(name, list(valid), n=count, cutoff=0.6)
 
 
 def offer(name: str, valid: Iterable[str]) -> str:
@@ -25,4 +25,5 @@ def offer(name: str, valid: Iterable[str]) -> str:
     close = nearest(name, valid)
     if close and len(valid) > 3:
         return f"did you mean {' or '.join(close)}?"
-    return f"valid: {', '.join(valid)}"
+    shown = valid if len(valid) <= 24 else [*valid[:24], "…"]
+    return f"valid: {', '.join(shown)}"

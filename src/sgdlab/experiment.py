@@ -12,9 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 from sgdlab import checkpoint
 from sgdlab.batches import stream_seed
 from sgdlab.build import Setup, device_of, is_out_of_memory, setup
-from sgdlab.config import run_id
 from sgdlab.environment import PeakMemory, environment
 from sgdlab.errors import InputError
+from sgdlab.identity import run_id
 from sgdlab.results import (
     COMPLETED,
     DIVERGED,
@@ -76,7 +76,7 @@ def run_experiment(config: DictConfig, directory: Path, view: View) -> dict[str,
             raise
         except Exception as error:
             outcome = Outcome(
-                FAILED, _reason(error, config), getattr(error, "progress", Progress())
+                FAILED, _reason(error, config, run), getattr(error, "progress", Progress())
             )
             _write_head(config, run, directory)
             write_error(directory, traceback.format_exc())
@@ -121,8 +121,10 @@ def _torch_state(config: DictConfig) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _reason(error: Exception, config: DictConfig) -> str:
+def _reason(error: Exception, config: DictConfig, run: Setup | None) -> str:
     if is_out_of_memory(error):
+        if run is None:
+            return "out of memory before the first step: the model and the data alone are too large"
         size = config.batch_size
         if isinstance(size, int) and size > 1:
             return (

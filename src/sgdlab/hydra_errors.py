@@ -49,7 +49,7 @@ def explain(
         if isinstance(link, ValidationError):
             return _wrong_type(link, overrides)
     if (key := _key_in(str(error))) is not None:
-        return f"{key}: no such key; {offer(key, _near(key, _valid_keys(name, own, overrides)))}"
+        return _unknown_key(key, _valid_keys(name, own, overrides))
     if isinstance(cause, OmegaConfBaseException):
         return f"{_first(error)}: {_first(cause)}"
     return _first(error)
@@ -71,13 +71,16 @@ def _key_in(message: str) -> str | None:
     return parts[1].split("@")[0] if "Could not override" in message and len(parts) > 1 else None
 
 
-def _near(key: str, valid: list[str]) -> list[str]:
-    """Return the valid keys of the same section, or all where the section itself is unknown."""
-    section = key.rpartition(".")[0]
-    same = [name for name in valid if name.rpartition(".")[0] == section]
-    leaf = key.rpartition(".")[2]
+def _unknown_key(key: str, valid: list[str]) -> str:
+    """Offer keys of the same section by their last part, or the same key of another section."""
+    section, _, leaf = key.rpartition(".")
     elsewhere = [name for name in valid if name.rpartition(".")[2] == leaf]
-    return elsewhere or same or valid
+    if elsewhere:
+        return f"{key}: no such key; did you mean {' or '.join(elsewhere)}?"
+    leaves = [name.rpartition(".")[2] for name in valid if name.rpartition(".")[0] == section]
+    inside = f" in {section}" if section and leaves else ""
+    roots = [name for name in valid if "." not in name]
+    return f"{key}: no such key{inside}; {offer(leaf, leaves or roots)}"
 
 
 def _valid_keys(name: str, own: Path | None, overrides: Sequence[str]) -> list[str]:

@@ -16,12 +16,13 @@ from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from sgdlab.build import check
-from sgdlab.config import run_id, settle
+from sgdlab.config import settle
 from sgdlab.errors import InputError
 from sgdlab.experiment import finished
 from sgdlab.hydra_errors import explain
+from sgdlab.identity import run_id
 from sgdlab.notices import warn
+from sgdlab.preflight import check
 from sgdlab.progress import SweepView
 from sgdlab.results import FAILED, Cell, collect, read_summary, write_runs
 

@@ -37,7 +37,7 @@ SUMMARY_COLUMNS = (
     "gradient_evaluations", "function_evaluations", "final_val_metric", "best_val_metric",
     "best_val_step", "test_loss", "test_metric",
 )  # fmt: skip
-"""``summary.csv``, one row; then the optimizer's and schedule's settings (``optimizer.momentum``)."""
+"""One row, followed by the settings of optimizer and schedule (``optimizer.momentum``, …)."""
 
 TIME_AND_MEMORY = ("train_seconds", "examples_per_second", "peak_memory_bytes")
 """Columns that differ from one execution of the same run to the next; all others repeat exactly."""

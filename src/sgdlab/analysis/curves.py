@@ -88,7 +88,7 @@ def band(lines: Sequence[Line], percentiles: bool) -> Band | None:
         start, end = max(x[0] for x, _ in lines), min(x[-1] for x, _ in lines)
         if start > end:
             return None
-        x = np.linspace(start, end, GRID)
+        x: Floats = np.linspace(start, end, GRID, dtype=np.float64)
     ys = np.vstack([np.interp(x, line_x, line_y) for line_x, line_y in lines])
     ends = (10.0, 90.0) if percentiles else (0.0, 100.0)
     low, high = np.percentile(ys, ends, axis=0)

@@ -134,6 +134,8 @@ def _group(runs: Runs, rows: list[int]) -> list[_Setting]:
     for row in [*complete, *(row for row in rows if row not in set(complete))]:
         config, settings = runs.configs[row], summary_settings(runs, row)
         ended = row in complete
+        if not ended:  # its summary says how many epochs it made, not how many it should have
+            settings.pop("epochs", None)
         fits = [g for g in groups if _same(g, config, settings, strict=ended)]
         if len(fits) == 1 or (fits and ended):
             fits[0].rows.append(row)

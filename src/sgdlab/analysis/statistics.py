@@ -32,7 +32,8 @@ class Description:
 def describe(values: Sequence[float]) -> Description:
     """Return mean, median, standard deviation (n − 1) and the 95 % t interval of the mean.
 
-    Values that are not finite were not measured, and do not count.
+    Values that are not finite were not measured, and do not count. Equal values have no interval:
+    one of no width would claim a certainty that they do not give.
     """
     sample = np.asarray([value for value in values if math.isfinite(value)], dtype=float)
     n = len(sample)
@@ -41,7 +42,9 @@ def describe(values: Sequence[float]) -> Description:
     mean, median = float(np.mean(sample)), float(np.median(sample))
     if n == 1:
         return Description(1, mean, median)
-    sd = 0.0 if _constant(sample) else float(np.std(sample, ddof=1))
+    if _constant(sample):
+        return Description(n, mean, median, 0.0)
+    sd = float(np.std(sample, ddof=1))
     half = float(stats.t.ppf(0.5 + LEVEL / 2, n - 1)) * sd / math.sqrt(n)
     return Description(n, mean, median, sd, mean - half, mean + half)
 
@@ -77,7 +80,7 @@ def paired_t(first: Sequence[float], second: Sequence[float]) -> PairedTest:
     rounding = 8 * np.finfo(float).eps * scale
     if float(np.ptp(delta)) <= rounding:
         if abs(mean) <= rounding:
-            return PairedTest(n, 0.0, 0.0, 0.0, 1.0, "equal for every seed")
+            return PairedTest(n, 0.0, p=1.0, note="equal for every seed")
         return PairedTest(n, mean, note="the same difference for every seed: no spread to test")
     error = float(np.std(delta, ddof=1)) / math.sqrt(n)
     half = float(stats.t.ppf(0.5 + LEVEL / 2, n - 1)) * error

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sgdlab.analysis import words
+from sgdlab.analysis import remarks, words
 from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.statistics import ALPHA
 from sgdlab.analysis.tables import FIRST_BETTER, UNDECIDED
@@ -45,11 +45,11 @@ def answer(
 ) -> Answer:
     """Return the answer for one workload; ``rows`` and ``entries`` in one order, best first."""
     verdict = f"On {workload.name}, {_verdict(workload, entries, rows, pairs, column)}"
-    facts = [*_lost(rows), *_speed(workload, rows, target), *_memory(rows)]
+    facts = [*remarks.lost(rows), *remarks.speed(workload, rows, target), *remarks.memory(rows)]
     notes = [
-        *_metric_note(workload, rows, column),
-        *_picked_note(entries),
-        *_target_note(workload, target),
+        *remarks.metric_note(workload, rows, column),
+        *remarks.picked_note(entries),
+        *remarks.target_note(workload, target),
         *(note for entry in entries for note in entry.notes),
     ]
     return Answer(verdict, facts, notes)
@@ -193,72 +193,3 @@ def _scope(entries: Sequence[Entry]) -> str:
         "This holds for these settings, which were not tuned under one budget; "
         "others may rank differently."
     )
-
-
-def _lost(rows: Sequence[Row]) -> list[str]:
-    facts: list[str] = []
-    for row in rows:
-        lost = [f"{row[s]} {s}" for s in ("diverged", "failed", "unfinished") if row[s]]
-        if lost:
-            facts.append(
-                f"{row['optimizer']}: {', '.join(lost)} of {words.count(row['n'], 'run')}; "
-                "means and pairs are of completed runs."
-            )
-    return facts
-
-
-def _speed(workload: Workload, rows: Sequence[Row], target: Target) -> list[str]:
-    if target.value is None:
-        return []
-    steps = [(row.get("median_steps_to_target", math.nan), row["optimizer"]) for row in rows]
-    there = sorted((s, name) for s, name in steps if math.isfinite(s))
-    if len(there) < 2:
-        return []
-    (fast, quickest), (slow, second) = there[0], there[1]
-    goal = words.metric(target.value, workload.metric)
-    text = f"To {goal} validation {workload.metric} {quickest} took {fast:,.0f} steps"
-    if slow == fast:
-        return [f"{text}, as did {second} (medians)."]
-    return [f"{text}, {second} {slow:,.0f} (medians)."]
-
-
-def _memory(rows: Sequence[Row]) -> list[str]:
-    sizes = [(row["optimizer_state_bytes"], row["optimizer"]) for row in rows]
-    known = sorted((size, name) for size, name in sizes if math.isfinite(size))
-    if len(known) < 2 or known[0][0] == known[-1][0]:
-        return []
-    (small, thrifty), (large, greedy) = known[0], known[-1]
-    return [f"Optimizer state: {thrifty} {words.memory(small)}, {greedy} {words.memory(large)}."]
-
-
-def _metric_note(workload: Workload, rows: Sequence[Row], column: str) -> list[str]:
-    if column == "test_metric" or not any(row["completed"] for row in rows):
-        return []
-    return [
-        f"Not every completed run evaluated the test split, so the verdict is by final validation "
-        f"{workload.metric}: where that chose the settings, too, it is optimistic."
-    ]
-
-
-def _picked_note(entries: Sequence[Entry]) -> list[str]:
-    picked = [entry for entry in entries if entry.picked_from > 1]
-    if not picked:
-        return []
-    how = words.listing([f"{entry.optimizer} {entry.picked_from}" for entry in picked])
-    return [
-        "The setting shown is the best of several by mean final validation loss, chosen on the "
-        f"same seeds that are reported, so its figures are optimistic (settings run: {how})."
-    ]
-
-
-def _target_note(workload: Workload, target: Target) -> list[str]:
-    if target.value is None:
-        return []
-    goal = f"Target: validation {workload.metric} {words.metric(target.value, workload.metric)}"
-    if target.given:
-        return [f"{goal}, as given. A run that never reached it counts as infinite in medians."]
-    return [
-        f"{goal}, the median over optimizers of the median best value of their completed runs "
-        "(of two in the middle the less demanding). A run that never reached it counts as "
-        "infinite in medians; --target sets another."
-    ]

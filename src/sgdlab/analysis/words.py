@@ -40,6 +40,11 @@ def difference(value: float | None, name: str, unit: bool = True) -> str:
     return ("+" if value > 0 else "") + number(value, 3)
 
 
+def plain(value: float | None, name: str) -> str:
+    """Return a metric without its unit, beside one that has it: ``97.31``."""
+    return metric(value, name).removesuffix(" %")
+
+
 def interval(low: float | None, high: float | None, name: str) -> str:
     """Return the bounds of an interval of a metric, ``96.10 to 97.42 %``."""
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):

@@ -12,15 +12,16 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from sgdlab.build import check
 from sgdlab.commands.hydra_app import run_app
 from sgdlab.commands.train import train
-from sgdlab.config import COMPARE_ONLY, RULES_VERSION, settle, study_name
+from sgdlab.config import COMPARE_ONLY, settle
 from sgdlab.display import metric_text, number, stdout
 from sgdlab.errors import InputError, offer
 from sgdlab.groups import conf_dir
+from sgdlab.identity import RULES_VERSION, study_name
 from sgdlab.jobs import QuickLoader, launch, prepare
 from sgdlab.notices import warn
+from sgdlab.preflight import check
 from sgdlab.results import COMPLETED, FAILED, Cell, read_study, write_study
 from sgdlab.search import Dimension, Value, draw, space_of
 
@@ -196,7 +197,7 @@ def _protocol(master: DictConfig, loader: QuickLoader) -> dict[str, Any]:
     }
     skip = {*COMPARE_ONLY, *("hydra", "optimizer", "lr", "names", "study", "phase", "trial")}
     skip |= {"resume", "evaluate_test", "checkpoint"}
-    plain = cast("dict[str, Any]", OmegaConf.to_container(settle(master, None)))
+    plain = cast("dict[str, Any]", OmegaConf.to_container(settle(master)))
     return {
         "study": master.study,
         "rules": RULES_VERSION,

@@ -8,19 +8,18 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from sgdlab.commands.gate import RefusedError
 from sgdlab.errors import InputError
-from sgdlab.groups import refuse_shadowed
+from sgdlab.groups import groups, refuse_shadowed
 from sgdlab.hydra_errors import explain
 
 
 def run_app(app: Callable[[], Any], command: str, arguments: list[str]) -> None:
     """Run a Hydra application on a command line.
-
-    Python files in the working directory and in ``--config-dir`` can be named by ``_target_``.
 
     Args:
         app: The decorated function.
@@ -34,10 +33,9 @@ def run_app(app: Callable[[], Any], command: str, arguments: list[str]) -> None:
     own = Path(flags.config_dir).resolve() if flags.config_dir else None
     if own is not None:
         refuse_shadowed(own)
-    sys.path.extend(str(path) for path in (own, Path.cwd()) if path is not None)
     # Hydra reports errors by itself, in many lines and with exit code 1, unless told to raise.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    sys.argv = [f"sgdlab {command}", *arguments]
+    sys.argv = [f"sgdlab {command}", *_defer(arguments, flags)]
     try:
         app()
     except RefusedError as refused:
@@ -45,6 +43,37 @@ def run_app(app: Callable[[], Any], command: str, arguments: list[str]) -> None:
     except (HydraException, OmegaConfBaseException) as error:
         name = flags.config_name or command
         raise InputError(explain(error, name, own, flags.overrides)) from error
+
+
+def _defer(arguments: list[str], flags: argparse.Namespace) -> list[str]:
+    """Move settings of a group that is swept from the command line to the sweeper.
+
+    In ``-m optimizer=adam,adamw optimizer.eps=1e-6`` the key exists in every run, and not in the
+    default optimizer, with which Hydra composes first.
+    """
+    if not flags.multirun:
+        return arguments
+    try:
+        parsed = OverridesParser.create().parse_overrides(flags.overrides)
+    except HydraException:
+        return arguments  # Hydra will say what is wrong
+    swept = {o.key_or_group for o in parsed if o.is_sweep_override()} & set(groups())
+    deferred = {
+        str(o.input_line): o
+        for o in parsed
+        if o.key_or_group.partition(".")[0] in swept - {o.key_or_group} and not o.is_delete()
+    }
+    if not deferred:
+        return arguments
+    params = ",".join(
+        f"{o.get_key_element()}: {_quoted(o.get_value_element_as_str())}" for o in deferred.values()
+    )
+    kept = [argument for argument in arguments if argument not in deferred]
+    return [*kept, f"+hydra.sweeper.params={{{params}}}"]
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("'", "\\'") + "'"
 
 
 def _parse(command: str, arguments: list[str]) -> argparse.Namespace:

@@ -8,13 +8,15 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from sgdlab.build import check, dataset_of, total_steps
+from sgdlab.build import dataset_of, total_steps
 from sgdlab.commands.hydra_app import run_app
-from sgdlab.config import run_id, settle
+from sgdlab.config import settle
 from sgdlab.display import print_summary
 from sgdlab.experiment import finished, run_experiment
 from sgdlab.groups import conf_dir
+from sgdlab.identity import run_id
 from sgdlab.notices import warn
+from sgdlab.preflight import check
 from sgdlab.progress import NoView, RunView
 from sgdlab.results import FAILED, Cell
 
@@ -50,7 +52,7 @@ def train(composed: DictConfig) -> dict[str, Cell]:
         SystemExit: With code 1 when a single run failed; in a sweep the others go on.
     """
     hydra_config = HydraConfig.get()
-    config = settle(composed, hydra_config.runtime.choices)
+    config = settle(composed, hydra_config.runtime)
     directory = Path(hydra_config.runtime.output_dir)
     if hydra_config.mode == RunMode.MULTIRUN:
         return run_experiment(config, directory, NoView())

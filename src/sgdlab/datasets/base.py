@@ -1,6 +1,5 @@
-"""What a dataset function returns, and what the trainer works on."""
+"""What a dataset's function returns, and what a run works with."""
 
-import hashlib
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -12,16 +11,17 @@ Task = Literal["classification", "regression"]
 
 @dataclass(frozen=True)
 class Examples:
-    """Raw examples, as a function named by ``dataset._target_`` returns them.
+    """All examples of a dataset, before they are split and standardised.
 
     A function of your own may also return the plain pair ``(x, y)``.
 
-    Args:
-        x: Inputs ``[N, ...]``: floats are standardised later, integers (tokens) are left alone;
-            ``[N, C, H, W]`` counts as images and is standardised per channel.
-        y: Class labels ``0 … K-1`` as integers ``[N]``, or targets as floats ``[N]`` or ``[N, K]``.
-        task: Inferred from the type of ``y`` when None.
-        test: An official test split ``(x, y)``; when None, one is drawn from the examples.
+    Attributes:
+        x: Inputs ``[n, ...]``; images as ``[n, channels, height, width]``. Integer inputs
+            (tokens) are never standardised.
+        y: Class labels ``0..k-1`` as int64 ``[n]``, or regression targets as float32 ``[n]`` or
+            ``[n, outputs]``.
+        task: None: classification for integer ``y``, regression for floating ``y``.
+        test: An official test split ``(x, y)``, kept as the test split.
     """
 
     x: Tensor
@@ -31,7 +31,7 @@ class Examples:
 
 
 class Split(NamedTuple):
-    """Inputs ``[n, ...]`` and targets ``[n]`` or ``[n, K]`` of one split."""
+    """Inputs ``x [n, *input_shape]`` and targets ``y``: ``[n]`` classes or ``[n, outputs]``."""
 
     x: Tensor
     y: Tensor
@@ -39,19 +39,20 @@ class Split(NamedTuple):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Three standardised splits held in memory.
+    """A dataset ready for training: split, and standardised by its training split.
 
-    Args:
-        name: Member of the group ``dataset``.
+    Attributes:
+        name: As chosen on the command line.
         task: ``classification`` or ``regression``.
         input_shape: Shape of one input.
-        num_outputs: Classes, or values of a target.
-        train: Training split; its statistics standardise all three.
-        val: Validation split: selection and early decisions.
-        test: Test split: evaluated once, at the end, when asked for.
-        target_scale: Standard deviation by which regression targets ``[K]`` were divided; 1 for
-            classes.
-        fingerprint: SHA-256 over type, shape and bytes of the six tensors.
+        num_outputs: Classes, or values per regression target.
+        train: The training split. Examples are in a random order that the split seed fixes, so
+            the first ones of a split are a random sample of it.
+        val: The validation split.
+        test: The test split.
+        target_scale: What one unit of a standardised regression target is in the units of the
+            data, a float or ``[outputs]``; 1.0 for classes.
+        fingerprint: SHA-256 over dtype, shape and bytes of the six tensors.
     """
 
     name: str
@@ -61,34 +62,34 @@ class Dataset:
     train: Split
     val: Split
     test: Split
-    target_scale: Tensor
+    target_scale: float | Tensor
     fingerprint: str
 
     @property
-    def metric(self) -> str:
-        """``accuracy`` (a fraction) or ``rmse`` (in the target's own units)."""
+    def metric(self) -> Literal["accuracy", "rmse"]:
+        """The metric of the task: ``accuracy`` as a fraction, ``rmse`` in the data's units."""
         return "accuracy" if self.task == "classification" else "rmse"
 
     @property
-    def metric_direction(self) -> str:
-        """``max`` or ``min``: which metric is better."""
+    def metric_direction(self) -> Literal["max", "min"]:
+        """Whether more (``max``) or less (``min``) of the metric is better."""
         return "max" if self.task == "classification" else "min"
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> "Dataset":
-        """Return the dataset on ``device`` with floats as ``dtype``; integers keep their type."""
+    def to(self, device: torch.device | str, dtype: torch.dtype) -> "Dataset":
+        """Return the dataset on ``device`` with its floating tensors as ``dtype``.
 
-        def move(values: Tensor) -> Tensor:
-            return values.to(device, dtype if values.is_floating_point() else None)
+        Integer inputs and class labels keep their type; the fingerprint stays that of the data
+        as prepared, so that it is the same on every device.
+        """
 
-        splits = {name: Split(*map(move, getattr(self, name))) for name in ("train", "val", "test")}
-        return replace(self, **splits, target_scale=self.target_scale.to(device))
+        def moved(tensor: Tensor) -> Tensor:
+            return tensor.to(device, dtype if tensor.is_floating_point() else None)
 
-
-def fingerprint(splits: tuple[Split, ...]) -> str:
-    """Return the SHA-256 of type, shape and bytes of all tensors of ``splits``, in order."""
-    digest = hashlib.sha256()
-    for split in splits:
-        for values in split:
-            digest.update(f"{values.dtype}{tuple(values.shape)}".encode())
-            digest.update(values.contiguous().numpy().tobytes())
-    return digest.hexdigest()
+        scale = self.target_scale
+        return replace(
+            self,
+            train=Split(*map(moved, self.train)),
+            val=Split(*map(moved, self.val)),
+            test=Split(*map(moved, self.test)),
+            target_scale=moved(scale) if isinstance(scale, Tensor) else scale,
+        )

@@ -31,8 +31,7 @@ def read_table(filename: str, delimiter: str | None = ",", header: bool = False)
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read ({error.strerror}); reinstall scikit-learn"
-        ) from (error)
+        reason = f"cannot be read ({error.strerror}); reinstall scikit-learn"
+        raise InputError(f"{path}: {reason}") from error
     text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
     return np.loadtxt(io.StringIO(text), delimiter=delimiter, skiprows=int(header), ndmin=2)

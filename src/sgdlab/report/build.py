@@ -82,7 +82,7 @@ def build(roots: Sequence[Path], out: Path, target: float | None = None) -> Repo
         comparison=comparison,
         pairwise=pairwise,
         problems=list(analysis.runs.problems),
-        summaries=[tables.comparison(result, short=True) for result in analysis.results],
+        summaries=[tables.terminal(result) for result in analysis.results],
     )
 
 
@@ -122,7 +122,14 @@ def _write_table(path: Path, table: pd.DataFrame) -> None:
 def _rich(table: Table) -> RichTable:
     shown = RichTable(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in table.columns:
-        shown.add_column(Text(column), justify="right" if column in table.numeric else "left")
+        numeric = column in table.numeric
+        name = column == table.columns[0]
+        shown.add_column(
+            Text(column.replace(" to ", " to\n")),
+            justify="right" if numeric else "left",
+            no_wrap=numeric or name,
+            overflow="ellipsis" if numeric or name else "fold",
+        )
     for row in table.rows:
         shown.add_row(*(Text(cell) for cell in row))
     return shown

@@ -58,7 +58,7 @@ def _workload(
 ) -> list[Section]:
     level = 3 if several else 2
     sections: list[Section] = []
-    first: list[Block] = [tables.comparison(result)]
+    first: list[Block] = [tables.comparison(result), tables.cost(result)]
     if result.answer.facts:
         first.append(Notes(result.answer.facts))
     if result.answer.notes:
@@ -87,9 +87,8 @@ def _commands(analysis: Analysis, result: Result) -> list[Block]:
     for entry in result.entries:
         for position, row in enumerate(entry.chosen):
             run = analysis.runs.rows[row]
-            what = (
-                entry.optimizer if run["seed"] is None else f"{entry.optimizer}, seed {run['seed']}"
-            )
+            seed = "" if run["seed"] is None else f", seed {run['seed']}"
+            what = f"{entry.optimizer}{seed}"
             block = Command(what, command(run["directory"]))
             (rest if position else blocks).append(block)
     if not blocks:
@@ -111,14 +110,12 @@ def _whole(analysis: Analysis) -> list[Section]:
     table: Block = lost
     if len(lost.rows) > FOLD_FROM:
         table = Fold(f"All {words.count(len(lost.rows), 'run')}", [lost])
-    count = words.count(len(lost.rows), "run")
-    blocks: list[Block] = [
-        Text(f"{count} of {len(analysis.runs.rows):,}: {tables.by_status(analysis)}.")
-    ]
-    if not lost.rows:
-        sections = [Section("What did not complete", [Text("Every run found completed.")])]
+    if lost.rows:
+        share = f"{len(lost.rows):,} of {words.count(len(analysis.runs.rows), 'run')}"
+        blocks: list[Block] = [Text(f"{share}: {tables.by_status(analysis)}."), table]
     else:
-        sections = [Section("What did not complete", [*blocks, table])]
+        blocks = [Text("Every run found completed.")]
+    sections = [Section("What did not complete", blocks)]
     if analysis.runs.problems:
         sections.append(Section("Damaged files", [Notes(list(analysis.runs.problems))]))
     files = (

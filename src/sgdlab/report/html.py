@@ -110,8 +110,8 @@ def _table(table: Table) -> str:
         + "</tr>\n"
         for number, row in enumerate(table.rows)
     )
-    caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
+    caption = f'<p class="caption">{escape(table.caption)}</p>' if table.caption else ""
     return (
-        f'<div class="scroll" tabindex="0"><table>{caption}<thead><tr>{head}</tr></thead>\n'
+        f'{caption}<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead>\n'
         f"<tbody>{rows}</tbody></table></div>"
     )

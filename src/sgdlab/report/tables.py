@@ -1,6 +1,8 @@
 """The tables of a report, as text."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sgdlab.analysis import Analysis, Result, words
@@ -19,39 +21,61 @@ PAIRS_NOTE = (
 )
 
 
-def comparison(result: Result, short: bool = False) -> Table:
-    """Return the comparison of a workload; ``short`` leaves out what does not fit a terminal."""
+def comparison(result: Result) -> Table:
+    """Return how well the optimizers of a workload did: their settings, means and intervals."""
     metric = result.workload.metric
     tested = any(_known(row["test_metric_mean"]) for row in result.rows)
-    names = [("test_metric", f"Test {metric}")] if tested else []
-    names += [] if short and tested else [("val_metric", f"Validation {metric}")]
-    goal = words.metric(result.target.value, metric)
+    names = {"test_metric": "Test", "val_metric": "Validation"}
+    goal = f"Steps to {words.metric(result.target.value, metric)}"
     records: list[dict[str, str]] = []
-    for row, entry in zip(result.rows, result.entries, strict=True):
+    for row in result.rows:
         record = {"Optimizer": row["optimizer"], "Setting": row["setting"] or words.NOTHING}
         record["Completed"] = _completed(row)
-        for prefix, title in names:
-            record[title] = words.metric(row[f"{prefix}_mean"], metric)
-            low, high = row[f"{prefix}_ci_low"], row[f"{prefix}_ci_high"]
-            record[f"95 % CI{'' if prefix == names[0][0] else ' '}"] = words.interval(
-                low, high, metric
-            )
+        for prefix, split in names.items():
+            low, high = (words.plain(row[f"{prefix}_ci_{end}"], metric) for end in ("low", "high"))
+            between = f" ({low} to {high})" if _known(row[f"{prefix}_ci_low"]) else ""
+            if tested or prefix == "val_metric":
+                mean = words.metric(row[f"{prefix}_mean"], metric)
+                record[f"{split} {metric}"] = f"{mean}{between}"
         if result.target.value is not None:
-            record |= _to_target(row, goal, short)
-        if not short:
-            record["Examples/s"] = words.number(_round3(row["examples_per_second"]))
-            record["Peak memory"] = words.memory(row["peak_memory_bytes"])
-            record["Optimizer state"] = words.memory(row["optimizer_state_bytes"])
-            record |= _tried(row, entry, result)
+            record[goal] = _steps(row)
         records.append(record)
+    caption = "Means with 95 % t intervals over completed runs, best first."
+    return _table(records, caption, left=("Optimizer", "Setting"))
+
+
+def cost(result: Result) -> Table:
+    """Return what the optimizers of a workload cost: time, memory and tuning."""
+    records: list[dict[str, str]] = []
+    for row, entry in zip(result.rows, result.entries, strict=True):
+        record = {"Optimizer": row["optimizer"]}
+        if result.target.value is not None:
+            record["Reached target"] = f"{row['reached_target']} / {row['n']}"
+            record["Steps to target"] = _steps(row)
+            record["Seconds to target"] = words.number(row["median_seconds_to_target"], 3)
+        record["Examples/s"] = words.number(_round3(row["examples_per_second"]))
+        record["Peak memory"] = words.memory(row["peak_memory_bytes"])
+        record["Optimizer state"] = words.memory(row["optimizer_state_bytes"])
+        records.append(record | _tried(row, entry, result))
+    caption = "Cost: medians to target and of the rate, largest memory, over the same runs."
+    return _table(records, caption, left=("Optimizer",))
+
+
+def terminal(result: Result) -> Table:
+    """Return the comparison with only as many columns as fit 80 characters."""
+    table = comparison(result)
+    extra = f"Validation {result.workload.metric}"
+    if f"Test {result.workload.metric}" not in table.columns:
+        return table
+    drop = table.columns.index(extra)
+    rows = [[*row[:drop], *row[drop + 1 :]] for row in table.rows]
+    return replace(table, columns=[c for c in table.columns if c != extra], rows=rows)
+
+
+def _table(records: Sequence[dict[str, str]], caption: str, left: Sequence[str]) -> Table:
     columns = list(records[0])
-    left = {"Optimizer", "Setting"}
-    return Table(
-        columns=columns,
-        rows=[[record[column] for column in columns] for record in records],
-        caption=f"{result.workload.name}: means with 95 % t intervals over completed runs, best first.",
-        numeric=frozenset(set(columns) - left),
-    )
+    rows = [[record[column] for column in columns] for record in records]
+    return Table(columns, rows, caption, numeric=frozenset(columns) - frozenset(left))
 
 
 def _known(value: Any) -> bool:
@@ -67,14 +91,11 @@ def _completed(row: dict[str, Any]) -> str:
     return f"{row['completed']} / {row['n']}" + (f" ({', '.join(lost)})" if lost else "")
 
 
-def _to_target(row: dict[str, Any], goal: str, short: bool) -> dict[str, str]:
-    steps, seconds = row["median_steps_to_target"], row["median_seconds_to_target"]
-    never = "not reached" if row["n"] else words.NOTHING
-    record = {f"Steps to {goal}": f"{steps:,.0f}" if _known(steps) else never}
-    if not short:
-        record["Seconds"] = words.number(seconds, 3) if _known(seconds) else words.NOTHING
-        record["Reached"] = f"{row['reached_target']} / {row['n']}"
-    return record
+def _steps(row: dict[str, Any]) -> str:
+    steps = row["median_steps_to_target"]
+    if _known(steps):
+        return f"{steps:,.0f}"
+    return "not reached" if row["n"] else words.NOTHING
 
 
 def _tried(row: dict[str, Any], entry: Entry, result: Result) -> dict[str, str]:

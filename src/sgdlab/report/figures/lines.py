@@ -78,14 +78,14 @@ def _positive(curve: Curve) -> bool:
 
 
 def _limits(axes: Axes, curves: Sequence[Curve], log: bool) -> None:
-    """Fit the completed runs after their first twentieth; what is outside runs out of the frame."""
+    """Fit the completed runs after their first sixth; what is outside runs out of the frame."""
     lows: list[float] = []
     highs: list[float] = []
     for curve in curves:
         if curve.band is None:
             continue
         band = curve.band
-        keep = band.x >= band.x[0] + 0.05 * (band.x[-1] - band.x[0])
+        keep = band.x >= band.x[0] + (band.x[-1] - band.x[0]) / 6
         if log:
             keep = np.ones_like(keep)
         lows.append(float(band.low[keep].min()))

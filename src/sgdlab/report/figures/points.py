@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -137,27 +138,29 @@ def seeds(
 ) -> str | None:
     """Return the SVG of every seed's metric, a row per optimizer, best on top; None if empty.
 
-    Grey lines link the runs of one seed; the bar is the mean and its 95 % interval.
+    Grey lines link the runs of one seed; equal values are stacked; the bar is the mean and its
+    95 % interval.
     """
     samples = [s for s in samples if s.by_seed]
     if not samples:
         return None
-    height = 1.1 + 0.3 * len(samples) if len(samples) > 3 else 1.0 + 0.55 * len(samples)
+    height = 1.1 + 0.3 * len(samples) if len(samples) > 3 else 1.1 + 0.75 * len(samples)
     with context():
         figure, axes = canvas(height)
         axes.grid(False)
         axes.grid(True, axis="x")
-        for row, (above, below) in enumerate(zip(samples, samples[1:], strict=False)):
+        heights = [_stacked(sample.by_seed, row) for row, sample in enumerate(samples)]
+        for row, (above, below) in enumerate(pairwise(samples)):
             for seed in sorted(set(above.by_seed) & set(below.by_seed)):
-                axes.plot(
-                    [above.by_seed[seed], below.by_seed[seed]], [row, row + 1],
-                    color=FAINT, linewidth=0.6, alpha=0.6, zorder=1,
-                )  # fmt: skip
+                x = [above.by_seed[seed], below.by_seed[seed]]
+                y = [heights[row][seed], heights[row + 1][seed]]
+                axes.plot(x, y, color=FAINT, linewidth=0.6, alpha=0.6, zorder=1)
         for row, sample in enumerate(samples):
             look = looks[sample.optimizer]
-            values = [sample.by_seed[seed] for seed in sorted(sample.by_seed)]
-            axes.scatter(values, [row] * len(values), s=16, color=look.colour, alpha=0.6,
-                         linewidths=0, zorder=3)  # fmt: skip
+            order = sorted(sample.by_seed)
+            values = [sample.by_seed[seed] for seed in order]
+            y = [heights[row][seed] for seed in order]
+            axes.scatter(values, y, s=16, color=look.colour, alpha=0.7, linewidths=0, zorder=3)
             _mean(axes, row, sample.description, look)
         axes.set_yticks(range(len(samples)), [plain(s.optimizer) for s in samples])
         axes.tick_params(axis="y", length=0)
@@ -167,6 +170,16 @@ def seeds(
         if percent:
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}"))
         return svg(figure, f"{x_label} by seed")
+
+
+def _stacked(by_seed: Mapping[float, float], row: int) -> dict[float, float]:
+    """Return the height of each point: equal values stand on top of each other, up to a limit."""
+    seen: dict[float, list[float]] = {}
+    for seed in sorted(by_seed):
+        seen.setdefault(round(by_seed[seed], 9), []).append(seed)
+    most = max(len(group) for group in seen.values())
+    step = min(0.09, 0.42 / max(most - 1, 1))
+    return {seed: row - step * i for group in seen.values() for i, seed in enumerate(group)}
 
 
 def _mean(axes: Axes, row: int, description: Description, look: Look) -> None:

@@ -117,7 +117,7 @@ class _Figures:
             caption = f"Validation {workload.metric} against {_plain(x)}. {self.band()}"
             if target is not None:
                 caption += f" Dashed: target, {words.metric(target, workload.metric)}."
-            caption += " The first twentieth may lie outside the frame."
+            caption += " The first sixth may lie outside the frame."
             images.append(self.image(name, drawn, caption))
         return [image for image in images if image]
 
@@ -167,7 +167,7 @@ class _Figures:
         drawn = points.seeds(samples, self.looks, f"{name}{self.unit}", self.percent)
         caption = (
             f"{name[0].upper()}{name[1:]} of every seed. Grey lines link the same seed of "
-            "neighbours; diamond and bar: mean and its 95 % interval."
+            "neighbours; equal values are stacked; diamond and bar: mean and its 95 % interval."
         )
         return self.image("seeds", drawn, caption)
 
@@ -185,5 +185,5 @@ def _plain(label: str) -> str:
 def figures(runs: Runs, result: Result, looks: Mapping[str, Look], prefix: str) -> list[Image]:
     """Return the figures of a workload that have anything to show."""
     make = _Figures(runs, result, looks, prefix)
-    found = [make.seeds(), *make.metric(), *make.loss(), make.gradient(), make.learning_rates()]
+    found = [make.seeds(), make.learning_rates(), *make.metric(), *make.loss(), make.gradient()]
     return [image for image in found if image is not None]

@@ -1,0 +1,87 @@
+"""Sentences beside the verdict: what was measured, not tested, and how to read the tables."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from sgdlab.analysis import words
+from sgdlab.analysis.entries import Entry
+from sgdlab.analysis.targets import Target
+from sgdlab.analysis.workloads import Workload
+
+Row = dict[str, Any]
+
+
+def lost(rows: Sequence[Row]) -> list[str]:
+    """Say which optimizers have runs that did not complete."""
+    facts: list[str] = []
+    for row in rows:
+        lost = [f"{row[s]} {s}" for s in ("diverged", "failed", "unfinished") if row[s]]
+        if lost:
+            facts.append(
+                f"{row['optimizer']}: {', '.join(lost)} of {words.count(row['n'], 'run')}; "
+                "means and pairs are of completed runs."
+            )
+    return facts
+
+
+def speed(workload: Workload, rows: Sequence[Row], target: Target) -> list[str]:
+    """Say who reached the target first, by median steps."""
+    if target.value is None:
+        return []
+    steps = [(row.get("median_steps_to_target", math.nan), row["optimizer"]) for row in rows]
+    there = sorted((s, name) for s, name in steps if math.isfinite(s))
+    if len(there) < 2:
+        return []
+    (fast, quickest), (slow, second) = there[0], there[1]
+    goal = words.metric(target.value, workload.metric)
+    text = f"To {goal} validation {workload.metric} {quickest} took {fast:,.0f} steps"
+    if slow == fast:
+        return [f"{text}, as did {second} (medians)."]
+    return [f"{text}, {second} {slow:,.0f} (medians)."]
+
+
+def memory(rows: Sequence[Row]) -> list[str]:
+    """Say which optimizer state is smallest and largest."""
+    sizes = [(row["optimizer_state_bytes"], row["optimizer"]) for row in rows]
+    known = sorted((size, name) for size, name in sizes if math.isfinite(size))
+    if len(known) < 2 or known[0][0] == known[-1][0]:
+        return []
+    (small, thrifty), (large, greedy) = known[0], known[-1]
+    return [f"Optimizer state: {thrifty} {words.memory(small)}, {greedy} {words.memory(large)}."]
+
+
+def metric_note(workload: Workload, rows: Sequence[Row], column: str) -> list[str]:
+    """Say why the verdict is not by the test split, where it is not."""
+    if column == "test_metric" or not any(row["completed"] for row in rows):
+        return []
+    return [
+        f"Not every completed run evaluated the test split, so the verdict is by final validation "
+        f"{workload.metric}: where that chose the settings, too, it is optimistic."
+    ]
+
+
+def picked_note(entries: Sequence[Entry]) -> list[str]:
+    """Say where the reported seeds themselves chose the setting."""
+    picked = [entry for entry in entries if entry.picked_from > 1]
+    if not picked:
+        return []
+    how = words.listing([f"{entry.optimizer} {entry.picked_from}" for entry in picked])
+    return [
+        "The setting shown is the best of several by mean final validation loss, chosen on the "
+        f"same seeds that are reported, so its figures are optimistic (settings run: {how})."
+    ]
+
+
+def target_note(workload: Workload, target: Target) -> list[str]:
+    """Say what the target is and where it comes from."""
+    if target.value is None:
+        return []
+    goal = f"Target: validation {workload.metric} {words.metric(target.value, workload.metric)}"
+    if target.given:
+        return [f"{goal}, as given. A run that never reached it counts as infinite in medians."]
+    return [
+        f"{goal}, the median over optimizers of the median best value of their completed runs "
+        "(of two in the middle the less demanding). A run that never reached it counts as "
+        "infinite in medians; --target sets another."
+    ]

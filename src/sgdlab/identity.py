@@ -1,0 +1,106 @@
+"""What makes two runs the same: run ids, and the names of folders made from them."""
+
+import hashlib
+import json
+from typing import Any, cast
+
+from omegaconf import DictConfig, OmegaConf
+
+from sgdlab.config import COMPARE_ONLY, settle
+
+RULES_VERSION = 1
+"""Part of every run id: raised when a change in the rules gives other numbers for a config."""
+
+# What a run is called, where it goes and how it is watched do not determine its result.
+_LABELS = (
+    "names",
+    "study",
+    "phase",
+    "trial",
+    "resume",
+    "checkpoint",
+    "hydra",
+    "lr",
+    "device",
+    "import_from",
+)
+
+
+def run_id(config: DictConfig) -> str:
+    """Return a short hash of all that determines the result of a settled config.
+
+    Types are normalised (``lr=1`` and ``lr=1.0`` agree); labels, places and resume settings do
+    not count; the kind of device does.
+    """
+    content = cast("dict[str, Any]", OmegaConf.to_container(config))
+    labels = _LABELS if "lr" in config.optimizer else tuple(set(_LABELS) - {"lr"})
+    content = {key: value for key, value in content.items() if key not in labels}
+    content["device"] = device_kind(config.device)
+    content["rules"] = RULES_VERSION
+    canonical = json.dumps(_normalise(content), sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:10]
+
+
+def _normalise(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(k): _normalise(v) for k, v in cast("dict[Any, Any]", value).items()}
+    if isinstance(value, list):
+        return [_normalise(item) for item in cast("list[Any]", value)]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def device_kind(device: str) -> str:
+    """Return ``cpu`` or ``cuda`` for the ``device`` key."""
+    if device == "auto":
+        import torch  # only here: the rest of this module serves commands without torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device.split(":")[0]
+
+
+def study_name(comparison: DictConfig) -> str:
+    """Return ``study`` of a comparison, or a name made from what is compared.
+
+    The same command gives the same name, so that typing it again resumes; any change of the
+    settings gives another.
+    """
+    if comparison.study:
+        return str(comparison.study)
+    config = settle(comparison)
+    own = OmegaConf.to_container(OmegaConf.masked_copy(comparison, list(COMPARE_ONLY)))
+    content = json.dumps([run_id(config), _normalise(own)], sort_keys=True)
+    digest = hashlib.sha256(content.encode()).hexdigest()[:6]
+    names = [config.names.get("dataset", "data"), config.names.get("model", "model")]
+    optimizers = list(comparison.optimizers)
+    shown = optimizers if len(optimizers) <= 4 else [f"{len(optimizers)}-optimizers"]
+    return "-".join([*names, *shown, digest])
+
+
+def _resolve_study_name(*, _root_: DictConfig) -> str:
+    return study_name(_root_)
+
+
+def _resolve_run_id(*, _root_: DictConfig) -> str:
+    return run_id(settle(_root_))
+
+
+def _resolve_run_name(*, _root_: DictConfig) -> str:
+    config = settle(_root_)
+    return f"{config.names.get('optimizer', 'run')}-{run_id(config)}"
+
+
+def _resolve_run_folder(*, _root_: DictConfig) -> str:
+    config = settle(_root_)
+    return f"{config.phase}/{run_id(config)}" if config.phase else run_id(config)
+
+
+# On import, so that the worker of a launcher can resolve them, too.
+for _name, _resolver in {
+    "run_id": _resolve_run_id,
+    "run_name": _resolve_run_name,
+    "run_folder": _resolve_run_folder,
+    "study_name": _resolve_study_name,
+}.items():
+    OmegaConf.register_new_resolver(_name, _resolver, replace=True)
