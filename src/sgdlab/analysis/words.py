@@ -18,7 +18,8 @@ def number(value: float | None, digits: int = 4) -> str:
         return NOTHING
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{value:,.0f}".replace("-", "−")
-    return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e+").replace("-", "−", 1)
+    shown = f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e+")
+    return f"−{shown[1:]}" if shown.startswith("-") else shown
 
 
 def metric(value: float | None, name: str) -> str:
@@ -55,10 +56,15 @@ def interval(low: float | None, high: float | None, name: str) -> str:
 
 
 def p_value(value: float | None) -> str:
-    """Return a p-value: ``0.031``, ``< 0.001``."""
+    """Return a p-value: ``0.031``, ``< 0.001``; at 0.05 with as many digits as tell its side."""
     if value is None or not math.isfinite(value):
         return NOTHING
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    if value < 0.001:
+        return "< 0.001"
+    digits = 3
+    while digits < 8 and value != 0.05 and round(value, digits) == 0.05:
+        digits += 1
+    return f"{value:.{digits}f}"
 
 
 def p_equals(value: float) -> str:
@@ -82,7 +88,7 @@ def memory(value: float | None) -> str:
         value /= 1000
         if value < 999.5 or unit == "GB":
             break
-    return f"{value:.3g} {unit}"  # pyright: ignore[reportPossiblyUnboundVariable]
+    return f"{number(value, 3)} {unit}"  # pyright: ignore[reportPossiblyUnboundVariable]
 
 
 def setting(value: object) -> str:

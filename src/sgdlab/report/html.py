@@ -32,11 +32,16 @@ def render(document: Document) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{escape(document.title)} · sgdlab</title>\n<style>\n{style}</style>\n</head>\n"
-        f"<body>\n<main>\n<header>\n<h1>{escape(document.title)}</h1>\n"
-        f'<p class="subtitle">{escape(document.subtitle)}</p>\n</header>\n'
+        f"<title>{_text(document.title)} · sgdlab</title>\n<style>\n{style}</style>\n</head>\n"
+        f"<body>\n<main>\n<header>\n<h1>{_text(document.title)}</h1>\n"
+        f'<p class="subtitle">{_text(document.subtitle)}</p>\n</header>\n'
         f"{body}\n</main>\n</body>\n</html>\n"
     )
+
+
+def _text(content: str) -> str:
+    """Escape, and keep a number and its percent sign on one line."""
+    return re.sub(r"(\d) %", "\\1\u00a0%", escape(content))
 
 
 class _Writer:
@@ -46,7 +51,7 @@ class _Writer:
         self.figures = 0
 
     def section(self, section: Section) -> str:
-        heading = f"<h{section.level}>{escape(section.title)}</h{section.level}>"
+        heading = f"<h{section.level}>{_text(section.title)}</h{section.level}>"
         kind = re.sub(r"[^a-z]+", "-", section.title.lower()).strip("-")
         blocks = "\n".join(self.block(block) for block in section.blocks)
         return (
@@ -57,26 +62,26 @@ class _Writer:
         match block:
             case Text(content, role):
                 kind = f' class="{role}"' if role else ""
-                return f"<p{kind}>{escape(content)}</p>"
+                return f"<p{kind}>{_text(content)}</p>"
             case Notes(items):
-                return f"<ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>"
+                return f"<ul>{''.join(f'<li>{_text(item)}</li>' for item in items)}</ul>"
             case Table():
                 return _table(block)
             case Gallery(images):
                 return f'<div class="gallery">{"".join(map(self.image, images))}</div>'
             case Command(what, line):
                 return (
-                    f'<p class="what">{escape(what)}</p>'
+                    f'<p class="what">{_text(what)}</p>'
                     f'<pre tabindex="0"><code>{escape(line)}</code></pre>'
                 )
             case Fold(summary, blocks):
                 inner = "\n".join(self.block(inner) for inner in blocks)
-                return f"<details><summary>{escape(summary)}</summary>\n{inner}</details>"
+                return f"<details><summary>{_text(summary)}</summary>\n{inner}</details>"
 
     def image(self, image: Image) -> str:
         self.figures += 1
         inline = inline_svg(image.svg, f"f{self.figures}-", image.caption)
-        return f"<figure>{inline}<figcaption>{escape(image.caption)}</figcaption></figure>"
+        return f"<figure>{inline}<figcaption>{_text(image.caption)}</figcaption></figure>"
 
 
 def inline_svg(svg: str, prefix: str, label: str) -> str:
@@ -89,7 +94,7 @@ def inline_svg(svg: str, prefix: str, label: str) -> str:
     svg = svg.replace("url(#", f"url(#{prefix}").replace('href="#', f'href="#{prefix}')
     head, rest = svg.split(">", 1)
     head = re.sub(r'\s(width|height|version|xmlns(:xlink)?)="[^"]*"', "", head)
-    head += f' role="img" aria-label="{escape(label)}"'
+    head += f' role="img" aria-label="{_text(label)}"'
     svg = f"{head}>{rest}".replace("xlink:href", "href")
     svg = svg.replace(INK, "currentColor").replace(PAPER, "none")
     for number, colour in enumerate(COLOURS):
@@ -101,7 +106,7 @@ def _table(table: Table) -> str:
     def cell(tag: str, column: str, content: str) -> str:
         kind = ' class="number"' if column in table.numeric else ""
         scope = ' scope="col"' if tag == "th" else ""
-        return f"<{tag}{scope}{kind}>{escape(content)}</{tag}>"
+        return f"<{tag}{scope}{kind}>{_text(content)}</{tag}>"
 
     head = "".join(cell("th", column, column) for column in table.columns)
     rows = "".join(
@@ -110,7 +115,7 @@ def _table(table: Table) -> str:
         + "</tr>\n"
         for number, row in enumerate(table.rows)
     )
-    caption = f'<p class="caption">{escape(table.caption)}</p>' if table.caption else ""
+    caption = f'<p class="caption">{_text(table.caption)}</p>' if table.caption else ""
     return (
         f'{caption}<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead>\n'
         f"<tbody>{rows}</tbody></table></div>"

@@ -87,7 +87,9 @@ def _trials(axes: Axes, item: Trials, look: Look) -> None:
         axes.plot(xs, medians, color=look.colour, linestyle=look.dash, linewidth=1.1, alpha=0.8)  # type: ignore[arg-type]
     x, y = zip(*item.points, strict=True) if item.points else ((), ())
     size = 11 if repeated else 20
-    axes.scatter(x, y, s=size, color=look.colour, alpha=0.75, linewidths=0, zorder=3)
+    axes.scatter(
+        x, y, s=size, color=look.colour, marker=look.marker, alpha=0.75, linewidths=0, zorder=3
+    )
     if item.chosen is not None:
         axes.plot(
             [item.chosen], [1.0], marker=7, color=look.colour, markersize=6, clip_on=False,
@@ -112,7 +114,7 @@ def _room(axes: Axes, values: Sequence[float], maximise: bool, log: bool) -> Non
 def _legend(trials: Sequence[Trials], looks: Mapping[str, Look]) -> list[Line2D]:
     handles = [
         Line2D(
-            [], [], marker="o", linestyle="none", markersize=4.5,
+            [], [], marker=looks[t.optimizer].marker, linestyle="none", markersize=4.5,
             color=looks[t.optimizer].colour, label=plain(t.optimizer),
         )
         for t in trials

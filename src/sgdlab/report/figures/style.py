@@ -23,7 +23,12 @@ FAINT = "#9aa3ad"
 
 # After Okabe and Ito, without yellow; the two lightest darkened for white paper.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b5579b", "#b8860b", "#3d9fd8", "#7a6a58")
-_DASHES: tuple[object, ...] = ("-", (0, (5, 1.6)), (0, (1.4, 1.4)), (0, (6, 1.5, 1.4, 1.5)))
+_CYCLES: tuple[tuple[object, str], ...] = (
+    ("-", "o"),
+    ((0, (5, 1.6)), "s"),
+    ((0, (1.4, 1.4)), "^"),
+    ((0, (6, 1.5, 1.4, 1.5)), "D"),
+)
 
 RC: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -68,12 +73,13 @@ class Look:
 
     colour: str
     dash: object
+    marker: str
 
 
 def looks(optimizers: Sequence[str]) -> dict[str, Look]:
-    """Return a look per optimizer, by name: seven colours, then the same with other dashes."""
+    """Return a look per optimizer, by name: seven colours, then again with other dashes."""
     return {
-        name: Look(COLOURS[i % len(COLOURS)], _DASHES[i // len(COLOURS) % len(_DASHES)])
+        name: Look(COLOURS[i % len(COLOURS)], *_CYCLES[i // len(COLOURS) % len(_CYCLES)])
         for i, name in enumerate(sorted(set(optimizers)))
     }
 
