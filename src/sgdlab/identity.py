@@ -26,6 +26,9 @@ _LABELS = (
 )
 
 
+_PLACES = ("root", "download")
+
+
 def run_id(config: DictConfig) -> str:
     """Return a short hash of all that determines the result of a settled config.
 
@@ -35,6 +38,8 @@ def run_id(config: DictConfig) -> str:
     content = cast("dict[str, Any]", OmegaConf.to_container(config))
     labels = _LABELS if "lr" in config.optimizer else tuple(set(_LABELS) - {"lr"})
     content = {key: value for key, value in content.items() if key not in labels}
+    # Where a download lies does not change what is in it.
+    content["dataset"] = {k: v for k, v in content["dataset"].items() if k not in _PLACES}
     content["device"] = device_kind(config.device)
     content["rules"] = RULES_VERSION
     canonical = json.dumps(_normalise(content), sort_keys=True)

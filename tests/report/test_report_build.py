@@ -3,65 +3,23 @@ import shlex
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from html_page import Page
 from run_folders import make_pair, make_run
 
 from sgdlab.commands import report as command
 from sgdlab.errors import InputError
-from sgdlab.report import build
+from sgdlab.report import Report, build
 
 FIRST = [0.91, 0.93, 0.95]
 SECOND = [0.90, 0.90, 0.93]
 EVIL = "<script>alert('x')</script>|*b*\"&$"
 
 
-class Page(HTMLParser):
-    """Checks nesting, and collects ids, references and text."""
-
-    VOID = ("meta", "br", "img", "link")
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.ids: list[str] = []
-        self.references: list[str] = []
-        self.tags: set[str] = set()
-        self.content = ""
-        self.feed(page)
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        if tag not in self.VOID:
-            self.open.append(tag)
-        self._attributes(attrs)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self._attributes(attrs)
-
-    def _attributes(self, attrs: list[tuple[str, str | None]]) -> None:
-        for name, value in attrs:
-            if name == "id":
-                self.ids.append(str(value))
-            elif name == "href" or "url(" in str(value):
-                self.references += re.findall(r"#([\w-]+)", str(value))
-            assert name not in ("src", "onclick", "onload")
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.content += data
-
-
-@pytest.fixture
-def study(tmp_path: Path) -> Path:
-    root = tmp_path / "study"
+def make_study(root: Path) -> Path:
     make_pair(root / "final", FIRST, SECOND)
     make_run(root / "final" / "lost", "sgd", seed=7, phase="final", status="diverged")
     for optimizer in ("adam", "sgd"):
@@ -73,12 +31,21 @@ def study(tmp_path: Path) -> Path:
     return root
 
 
-def test_all_files_are_written(study: Path) -> None:
-    report = build([study], study / "report")
-    assert (report.html, report.markdown) == (
-        study / "report" / "report.html",
-        study / "report" / "report.md",
-    )
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    return make_study(tmp_path / "study")
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    root = make_study(tmp_path_factory.mktemp("built"))
+    return build([root], root / "report")
+
+
+def test_all_files_are_written(report: Report) -> None:
+    study = report.out.parent
+    assert report.html == study / "report" / "report.html"
+    assert report.markdown == study / "report" / "report.md"
     assert len(pd.read_csv(study / "report" / "runs.csv")) == 13
     comparison = pd.read_csv(study / "report" / "comparison.csv")
     assert list(comparison["optimizer"]) == ["adam", "sgd"]
@@ -97,8 +64,7 @@ def test_all_files_are_written(study: Path) -> None:
     assert report.problems == []
 
 
-def test_the_page_answers_first_and_needs_nothing_else(study: Path) -> None:
-    report = build([study], study / "report")
+def test_the_page_answers_first_and_needs_nothing_else(report: Report) -> None:
     text = report.html.read_text()
     page = Page(text)
     shown = page.content.replace("\u00a0", " ")
@@ -112,36 +78,28 @@ def test_the_page_answers_first_and_needs_nothing_else(study: Path) -> None:
     assert shown.count("it diverged") == 3
 
 
-def test_the_command_on_the_page_names_the_run(study: Path) -> None:
-    page = Page(build([study], study / "report").html.read_text())
+def test_the_command_on_the_page_names_the_run(report: Report) -> None:
+    page = Page(report.html.read_text())
     lines = re.findall(r"sgdlab train --config-dir .* --config-name config", page.content)
     assert len(lines) == 7
     folder = Path(shlex.split(lines[0])[3])
     assert (folder / "config.yaml").is_file()
 
 
-def test_figures_are_well_formed_and_undated(study: Path) -> None:
-    build([study], study / "report")
-    for path in (study / "report" / "figures").iterdir():
+def test_figures_are_well_formed_and_undated(report: Report) -> None:
+    for path in (report.out / "figures").iterdir():
         ET.parse(path)
         assert "<dc:date>" not in path.read_text()
 
 
-def test_two_builds_are_the_same_bytes(study: Path) -> None:
-    written = []
-    for _ in range(2):
-        build([study], study / "report")
-        paths = sorted(path for path in (study / "report").rglob("*") if path.is_file())
-        written.append({path.name: path.read_bytes() for path in paths})
-    assert written[0] == written[1]
+def test_a_second_build_writes_the_same_bytes_and_removes_old_figures(report: Report) -> None:
+    def written() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in report.out.rglob("*") if path.is_file()}
 
-
-def test_figures_that_are_no_more_are_removed(study: Path) -> None:
-    old = study / "report" / "figures" / "old.svg"
-    old.parent.mkdir(parents=True)
-    old.write_text("<svg/>")
-    build([study], study / "report")
-    assert not old.exists()
+    first = written()
+    (report.out / "figures" / "old.svg").write_text("<svg/>")
+    build([report.out.parent], report.out)
+    assert written() == first
 
 
 def test_names_are_escaped(tmp_path: Path) -> None:
@@ -171,13 +129,12 @@ def test_names_are_escaped(tmp_path: Path) -> None:
         ET.parse(path)
 
 
-def test_markdown_shows_the_figures(study: Path) -> None:
-    report = build([study], study / "report")
+def test_markdown_shows_the_figures(report: Report) -> None:
     for name in re.findall(r"\]\((figures/[^)]+)\)", report.markdown.read_text()):
         assert (report.out / name).is_file()
 
 
-@pytest.mark.parametrize("optimizers", [1, 2, 9, 20])
+@pytest.mark.parametrize("optimizers", [1, 9, 20])
 def test_any_number_of_optimizers(tmp_path: Path, optimizers: int) -> None:
     for number in range(optimizers):
         for seed in range(2):

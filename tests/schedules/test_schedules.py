@@ -140,7 +140,7 @@ def test_ramp_rises_evenly_onto_the_schedule(run: tuple[Schedule, int, int]) -> 
 def test_after_the_warm_up_it_is_the_schedule_of_the_rest(run: tuple[Schedule, int, int]) -> None:
     schedule, total, per_epoch = run
     warm = schedule.warmup(per_epoch)
-    plain = dataclasses.replace(schedule, warmup_steps=0, warmup_epochs=0.0)
+    plain = dataclasses.replace(schedule, warmup_steps=None, warmup_epochs=0.0)
     if warm >= total or isinstance(schedule, Step):
         return
     after = curve(schedule, total, per_epoch)[warm:]
@@ -181,7 +181,6 @@ def test_a_schedule_cannot_be_changed() -> None:
         ({"warmup_epochs": math.nan}, "schedule.warmup_epochs=nan"),
         ({"warmup_epochs": math.inf}, "schedule.warmup_epochs=inf"),
         ({"warmup_epochs": "three"}, "schedule.warmup_epochs=three"),
-        ({"warmup_steps": 5, "warmup_epochs": 1}, "set one of them"),
     ],
 )
 def test_bad_warm_ups_are_refused(
@@ -213,3 +212,9 @@ def test_bad_settings_are_refused(kind: Any, settings: dict[str, Any]) -> None:
     (key,) = settings
     with pytest.raises(InputError, match=rf"schedule\.{key}="):
         kind(**settings)
+
+
+def test_warmup_steps_count_instead_of_warmup_epochs() -> None:
+    assert Cosine(warmup_steps=5, warmup_epochs=3.0).warmup(steps_per_epoch=10) == 5
+    assert Cosine(warmup_steps=0, warmup_epochs=3.0).warmup(steps_per_epoch=10) == 0
+    assert Cosine(warmup_epochs=3.0).warmup(steps_per_epoch=10) == 30

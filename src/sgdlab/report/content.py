@@ -75,10 +75,18 @@ def _workload(
     if images:
         sections.append(Section("Figures", [Gallery(list(images))], level))
     if any(entry.settings for entry in result.entries):
-        settings = [tables.settings(result)]
-        sections.append(Section("Settings compared", list(settings), level))
+        sections.append(Section("Settings compared", _settings(result), level))
     sections.append(Section("How to repeat a run", _commands(analysis, result), level))
     return sections
+
+
+def _settings(result: Result) -> list[Block]:
+    own, shared = tables.settings(result)
+    blocks: list[Block] = [own] if own.rows else []
+    if shared.rows:
+        count = words.count(len(shared.rows), "setting")
+        blocks.append(Fold(f"The same for every optimizer: {count}", [shared]))
+    return blocks
 
 
 def _commands(analysis: Analysis, result: Result) -> list[Block]:

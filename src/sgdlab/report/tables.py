@@ -138,14 +138,21 @@ def pairs(result: Result) -> Table:
     return Table(columns, rows, numeric=frozenset(columns[2:7]), strong=frozenset(strong))
 
 
-def settings(result: Result) -> Table:
-    """Return all settings of the chosen runs, a column per optimizer, in full precision."""
+def settings(result: Result) -> tuple[Table, Table]:
+    """Return the settings of the chosen runs in full precision, a column per optimizer.
+
+    The second table has those that all of several optimizers share.
+    """
     entries = [entry for entry in result.entries if entry.settings]
     keys = sorted({key for entry in entries for key in entry.settings})
     first = ["lr", "batch_size", "accumulate", "scaling", "schedule", "epochs"]
     keys.sort(key=lambda key: (first.index(key) if key in first else len(first), key))
-    rows = [[key, *(_exact(entry, key) for entry in entries)] for key in keys]
-    return Table(["Setting", *(entry.optimizer for entry in entries)], rows)
+    rows = {key: [_exact(entry, key) for entry in entries] for key in keys}
+    shared = [key for key in keys if len(entries) > 1 and len(set(rows[key])) == 1]
+    own = [[key, *rows[key]] for key in keys if key not in shared]
+    columns = ["Setting", *(entry.optimizer for entry in entries)]
+    common = [[key, rows[key][0]] for key in shared]
+    return Table(columns, own), Table(["Setting", "Value"], common)
 
 
 def _exact(entry: Entry, key: str) -> str:

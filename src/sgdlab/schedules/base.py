@@ -21,33 +21,32 @@ class Schedule(ABC):
     continues.
 
     Attributes:
-        warmup_steps: ``W``.
-        warmup_epochs: Or ``W`` in epochs, ``W = round(warmup_epochs · steps_per_epoch)``.
+        warmup_epochs: ``W`` in epochs, ``W = round(warmup_epochs · steps_per_epoch)``.
+        warmup_steps: ``W`` itself; when set, it counts instead of ``warmup_epochs``.
 
     Raises:
-        InputError: Both are set, or one is negative or no number.
+        InputError: One is negative or no number.
     """
 
     # Step decays happen at fixed epochs of the run, so they count the warm-up.
     counts_warmup: ClassVar[bool] = False
 
-    warmup_steps: int = 0
+    warmup_steps: int | None = None
     warmup_epochs: float = 0.0
 
     def __post_init__(self) -> None:
-        require_number("warmup_steps", self.warmup_steps, self.warmup_steps, low=0)
         require_number("warmup_epochs", self.warmup_epochs, self.warmup_epochs, low=0)
+        if self.warmup_steps is None:
+            return
+        require_number("warmup_steps", self.warmup_steps, self.warmup_steps, low=0)
         if self.warmup_steps != int(self.warmup_steps):
             raise InputError(f"schedule.warmup_steps={self.warmup_steps}: must be a whole number")
-        if self.warmup_steps and self.warmup_epochs:
-            raise InputError(
-                f"schedule.warmup_steps={self.warmup_steps} and "
-                f"schedule.warmup_epochs={self.warmup_epochs:g}: set one of them, the other to 0"
-            )
 
     def warmup(self, steps_per_epoch: int) -> int:
         """Return ``W``, the steps of the warm-up."""
-        return int(self.warmup_steps) or round(self.warmup_epochs * steps_per_epoch)
+        if self.warmup_steps is not None:
+            return int(self.warmup_steps)
+        return round(self.warmup_epochs * steps_per_epoch)
 
     def __call__(self, step: int, total_steps: int, steps_per_epoch: int) -> float:
         """Return the factor on the base learning rate.

@@ -43,8 +43,10 @@ class _Figures:
 
     def band(self) -> str:
         counts = seeds(self.runs, self.entries)
-        if not counts or max(counts) == 1:
-            return "One run each, no band."
+        if not counts:
+            return f"No run completed.{self.lost()}"
+        if max(counts) == 1:
+            return f"One run each, no band.{self.lost()}"
         which = (
             "10th to 90th percentile" if min(counts) >= PERCENTILES_FROM else "smallest to largest"
         )
@@ -185,5 +187,11 @@ def _plain(label: str) -> str:
 def figures(runs: Runs, result: Result, looks: Mapping[str, Look], prefix: str) -> list[Image]:
     """Return the figures of a workload that have anything to show."""
     make = _Figures(runs, result, looks, prefix)
-    found = [make.seeds(), make.learning_rates(), *make.metric(), *make.loss(), make.gradient()]
+    seed_by_seed, rates, gradient = make.seeds(), make.learning_rates(), make.gradient()
+    pairs = [*make.metric(), *make.loss()]
+    # Pages have two columns: steps and seconds stay side by side.
+    if (seed_by_seed is None) == (rates is None):
+        found = [seed_by_seed, rates, *pairs, gradient]
+    else:
+        found = [seed_by_seed, rates, gradient, *pairs]
     return [image for image in found if image is not None]
