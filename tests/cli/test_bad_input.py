@@ -1,0 +1,196 @@
+"""Bad input: exit code 2, one line on stderr that names the key, and not a file anywhere."""
+
+import pytest
+import torch
+from cli_runs import QUICK, Cli, write
+
+BAD_VALUES = [
+    # arguments after `train`, what the line says
+    ("optimizer=nestrov", "optimizer=nestrov", "did you mean nesterov?"),
+    ("dataset=digit", "dataset=digit", "digits"),
+    ("optimiser=sgd", "optimiser", "did you mean optimizer?"),
+    ("modle.hidden=[3]", "modle.hidden", "did you mean model.hidden?"),
+    ("model.hiden=[3]", "model.hiden", "did you mean hidden?"),
+    ("schedule.warmup_epoch=3", "schedule.warmup_epoch", "warmup_epochs"),
+    ("dataset.root=here", "dataset.root", "no such key"),
+    ("lr=-1", "lr=-1", "positive"),
+    ("lr=0", "lr=0", "positive"),
+    ("lr=nan", "lr=nan", "positive"),
+    ("lr=abc", "lr=abc", "number"),
+    ("lr=null", "lr is not set", "lr=0.01"),
+    ("batch_size=0", "batch_size=0", "full"),
+    ("batch_size=2.5", "batch_size=2.5", "whole number"),
+    ("batch_size=ful", "batch_size=ful", "full"),
+    ("batch_size=1080", "batch_size=1080", "1079 examples"),
+    ("accumulate=18", "accumulate=18", "at most accumulate=17"),
+    ("accumulate=0", "accumulate=0", "whole number"),
+    ("optimizer.momentum=0", "optimizer=nesterov", "momentum"),
+    ("lr=0.1 optimizer.lr=0.2", "lr=0.1 and optimizer.lr=0.2", "set only lr"),
+    ("device=gpu", "device=gpu", "cuda"),
+    ("epochs=1.5", "epochs=1.5", "whole number"),
+    ("epochs=0", "epochs=0", "whole number"),
+    ("max_steps=0", "max_steps=0", "null"),
+    ("seed=-1", "seed=-1", "whole number"),
+    ("threads=0", "threads=0", "whole number"),
+    ("checkpoint.every=0", "checkpoint.every=0", "whole number"),
+    ("eval.every=0", "eval.every=0", "whole number"),
+    ("clip_norm=-1", "clip_norm=-1", "positive"),
+    ("limits.loss_factor=0", "limits.loss_factor=0", "positive"),
+    ("evaluate_test=perhaps", "evaluate_test=perhaps", "bool"),
+    ("precision=fp8", "precision=fp8", "bf16"),
+    ("precision=bf16 dtype=float64", "precision=bf16", "float32"),
+    ("split.val=2", "split.val=2", "fraction"),
+    ("split.val=0.9", "split.val=0.9", "training"),
+    ("optimizer.momentum=big", "optimizer.momentum=big", "number"),
+    ("optimizer.nesterov=3", "optimizer.nesterov=3", "true or false"),
+    ("optimizer=adam optimizer.weight_decay=-1", "optimizer=adam", "weight_decay"),
+    ("model.hidden=wide", "model.hidden=wide", "list"),
+    ("model.activation=rellu", "model.activation=rellu", "relu"),
+    ("model=cnn dataset=wine", "model=cnn", "images"),
+    ("dataset=diabetes loss=cross_entropy", "loss=cross_entropy", "loss=mse"),
+    ("schedule.final=2", "schedule.final=2", "0 to 1"),
+    ("lr=0.1,0.2", "lr=0.1,0.2", "-m"),
+    ("lr", "lr", "key=value"),
+    ("--frobnicate", "--frobnicate", "unrecognized"),
+    ("--config-dir nowhere", "nowhere", "no such folder"),
+    ("--config-name nowhere", "--config-name nowhere", "no such config"),
+    ("-m lr=1,1.0", "lr=1.0 equals lr=1", "same run twice"),
+    ("-m lr=0.1,-1", "lr=-1", "positive"),
+    ("-m optimizer=sgd,adm", "optimizer=adm", "adam"),
+    ("-m optimizer=nesterov,adam optimizer.momentum=0.5", "optimizer.momentum", "optimizer=adam"),
+]
+
+BAD_COMPARISONS = [
+    ("optimizers=[nestrov]", "optimizers=nestrov", "did you mean nesterov?"),
+    ("optimizers=[sgd,sgd]", "optimizers", "once"),
+    ("optimizers=[]", "optimizers=[]", "at least one"),
+    ("lr=0.1", "lr=0.1", "search.NAME.lr.low"),
+    ("optimizer=sgd", "optimizer=sgd", "optimizers=["),
+    ("evaluate_test=true", "evaluate_test", "by itself"),
+    ("trials=0", "trials=0", "whole number"),
+    ("seeds=0", "seeds=0", "whole number"),
+    ("search.nesterov.lr.low=-1", "search.nesterov.lr.low=-1", "positive"),
+    ("search.nesterov.lr.low=5", "search.nesterov.lr", "below high=1.0"),
+    ("search.nesterov.lr.hihg=1", "search.nesterov.lr.hihg", "high"),
+    ("select_by=val_loss", "select_by=val_loss", "final_val_loss"),
+    ("batch_size=0", "batch_size=0", "full"),
+]
+
+
+def refused(cli: Cli, *arguments: str) -> str:
+    """Run a command that must be refused without a trace; return its one line."""
+    before = sorted(cli.folder.rglob("*"))
+    result = cli(*arguments)
+    assert result.code == 2, result
+    assert result.out == ""
+    assert result.err.startswith("sgdlab: ")
+    assert result.err.endswith("\n")
+    assert result.err.count("\n") == 1, result.err
+    assert sorted(cli.folder.rglob("*")) == before
+    return result.err
+
+
+@pytest.mark.parametrize(("typed", "key", "advice"), BAD_VALUES, ids=[b[0] for b in BAD_VALUES])
+def test_a_bad_run_is_refused_in_one_line(sgdlab: Cli, typed: str, key: str, advice: str):
+    line = refused(sgdlab, "train", *typed.split())
+    assert key in line
+    assert advice in line
+
+
+@pytest.mark.parametrize(
+    ("typed", "key", "advice"), BAD_COMPARISONS, ids=[b[0] for b in BAD_COMPARISONS]
+)
+def test_a_bad_comparison_is_refused_in_one_line(sgdlab: Cli, typed: str, key: str, advice: str):
+    line = refused(sgdlab, "compare", *typed.split())
+    assert key in line
+    assert advice in line
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_cuda_without_cuda_is_refused(sgdlab: Cli):
+    assert "device=cpu" in refused(sgdlab, "train", "device=cuda")
+
+
+def test_an_unknown_command_is_offered_the_nearest(sgdlab: Cli):
+    assert "did you mean train?" in refused(sgdlab, "tran")
+
+
+def test_list_of_an_unknown_group_is_offered_the_nearest(sgdlab: Cli):
+    assert "did you mean optimizer?" in refused(sgdlab, "list", "optimisers")
+
+
+def test_no_command_shows_the_help_and_fails(sgdlab: Cli):
+    result = sgdlab()
+    assert result.code == 2
+    assert "usage: sgdlab COMMAND" in result.out
+
+
+def test_report_of_a_missing_an_empty_and_a_foreign_folder_is_refused(sgdlab: Cli):
+    assert "nowhere" in refused(sgdlab, "report", "nowhere")
+    (sgdlab.folder / "empty").mkdir()
+    assert "empty" in refused(sgdlab, "report", "empty")
+    write(sgdlab.folder / "foreign" / "config.yaml", "lr: 1\n")
+    write(sgdlab.folder / "foreign" / "results.csv", "a,b\n1,2\n")
+    assert "foreign" in refused(sgdlab, "report", "foreign")
+
+
+def test_a_yaml_of_the_users_with_a_shipped_name_is_refused(sgdlab: Cli, parts):
+    write(parts / "optimizer" / "adam.yaml", "_target_: torch.optim.Adam\n")
+    line = refused(sgdlab, "train", "--config-dir", str(parts))
+    assert str(parts / "optimizer" / "adam.yaml") in line
+    assert "adam_mine.yaml" in line
+
+
+def test_a_target_that_does_not_import_is_refused(sgdlab: Cli, parts):
+    write(parts / "model" / "gone.yaml", "_target_: no_such_package.Model\n")
+    line = refused(sgdlab, "train", "--config-dir", str(parts), "model=gone")
+    assert "model=gone" in line
+    assert "no_such_package" in line
+
+
+def test_a_wrong_argument_of_a_part_of_the_users_is_refused(sgdlab: Cli, parts):
+    write(parts / "optimizer" / "odd.yaml", "_target_: torch.optim.SGD\nlr: 0.1\nmomentun: 0.9\n")
+    line = refused(sgdlab, "train", "--config-dir", str(parts), "optimizer=odd")
+    assert "optimizer=odd" in line
+    assert "momentun" in line
+
+
+def test_a_yaml_without_a_target_is_refused(sgdlab: Cli, parts):
+    write(parts / "loss" / "untold.yaml", "weight: 1\n")
+    line = refused(sgdlab, "train", "--config-dir", str(parts), "loss=untold")
+    assert "loss=untold: no _target_" in line
+
+
+def test_an_optimizer_without_a_search_space_is_refused_by_compare(sgdlab: Cli, parts):
+    write(parts / "optimizer" / "plain.yaml", "_target_: torch.optim.SGD\nlr: 0.1\n")
+    line = refused(sgdlab, "compare", "--config-dir", str(parts), "optimizers=[plain,sgd]")
+    assert "optimizers=plain" in line
+    assert "search/plain.yaml" in line
+
+
+def test_a_folder_that_holds_another_run_is_refused(sgdlab: Cli):
+    sgdlab.train("taken", "max_steps=1")
+    line = refused(sgdlab, "train", *QUICK, "hydra.run.dir=taken", "max_steps=2")
+    assert "taken holds another run" in line
+    assert "hydra.run.dir" in line
+
+
+def test_the_traceback_appears_on_request_before_the_line(sgdlab: Cli, monkeypatch):
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    result = sgdlab("train", "lr=-1")
+    assert result.code == 2
+    assert "Traceback (most recent call last)" in result.err
+    assert result.err.splitlines()[-1].startswith("sgdlab: lr=-1")
+
+
+def test_a_truncated_csv_is_named_with_its_line_and_the_other_runs_are_reported(sgdlab: Cli):
+    damaged = sgdlab.train("all/damaged", "optimizer=adam", "max_steps=3")
+    sgdlab.train("all/sound", "optimizer=sgd", "max_steps=3")
+    steps = damaged / "steps.csv"
+    steps.write_bytes(steps.read_bytes()[:-20])
+    result = sgdlab("report", "all")
+    assert result.code == 2
+    (line,) = result.err.splitlines()
+    assert "damaged/steps.csv, line 4: truncated" in line
+    assert "Traceback" not in result.out
+    assert "sgd" in (sgdlab.folder / "all" / "report" / "comparison.csv").read_text()
