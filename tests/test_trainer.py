@@ -15,6 +15,7 @@ from sgdlab.config import settle
 from sgdlab.groups import conf_dir
 from sgdlab.progress import NoView
 from sgdlab.results import COMPLETED, DIVERGED
+from sgdlab.threads import threads_for
 from sgdlab.trainer import Outcome, clip, fit, gradient_norm, train_step
 
 
@@ -274,3 +275,27 @@ def test_epochs_and_seeds_have_orders_of_their_own() -> None:
 
     assert order(0, 0) == order(0, 0)
     assert len({tuple(order(s, e)) for s in range(3) for e in range(3)}) == 9
+
+
+def test_small_models_run_on_one_thread_and_large_ones_on_all() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert threads_for(built(), None) == 1
+        assert threads_for(built("model.hidden=[2048,2048]", "batch_size=256"), None) == 2
+        assert threads_for(built(), 2) == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_lazy_layers_get_their_weights_from_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lazy(num_outputs: int) -> torch.nn.Module:
+        return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.LazyLinear(num_outputs))
+
+    monkeypatch.setattr("sgdlab.models.linear.Linear", lazy)
+    config = config_of("model=linear", "~model.bias")
+    first, second = setup(config), setup(config)
+    torch.rand(1)
+    for p, q in zip(first.model.parameters(), second.model.parameters(), strict=True):
+        assert torch.equal(p, q)
+    assert [len(g["params"]) for g in first.optimizer.param_groups] == [1, 1]

@@ -15,6 +15,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from sgdlab.batches import BatchPlan, stream_seed
@@ -95,8 +96,12 @@ def model_of(config: DictConfig, data: Dataset) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(config.seed, "init"))
         model = _call(config.model, where, **_accepted(target, sizes))
-    if not isinstance(model, nn.Module):
-        raise InputError(f"{where}: {config.model._target_} gives no torch.nn.Module")
+        if not isinstance(model, nn.Module):
+            raise InputError(f"{where}: {config.model._target_} gives no torch.nn.Module")
+        if any(is_lazy(p) for p in model.parameters()):
+            with torch.no_grad():  # lazy layers get their shapes from the data, now and by `init`
+                model.eval()(data.train.x[:2])
+            model.train()
     return model.to(getattr(torch, config.dtype))
 
 

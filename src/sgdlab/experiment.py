@@ -28,6 +28,7 @@ from sgdlab.results import (
     write_error,
     write_summary,
 )  # fmt: skip
+from sgdlab.threads import threads_for
 from sgdlab.trainer import Outcome, Progress, View, fit
 
 
@@ -65,7 +66,7 @@ def run_experiment(config: DictConfig, directory: Path, view: View) -> dict[str,
     identity = run_id(config)
     if (done := finished(directory, identity, config.resume)) is not None:
         return done
-    with _torch_state(config):
+    with _torch_state():
         run: Setup | None = None
         memory = PeakMemory(device_of(config))
         outcome = Outcome(FAILED)
@@ -88,6 +89,7 @@ def run_experiment(config: DictConfig, directory: Path, view: View) -> dict[str,
 
 def _fit(run: Setup, config: DictConfig, identity: str, directory: Path, view: View) -> Outcome:
     path = directory / "checkpoint.pt"
+    torch.set_num_threads(threads_for(run, config.threads))
     torch.manual_seed(stream_seed(config.seed, "other"))
     progress = checkpoint.load(path, identity, run) if config.resume else None
     _write_head(config, run, directory)
@@ -109,11 +111,9 @@ def _write_head(config: DictConfig, run: Setup | None, directory: Path) -> None:
 
 
 @contextlib.contextmanager
-def _torch_state(config: DictConfig) -> Iterator[None]:
-    """Set the threads of a run, and give back threads and random state afterwards."""
+def _torch_state() -> Iterator[None]:
+    """Give back random state and threads after a run."""
     threads = torch.get_num_threads()
-    if config.threads is not None:
-        torch.set_num_threads(config.threads)
     try:
         with torch.random.fork_rng():
             yield

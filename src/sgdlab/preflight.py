@@ -90,7 +90,11 @@ def _doubts(config: DictConfig, built: Setup) -> list[str]:
             "lr never reaches its base value; set schedule.warmup_epochs=0"
         )
     adaptive = isinstance(built.optimizer, _ADAPTIVE)
-    if config.scaling._target_.endswith("scaling.Linear") and adaptive and built.lr != built.base_lr:
+    if (
+        config.scaling._target_.endswith("scaling.Linear")
+        and adaptive
+        and built.lr != built.base_lr
+    ):
         doubts.append(
             "scaling=linear with an adaptive optimizer overshoots as the batch grows; "
             "its rule is scaling=sqrt"
