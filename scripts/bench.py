@@ -160,7 +160,11 @@ def compare(peers: dict[str, Callable[[], float]], unit: float, name: str) -> di
     return {peer: statistics.median(values) for peer, values in times.items()}
 
 
-def train(_: argparse.Namespace) -> None:
+def train(options: argparse.Namespace) -> None:
+    import torch
+
+    # All peers alike; sgdlab itself takes one thread for a model of this size.
+    torch.set_num_threads(options.threads)
     print(f"one run, MLP 64-64-10 on digits, batch {BATCH}, momentum, {STEPS} steps; {machine()}")
     peers: dict[str, Callable[[], float]] = {
         "sgdlab": time_sgdlab,
@@ -205,7 +209,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(required=True)
     for function in (train, startup):
-        commands.add_parser(function.__name__).set_defaults(function=function)
+        command = commands.add_parser(function.__name__)
+        command.set_defaults(function=function)
+        command.add_argument("--threads", type=int, default=1, help="of torch, for every peer")
     options = parser.parse_args()
     options.function(options)
 

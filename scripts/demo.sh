@@ -3,5 +3,4 @@
 # on real data, with tables and plots. Arguments are passed on: scripts/demo.sh trials=8 seeds=5
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 setup_venv run
-cd "$ROOT"
 exec "$VENV/bin/sgdlab" compare "$@"

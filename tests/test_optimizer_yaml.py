@@ -72,3 +72,24 @@ def test_decay_shrinks_weights_and_not_biases() -> None:
     optimizer.step()
     torch.testing.assert_close(model.weight, before[0] * (1 - 0.1 * 0.5))
     torch.testing.assert_close(model.bias, before[1])
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
+def test_the_fused_kernels_that_runs_use_agree_with_the_plain_ones(path: Path) -> None:
+    """Fifty float64 steps on the same gradients."""
+    section = yaml.safe_load(path.read_text())
+    if "fused" not in section:
+        pytest.skip("torch has no fused kernel for it")
+    cls = get_class(section.pop("_target_"))
+    runs = []
+    for fused in (True, False):
+        torch.manual_seed(0)
+        model = nn.Linear(7, 5).double()
+        optimizer = cls(decay_groups(model, False), **{**section, "fused": fused})
+        for _ in range(50):
+            for p in model.parameters():
+                p.grad = torch.randn_like(p)
+            optimizer.step()
+        runs.append([p.detach() for p in model.parameters()])
+    for p, q in zip(*runs, strict=True):
+        torch.testing.assert_close(p, q, rtol=1e-12, atol=1e-13)

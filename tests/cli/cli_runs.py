@@ -62,9 +62,10 @@ class Cli:
         assert isinstance(code, int), f"exit code {code!r}"
         return Result(code, out.getvalue(), err.getvalue())
 
-    def train(self, name: str, *arguments: object) -> Path:
-        """Train a quick run into ``name``; it must complete."""
-        result = self("train", *QUICK, f"hydra.run.dir={name}", *arguments)
+    def train(self, name: str, *arguments: object, parts: Path | None = None) -> Path:
+        """Train a quick run into ``name``, with a ``--config-dir`` or without; it must complete."""
+        own = ("--config-dir", parts) if parts else ()
+        result = self("train", *own, *QUICK, f"hydra.run.dir={name}", *arguments)
         assert result.code == 0, result.err
         return self.folder / name
 
