@@ -44,7 +44,8 @@ def main() -> int:
         return 2
     except KeyboardInterrupt:
         print(
-            "sgdlab: interrupted; the same command again goes on with what is left", file=sys.stderr
+            "sgdlab: interrupted; a sweep or comparison goes on when the command is typed again",
+            file=sys.stderr,
         )
         return 130
     except BrokenPipeError:

@@ -1,5 +1,6 @@
 """``sgdlab compare``: tune every optimizer under one budget, re-run the winners, report."""
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from hydra._internal.callbacks import Callbacks
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import HydraContext
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from sgdlab.commands.hydra_app import run_app
 from sgdlab.commands.train import train
@@ -18,12 +19,13 @@ from sgdlab.config import COMPARE_ONLY, settle
 from sgdlab.display import metric_text, number, stdout
 from sgdlab.errors import InputError, offer
 from sgdlab.groups import conf_dir
-from sgdlab.identity import RULES_VERSION, study_name
+from sgdlab.identity import study_name
 from sgdlab.jobs import QuickLoader, launch, prepare
 from sgdlab.notices import warn
 from sgdlab.preflight import check
 from sgdlab.results import COMPLETED, FAILED, Cell, read_study, write_study
 from sgdlab.search import Dimension, Value, draw, space_of
+from sgdlab.study import first_difference, protocol
 
 SELECT_BY = ("final_val_loss", "best_val_loss", "final_val_metric", "best_val_metric")
 # What a comparison decides for its runs, so that setting it on the command line has no effect.
@@ -32,7 +34,8 @@ _DECIDED = ("optimizer", "lr", "optimizer.lr", "evaluate_test", "phase", "trial"
 
 def main(arguments: list[str]) -> int:
     """Run the command on its part of the command line; return the exit code."""
-    run_app(app, "compare", arguments)
+    # Bounds are merged over those of search/NAME.yaml, so any of their keys may be given.
+    run_app(app, "compare", [f"++{a}" if a.startswith("search.") else a for a in arguments])
     return 0
 
 
@@ -60,6 +63,8 @@ def preflight(composed: DictConfig) -> None:
         raise InputError(f"optimizers={names}: name each optimizer once, at least one")
     loader = _loader(composed)
     known = loader.get_group_options("optimizer")
+    for name in set(map(str, composed.search)) - set(names):
+        raise InputError(f"search.{name}: not one of the optimizers; {offer(name, names)}")
     for name in names:
         if name not in known:
             raise InputError(f"optimizers={name}: no such optimizer; {offer(name, known)}")
@@ -78,12 +83,13 @@ def app(composed: DictConfig) -> None:
     Raises:
         SystemExit: With code 1 when a run failed.
     """
+    folder = Path(HydraConfig.get().runtime.output_dir)
     master = composed.copy()
     with open_dict(master):
         master.hydra = HydraConfig.get()
         master.study = study_name(master)
-    folder = Path(master.hydra.sweep.dir)
-    loader = _loader(master)
+        _put_runs_in(folder, master)
+    loader = _loader(master, folder)
     write_study(folder, _protocol(master, loader))
     context = HydraContext(
         config_loader=GlobalHydra.instance().config_loader(), callbacks=Callbacks(master)
@@ -102,26 +108,32 @@ def app(composed: DictConfig) -> None:
         raise SystemExit(1)
 
 
-def _loader(master: DictConfig) -> QuickLoader:
+def _put_runs_in(folder: Path, config: DictConfig) -> None:
+    with read_write(config.hydra):
+        config.hydra.sweep.dir = str(folder)
+
+
+def _loader(master: DictConfig, folder: Path = Path("runs")) -> QuickLoader:
     typed = list(master.hydra.overrides.task)
     common = [o for o in typed if o.lstrip("+~").split("=")[0].split(".")[0] not in _OWN_KEYS]
     hydra_loader = GlobalHydra.instance().config_loader()
-    return QuickLoader(hydra_loader.get_search_path(), common)
+    place = functools.partial(_put_runs_in, folder)
+    return QuickLoader(hydra_loader.get_search_path(), common, place)
 
 
 _OWN_KEYS = (*COMPARE_ONLY, "study")
 
 
 def _space(master: DictConfig, loader: QuickLoader, name: str) -> list[Dimension]:
-    section = master.search.get(name)
-    if section is None:
-        section = loader.load_config(f"search/{name}")
-    if section is None:
+    shipped = loader.load_config(f"search/{name}")
+    typed = master.search.get(name)
+    if shipped is None and typed is None:
         raise InputError(
             f"optimizers={name}: no search space; add search/{name}.yaml beside "
             f"optimizer/{name}.yaml, for example lr: {{low: 1.0e-4, high: 0.1, scale: log}}"
         )
-    return space_of(cast("dict[str, Any]", OmegaConf.to_container(section)), f"search.{name}")
+    section = OmegaConf.to_container(OmegaConf.merge(shipped or {}, typed or {}))
+    return space_of(cast("dict[str, Any]", section), f"search.{name}")
 
 
 def _trials(master: DictConfig, loader: QuickLoader, name: str) -> list[dict[str, Value]]:
@@ -189,51 +201,20 @@ def _badness(row: Mapping[str, Cell], select_by: str) -> tuple[float, int]:
     return bad if math.isfinite(bad) else math.inf, cast(int, row["trial"])
 
 
-def _protocol(master: DictConfig, loader: QuickLoader) -> dict[str, Any]:
-    """Return the content of ``study.yaml``: what was decided before the first run."""
-    spaces = {
-        name: {d.key: _bounds(d) for d in _space(master, loader, name)}
-        for name in master.optimizers
-    }
-    skip = {*COMPARE_ONLY, *("hydra", "optimizer", "lr", "names", "study", "phase", "trial")}
-    skip |= {"resume", "evaluate_test", "checkpoint"}
-    plain = cast("dict[str, Any]", OmegaConf.to_container(settle(master)))
-    return {
-        "study": master.study,
-        "rules": RULES_VERSION,
-        "optimizers": list(master.optimizers),
-        "budget": {"unit": "trials", "per_optimizer": master.trials},
-        "select_by": master.select_by,
-        "search": {"method": "sobol", "seed": master.seed, "spaces": spaces},
-        "tuning_seed": master.seed,
-        "final_seeds": [master.seed + 1 + k for k in range(master.seeds)],
-        "groups": {k: v for k, v in plain["names"].items() if k != "optimizer"},
-        "run": {key: value for key, value in plain.items() if key not in skip},
-    }
-
-
-def _bounds(dimension: Dimension) -> dict[str, Any]:
-    if dimension.choices:
-        return {"choices": list(dimension.choices)}
-    scale = "log" if dimension.log else "linear"
-    return {"low": dimension.low, "high": dimension.high, "scale": scale}
-
-
 def _refuse_other_study(composed: DictConfig, loader: QuickLoader) -> None:
-    master = composed.copy()
-    with open_dict(master):
-        master.study = study_name(master)
-    folder = Path(master.hydra.sweep.dir)
+    folder = Path(composed.hydra.run.dir)
     before = read_study(folder)
     if before is None:
         return
-    now = _protocol(master, loader)
-    for key, value in now.items():
-        if before.get(key) != value:
-            raise InputError(
-                f"{folder} holds a comparison with other settings ({key} differs): "
-                "choose another study=NAME"
-            )
+    if difference := first_difference(before, _protocol(composed, loader)):
+        raise InputError(
+            f"{folder} holds a comparison with other settings ({difference}): "
+            "choose another study=NAME"
+        )
+
+
+def _protocol(master: DictConfig, loader: QuickLoader) -> dict[str, Any]:
+    return protocol(master, {name: _space(master, loader, name) for name in master.optimizers})
 
 
 def _report(folder: Path, target: float | None) -> None:
