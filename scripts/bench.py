@@ -184,7 +184,7 @@ def train(options: argparse.Namespace) -> None:
     print("targets: bare loop <= 1.20, Lightning <= 0.35")
 
 
-def startup(_: argparse.Namespace) -> None:
+def startup(options: argparse.Namespace) -> None:
     executable = Path(sys.executable).with_name("sgdlab")
     with tempfile.TemporaryDirectory() as folder:
         commands = {
@@ -206,7 +206,7 @@ def startup(_: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     commands = parser.add_subparsers(required=True)
     for function in (train, startup):
         command = commands.add_parser(function.__name__)

@@ -6,7 +6,7 @@ signature of the ``_target_`` is the schema, and `sgdlab.build` checks it by bui
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +124,12 @@ def settle(composed: DictConfig, runtime: Any = None) -> DictConfig:
     if runtime is None:
         runtime = OmegaConf.select(composed, "hydra.runtime")
     choices: DictConfig | dict[str, str] = runtime.choices if runtime else {}
+    is_comparison = OmegaConf.get_type(composed) is CompareConfig
+    schema = fields(CompareConfig if is_comparison else TrainConfig)
+    known = {"hydra", *(section.name for section in schema)}
+    for key in map(str, composed):
+        if key not in known:
+            raise InputError(f"{key}: no such key; {offer(key, known - {'hydra', 'names'})}")
     keys = [str(key) for key in composed if key != "hydra" and key not in COMPARE_ONLY]
     config = OmegaConf.masked_copy(composed, keys)
     names = {group: str(choices[group]) for group in GROUPS if group in choices}

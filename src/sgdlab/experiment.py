@@ -95,8 +95,13 @@ def _fit(run: Setup, config: DictConfig, identity: str, directory: Path, view: V
     _write_head(config, run, directory)
     writer = RunWriter(directory, run.data.metric, append_after=progress and progress.step)
     at = progress or Progress()
+
+    def save(now: Progress) -> None:
+        writer.flush()
+        checkpoint.save(path, identity, run, now)
+
     try:
-        return fit(run, writer, view, at, lambda now: checkpoint.save(path, identity, run, now))
+        return fit(run, writer, view, at, save)
     except Exception as error:
         error.progress = at  # type: ignore[attr-defined]
         raise

@@ -49,7 +49,11 @@ def explain(
         if isinstance(link, ValidationError):
             return _wrong_type(link, overrides)
     if (key := _key_in(str(error))) is not None:
+        if key.startswith("hydra."):
+            return f"{key}: no such key of Hydra's own; sgdlab train --cfg hydra shows them"
         return _unknown_key(key, _valid_keys(name, own, overrides))
+    if isinstance(error, ValueError):
+        return "a config group takes the name of a member, as in model=mlp; sgdlab list shows them"
     if isinstance(cause, OmegaConfBaseException):
         return f"{_first(error)}: {_first(cause)}"
     return _first(error)

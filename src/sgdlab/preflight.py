@@ -5,7 +5,7 @@ import json
 from typing import Any, cast
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from torch import nn
 
 from sgdlab.build import (
@@ -68,6 +68,10 @@ def _refuse_wrong_types(config: DictConfig) -> None:
                 raise InputError(f"{where}: expected a number, such as {default}")
             if isinstance(default, bool) and not isinstance(value, bool | None):
                 raise InputError(f"{where}: expected true or false")
+            if key == "betas":
+                wanted = len(cast("list[float]", default))
+                if not isinstance(value, ListConfig) or len(value) != wanted:
+                    raise InputError(f"{where}: expected {wanted} numbers, such as {default}")
 
 
 @functools.cache

@@ -95,6 +95,12 @@ class RunWriter:
         self._evals.flush()
         self._steps.flush()
 
+    def flush(self) -> None:
+        """Put all rows so far on disk: a checkpoint must never be ahead of its rows."""
+        for table in (self._steps, self._evals):
+            table.flush()
+            os.fsync(table.fileno())
+
     def close(self) -> None:
         """Close both tables; a run without a summary counts as unfinished."""
         self._steps.close()

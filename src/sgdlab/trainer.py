@@ -166,7 +166,8 @@ def fit(
             train_loss = _evaluate(run, at, writer, view)
             if not math.isfinite(train_loss):
                 return Outcome(DIVERGED, f"training loss is {train_loss} after step {at.step}", at)
-        if save is not None and run.checkpoint_every and at.step % run.checkpoint_every == 0:
+        due = run.checkpoint_every and at.step % run.checkpoint_every == 0
+        if save is not None and due and at.step < total:
             save(at)
 
     test = _evaluate_split(run, at, "test", run.data.test, writer) if run.evaluate_test else None

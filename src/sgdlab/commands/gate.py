@@ -6,8 +6,10 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from hydra.utils import get_method
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from sgdlab.errors import InputError
+from sgdlab.hydra_errors import explain
 
 
 class RefusedError(BaseException):
@@ -34,3 +36,6 @@ class Gate(Callback):
             self._check(config)
         except InputError as error:
             raise RefusedError(error) from error
+        except OmegaConfBaseException as error:
+            line = explain(error, str(config.hydra.job.config_name))
+            raise RefusedError(InputError(line)) from error

@@ -35,28 +35,44 @@ def run_app(app: Callable[[], Any], command: str, arguments: list[str]) -> None:
         refuse_shadowed(own)
     # Hydra reports errors by itself, in many lines and with exit code 1, unless told to raise.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    sys.argv = [f"sgdlab {command}", *_defer(arguments, flags)]
+    sys.argv = [f"sgdlab {command}", *_flags_first(arguments, flags), *_defer(flags)]
     try:
         app()
+    except InputError:
+        raise  # said in one line already, by the sweeper
     except RefusedError as refused:
         raise refused.error from refused
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        if type(error) is ValueError and "Config group override" not in str(error):
+            raise
         name = flags.config_name or command
         raise InputError(explain(error, name, own, flags.overrides)) from error
 
 
-def _defer(arguments: list[str], flags: argparse.Namespace) -> list[str]:
-    """Move settings of a group that is swept from the command line to the sweeper.
+def _flags_first(arguments: list[str], flags: argparse.Namespace) -> list[str]:
+    """Return the flags of a command line: Hydra's parser wants all overrides in one piece."""
+    overrides = list(flags.overrides)
+    kept: list[str] = []
+    for argument in arguments:
+        if overrides and argument == overrides[0]:
+            overrides.pop(0)
+        else:
+            kept.append(argument)
+    return kept
+
+
+def _defer(flags: argparse.Namespace) -> list[str]:
+    """Return the overrides, settings of a group that is swept moved to the sweeper.
 
     In ``-m optimizer=adam,adamw optimizer.eps=1e-6`` the key exists in every run, and not in the
     default optimizer, with which Hydra composes first.
     """
     if not flags.multirun:
-        return arguments
+        return flags.overrides
     try:
         parsed = OverridesParser.create().parse_overrides(flags.overrides)
     except HydraException:
-        return arguments  # Hydra will say what is wrong
+        return flags.overrides  # Hydra will say what is wrong
     swept = {o.key_or_group for o in parsed if o.is_sweep_override()} & set(groups())
     deferred = {
         str(o.input_line): o
@@ -64,11 +80,11 @@ def _defer(arguments: list[str], flags: argparse.Namespace) -> list[str]:
         if o.key_or_group.partition(".")[0] in swept - {o.key_or_group} and not o.is_delete()
     }
     if not deferred:
-        return arguments
+        return flags.overrides
     params = ",".join(
         f"{o.get_key_element()}: {_quoted(o.get_value_element_as_str())}" for o in deferred.values()
     )
-    kept = [argument for argument in arguments if argument not in deferred]
+    kept = [override for override in flags.overrides if override not in deferred]
     return [*kept, f"+hydra.sweeper.params={{{params}}}"]
 
 
@@ -81,7 +97,13 @@ def _parse(command: str, arguments: list[str]) -> argparse.Namespace:
     parser.prog = f"sgdlab {command}"
 
     def refuse(message: str) -> NoReturn:
-        raise InputError(f"sgdlab {command}: {message}; see sgdlab {command} --hydra-help")
+        raise InputError(f"{command}: {message}; see sgdlab {command} --hydra-help")
 
     parser.error = refuse  # type: ignore[method-assign]
-    return parser.parse_args(arguments)
+    flags = parser.parse_intermixed_args(arguments)
+    if command == "compare" and flags.multirun:
+        raise InputError(
+            "compare -m: a comparison sweeps by itself; several seeds: seeds=10, "
+            "several optimizers: optimizers=[sgd,adam]"
+        )
+    return flags

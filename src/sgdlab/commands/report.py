@@ -3,9 +3,11 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 
+from sgdlab.errors import InputError
 from sgdlab.report import build
 
 
@@ -37,6 +39,10 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _refuse(message: str) -> NoReturn:
+    raise InputError(f"report: {message}; see sgdlab report --help")
+
+
 def main(argv: list[str]) -> int:
     """Write the report and print its summary.
 
@@ -46,7 +52,9 @@ def main(argv: list[str]) -> int:
     Raises:
         InputError: A folder is missing or holds no run, or the target cannot be one.
     """
-    options = parser().parse_args(argv)
+    command = parser()
+    command.error = _refuse  # type: ignore[method-assign]
+    options = command.parse_args(argv)
     folders: list[Path] = options.folders
     out: Path = options.out or (folders[0] if len(folders) == 1 else Path()) / "report"
     report = build(folders, out, options.target)
