@@ -1,0 +1,45 @@
+"""Names, columns and cells of a run's files: what other programs rely on."""
+
+import json
+from typing import Any
+
+STEP_COLUMNS = ("step", "epoch", "examples", "lr", "loss", "grad_norm", "clip_coef")
+"""A row per optimizer update. ``step`` counts from 1, ``epoch`` from 1, ``examples`` are those
+seen once the step is done, ``loss`` is the mean over the effective batch at the parameters
+*before* the update, ``grad_norm`` the global L2 norm before clipping."""
+
+EVAL_COLUMNS = ("step", "epoch", "examples", "train_seconds", "weights", "split", "loss")
+"""A row per evaluation and split, followed by the metric of the task (``accuracy``, ``rmse``).
+``step`` updates have been made: step 0 is the initialisation."""
+
+SUMMARY_COLUMNS = (
+    "run_id", "study", "phase", "trial", "status", "reason", "engine", "optimizer", "schedule",
+    "model", "dataset", "task", "batch_size", "accumulate", "effective_batch_size", "scaling",
+    "base_lr", "lr", "seed", "epochs", "steps", "examples", "num_parameters", "num_decayed",
+    "optimizer_state_bytes", "peak_memory_bytes", "train_seconds", "examples_per_second",
+    "final_train_loss", "final_val_loss", "best_val_loss", "metric", "metric_direction",
+    "gradient_evaluations", "function_evaluations", "final_val_metric", "best_val_metric",
+    "best_val_step", "test_loss", "test_metric",
+)  # fmt: skip
+"""One row, followed by the settings of optimizer and schedule (``optimizer.momentum``, …)."""
+
+TIME_AND_MEMORY = ("train_seconds", "examples_per_second", "peak_memory_bytes")
+"""Columns that differ from one execution of the same run to the next; all others repeat exactly."""
+
+COMPLETED, DIVERGED, FAILED, UNFINISHED = "completed", "diverged", "failed", "unfinished"
+"""``status`` of a run; ``unfinished`` (no summary) occurs in collected tables only."""
+
+Cell = str | int | float | bool | None
+
+
+def text(value: Any) -> str:
+    """Return ``value`` as a CSV cell: ``None`` is empty, floats keep every digit."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return repr(float(value))
+    if isinstance(value, (list, tuple, dict)):
+        return json.dumps(value)
+    return str(value)

@@ -1,0 +1,138 @@
+"""Writes the files of a run, a study and a sweep."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import pandas as pd
+import yaml
+
+from sgdlab.results.contract import EVAL_COLUMNS, STEP_COLUMNS, SUMMARY_COLUMNS, Cell, text
+
+
+class RunWriter:
+    """Writes the files of one run.
+
+    Args:
+        directory: The run directory; created when missing.
+        metric: Name of the metric column of ``evals.csv``.
+        step_columns: Columns that diagnostics add to ``steps.csv``.
+        append_after: When a run goes on from a checkpoint, its step: later rows are cut off.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        metric: str,
+        step_columns: Sequence[str] = (),
+        append_after: int | None = None,
+    ) -> None:
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "summary.csv").unlink(missing_ok=True)
+        (directory / "error.txt").unlink(missing_ok=True)
+        self._steps = _open(directory / "steps.csv", (*STEP_COLUMNS, *step_columns), append_after)
+        self._evals = _open(directory / "evals.csv", (*EVAL_COLUMNS, metric), append_after)
+
+    def steps(self, rows: Iterable[Sequence[Cell]]) -> None:
+        """Append rows to ``steps.csv``; each has the cells of its columns, in order."""
+        self._steps.write("".join(f"{','.join(map(text, row))}\n" for row in rows))
+
+    def evaluation(self, row: Sequence[Cell]) -> None:
+        """Append a row to ``evals.csv`` and make all rows so far visible to other processes."""
+        self._evals.write(f"{','.join(map(text, row))}\n")
+        self._evals.flush()
+        self._steps.flush()
+
+    def flush(self) -> None:
+        """Put all rows so far on disk: a checkpoint must never be ahead of its rows."""
+        for table in (self._steps, self._evals):
+            table.flush()
+            os.fsync(table.fileno())
+
+    def close(self) -> None:
+        """Close both tables; a run without a summary counts as unfinished."""
+        self._steps.close()
+        self._evals.close()
+
+    def finish(self, summary: Mapping[str, Cell]) -> None:
+        """Close the tables, then write ``summary.csv``: the run has ended."""
+        self.close()
+        write_summary(self.directory, summary)
+
+
+def write_config(directory: Path, config: Mapping[str, Any]) -> None:
+    """Write the resolved config; it opens with the defaults that restore Hydra's settings."""
+    head = {"defaults": ["train_schema", "app", "_self_"]}
+    content = yaml.safe_dump({**head, **config}, sort_keys=False, allow_unicode=True)
+    atomic_write(directory / "config.yaml", content)
+
+
+def write_study(directory: Path, protocol: Mapping[str, Any]) -> None:
+    """Write ``study.yaml`` of a comparison: protocol, search bounds and budget."""
+    content = yaml.safe_dump(dict(protocol), sort_keys=False, allow_unicode=True)
+    atomic_write(directory / "study.yaml", content)
+
+
+def write_environment(directory: Path, environment: Mapping[str, Any]) -> None:
+    """Write ``environment.json``."""
+    atomic_write(directory / "environment.json", json.dumps(environment, indent=2) + "\n")
+
+
+def write_error(directory: Path, traceback: str) -> None:
+    """Write the traceback of a failed run to ``error.txt``."""
+    atomic_write(directory / "error.txt", traceback)
+
+
+def _open(path: Path, columns: Sequence[str], append_after: int | None) -> TextIO:
+    kept: list[str] = []
+    if append_after is not None and path.is_file():
+        for line in path.read_text().splitlines(keepends=True)[1:]:
+            step = line.split(",", 1)[0]
+            if line.endswith("\n") and step.isdigit() and int(step) <= append_after:
+                kept.append(line)
+    atomic_write(path, ",".join(columns) + "\n" + "".join(kept))
+    return path.open("a", newline="")
+
+
+def write_summary(directory: Path, summary: Mapping[str, Cell]) -> None:
+    """Write ``summary.csv`` atomically: columns of the contract first, then the settings."""
+    extra = sorted(set(summary) - set(SUMMARY_COLUMNS))
+    columns = (*SUMMARY_COLUMNS, *extra)
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerow([text(summary.get(column)) for column in columns])
+    atomic_write(directory / "summary.csv", out.getvalue())
+
+
+def atomic_write(path: Path, content: str) -> None:
+    """Write ``content`` so that readers see either the old file or the whole new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", newline="") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def write_runs(path: Path, table: pd.DataFrame) -> None:
+    """Write a collected table (``runs.csv``), directories relative to it where possible."""
+    table = table.copy()
+    base = path.parent.resolve()
+    for index, directory in table["directory"].items():
+        absolute = Path(str(directory)).resolve()
+        if absolute.is_relative_to(base):
+            table.loc[index, "directory"] = absolute.relative_to(base).as_posix()  # type: ignore[index]
+    columns = list(table.columns)
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    for row in table.astype(object).where(table.notna(), None).itertuples(index=False):
+        writer.writerow([text(cell) for cell in row])
+    atomic_write(path, out.getvalue())
