@@ -103,9 +103,9 @@ def time_lightning() -> float:
     import logging
     import warnings
 
-    import lightning
+    import lightning  # pyright: ignore[reportMissingImports]
     import torch
-    from lightning.pytorch.loggers import CSVLogger
+    from lightning.pytorch.loggers import CSVLogger  # pyright: ignore[reportMissingImports]
     from torch.nn import functional
 
     class Module(lightning.LightningModule):
@@ -175,7 +175,7 @@ def train(options: argparse.Namespace) -> None:
         from sgdlab.datasets.torchvision_compat import import_torchvision
 
         import_torchvision()  # Lightning imports it by itself, and fails beside a CPU-only torch
-        import lightning  # noqa: F401
+        import lightning  # noqa: F401  # pyright: ignore[reportMissingImports]
 
         peers["Lightning, CSVLogger"] = time_lightning
     except ImportError:
