@@ -21,20 +21,18 @@ def groups() -> list[str]:
     return sorted(p.name for p in conf_dir().iterdir() if p.is_dir() and p.name != "hydra")
 
 
-def members(group: str, *extra: Path) -> dict[str, str]:
+def members(group: str) -> dict[str, str]:
     """Return the members of a group and the line that describes each.
 
     The description is the comment in the first line of the YAML file.
 
     Args:
         group: Folder name in ``conf``.
-        extra: Further config folders, a user's own.
     """
     found: dict[str, str] = {}
-    for root in (conf_dir(), *extra):
-        for path in sorted((root / group).glob("*.yaml")):
-            first = (path.read_text().splitlines() or [""])[0]
-            found[path.stem] = first.lstrip("# ").strip() if first.startswith("#") else ""
+    for path in sorted((conf_dir() / group).glob("*.yaml")):
+        first = (path.read_text().splitlines() or [""])[0]
+        found[path.stem] = first.lstrip("# ").strip() if first.startswith("#") else ""
     return found
 
 
