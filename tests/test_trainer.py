@@ -16,7 +16,9 @@ from sgdlab.groups import conf_dir
 from sgdlab.progress import NoView
 from sgdlab.results import COMPLETED, DIVERGED
 from sgdlab.threads import threads_for
-from sgdlab.trainer import Outcome, clip, fit, gradient_norm, train_step
+from sgdlab.outcome import Outcome
+from sgdlab.steps.objective import clip, gradient_norm
+from sgdlab.trainer import fit
 
 
 class Rows:
@@ -116,12 +118,12 @@ def test_accumulation_equals_the_large_batch(batch_size: int, accumulate: int, l
 
 def test_an_accumulated_update_weighs_by_examples_not_by_micro_batches() -> None:
     run = built("dtype=float64", "batch_size=64", "accumulate=17")
-    parameters = list(run.model.parameters())
+    parameters = run.objective.parameters
     (update,) = run.plan.epoch(*run.data.train, run.seed, 0)
     assert [len(y) for _, y in update] == [64] * 16 + [55]
     before = [p.detach().clone() for p in parameters]
-    loss, _, _ = train_step(run, parameters, update, lr=0.0)
-    whole = run.loss(run.model(run.data.train.x), run.data.train.y)
+    loss, _, _ = run.stepper.take(0, update, 0.0, None)
+    whole = run.objective.loss(run.model(run.data.train.x), run.data.train.y)
     assert loss.item() == pytest.approx(whole.item(), rel=1e-12)
     assert all(torch.equal(p, q) for p, q in zip(parameters, before, strict=True))
 
@@ -153,7 +155,7 @@ def test_grad_norm_is_logged_before_clipping() -> None:
 
 def test_loss_of_a_step_is_that_before_the_update() -> None:
     run = built("batch_size=full")
-    first = run.loss(run.model(run.data.train.x), run.data.train.y).item()
+    first = run.objective.loss(run.model(run.data.train.x), run.data.train.y).item()
     rows = Rows()
     fit(run, rows, NoView())
     assert rows.step_rows[0][4] == pytest.approx(first, rel=1e-5)

@@ -33,13 +33,16 @@ class BatchPlan:
     examples: int
     batch_size: int
     accumulate: int = 1
+    workers: int = 1
 
     @classmethod
-    def of(cls, batch_size: int | str, accumulate: int, examples: int) -> "BatchPlan":
+    def of(
+        cls, batch_size: int | str, accumulate: int, examples: int, workers: int = 1
+    ) -> "BatchPlan":
         """Check the keys of a config against the size of its training split.
 
         Raises:
-            InputError: The batch exceeds the data, or ``accumulate`` the epoch.
+            InputError: The batch exceeds the data, or ``accumulate`` or ``workers`` the epoch.
         """
         size = examples if batch_size == "full" else int(batch_size)
         if size > examples:
@@ -53,12 +56,17 @@ class BatchPlan:
                 f"accumulate={accumulate}: an epoch of {examples} examples has only {most} "
                 f"micro-batches of {size}; at most accumulate={most}"
             )
-        return cls(examples, size, accumulate)
+        if accumulate * workers > most:
+            raise InputError(
+                f"local_sgd.workers={workers}: an epoch of {examples} examples has only {most} "
+                f"micro-batches of {size}, and each worker takes {accumulate} of them"
+            )
+        return cls(examples, size, accumulate, workers)
 
     @property
     def effective_batch_size(self) -> int:
-        """Examples of one update, ``batch_size * accumulate``."""
-        return self.batch_size * self.accumulate
+        """Examples of one update, ``batch_size * accumulate * workers``."""
+        return self.batch_size * self.accumulate * self.workers
 
     @property
     def steps_per_epoch(self) -> int:
@@ -85,7 +93,7 @@ class BatchPlan:
         block = max(1, _BLOCK // effective) * effective
         for part in order[skip * effective :].split(block):
             xs, ys = x.index_select(0, part), y.index_select(0, part)
-            if self.accumulate == 1:
+            if effective == self.batch_size:
                 for pair in zip(xs.split(effective), ys.split(effective), strict=True):
                     yield [pair]
                 continue

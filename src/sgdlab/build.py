@@ -1,40 +1,44 @@
-"""From a settled config to objects. The only caller of `hydra.utils.instantiate`."""
+"""From a settled config to the objects of a run."""
 
 import functools
-import inspect
 import json
-import pkgutil
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
+from sgdlab.averaging import Average
 from sgdlab.batches import BatchPlan, stream_seed
 from sgdlab.datasets.base import Dataset
 from sgdlab.datasets.split import prepare
 from sgdlab.errors import InputError
 from sgdlab.identity import device_kind
-from sgdlab.optimizers.groups import decay_groups
+from sgdlab.instantiate import call, target_of, where
+from sgdlab.optimizers.decay import use_decay_mode
+from sgdlab.optimizers.groups import parameter_groups
 from sgdlab.schedules.base import Schedule
+from sgdlab.steps.base import Stepper
+from sgdlab.steps.choose import stepper_of
+from sgdlab.steps.objective import Objective
+
+_PROBLEM = "sgdlab.models.problem.Problem"
 
 
 @dataclass
 class Setup:
     """All that the training loop of one run needs."""
 
-    model: nn.Module
-    loss: Callable[[Tensor, Tensor], Tensor]
+    objective: Objective
     optimizer: Optimizer
+    stepper: Stepper
     schedule: Schedule
+    average: Average | None
     data: Dataset
     plan: BatchPlan
     base_lr: float
@@ -42,13 +46,16 @@ class Setup:
     total_steps: int
     seed: int
     device: torch.device
-    bf16: bool
-    clip_norm: float | None
     loss_factor: float | None
     eval_every: int
     eval_batch_size: int
     evaluate_test: bool
     checkpoint_every: int | None
+
+    @property
+    def model(self) -> nn.Module:
+        """The model that is trained."""
+        return self.objective.model
 
 
 def device_of(config: DictConfig) -> torch.device:
@@ -80,7 +87,7 @@ def dataset_of(config: DictConfig) -> Dataset:
 
 @functools.lru_cache(maxsize=4)
 def _dataset(section: str, name: str, seed: int, val: float, test: float) -> Dataset:
-    loaded = _call(cast(DictConfig, OmegaConf.create(json.loads(section))), f"dataset={name}")
+    loaded = call(cast(DictConfig, OmegaConf.create(json.loads(section))), f"dataset={name}")
     return prepare(loaded, name=name, seed=seed, val=val, test=test)
 
 
@@ -90,14 +97,20 @@ def model_of(config: DictConfig, data: Dataset) -> nn.Module:
     ``input_shape`` and ``num_outputs`` come from the dataset and are passed to constructors that
     take them. The stream ``init`` of the seed decides the weights, the same on every device.
     """
-    sizes = {"input_shape": data.input_shape, "num_outputs": data.num_outputs}
-    where = _where(config, "model")
-    target = _target(config.model, where)
+    offered = {
+        "input_shape": data.input_shape,
+        "num_outputs": data.num_outputs,
+        "problem": getattr(data, "problem", None),
+        "parametrization": config.parametrization,
+    }
+    place = where(config, "model")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(config.seed, "init"))
-        model = _call(config.model, where, **_accepted(target, sizes))
+        model = call(config.model, place, offered)
         if not isinstance(model, nn.Module):
-            raise InputError(f"{where}: {config.model._target_} gives no torch.nn.Module")
+            raise InputError(f"{place}: {config.model._target_} gives no torch.nn.Module")
+        if getattr(data, "problem", None) is not None and config.model._target_ != _PROBLEM:
+            raise InputError(f"{place}: {where(config, 'dataset')} is a function: model=problem")
         if any(is_lazy(p) for p in model.parameters()):
             with torch.no_grad():  # lazy layers get their shapes from the data, now and by `init`
                 model.eval()(data.train.x[:2])
@@ -105,16 +118,43 @@ def model_of(config: DictConfig, data: Dataset) -> nn.Module:
     return model.to(getattr(torch, config.dtype))
 
 
-def optimizer_of(config: DictConfig, model: nn.Module) -> Optimizer:
-    """Return the optimizer of a config over the trainable parameters of ``model``."""
-    where = _where(config, "optimizer")
-    groups = decay_groups(model, config.decay.bias_and_norm)
+def optimizer_of(config: DictConfig, model: nn.Module, lr: float) -> Optimizer:
+    """Return the optimizer of a config over the trainable parameters of ``model``.
+
+    Args:
+        config: Settled.
+        model: Already on its device.
+        lr: The learning rate before scheduling, scaled.
+    """
+    place, section = where(config, "optimizer"), config.optimizer
+    groups = parameter_groups(
+        model,
+        weight_decay=section.get("weight_decay"),
+        bias_and_norm=config.decay.bias_and_norm,
+        decay_multipliers=config.decay.multipliers,
+        lr_multipliers=config.lr_multipliers,
+        widths=_widths(config, model),
+    )
     if not groups:
-        raise InputError(f"{_where(config, 'model')}: no trainable parameters")
-    optimizer = _call(config.optimizer, where, params=groups, **_fastest(config, groups))
+        raise InputError(f"{where(config, 'model')}: no trainable parameters")
+    optimizer = call(section, place, params=groups, **_fastest(config, groups))
     if not isinstance(optimizer, Optimizer):
-        raise InputError(f"{where}: {config.optimizer._target_} gives no torch.optim.Optimizer")
+        raise InputError(f"{place}: {section._target_} gives no torch.optim.Optimizer")
+    if config.decay.mode is not None:
+        use_decay_mode(optimizer, config.decay.mode, lr, place)
+    project = getattr(model, "project_", None)
+    if project is not None:
+        optimizer.register_step_post_hook(lambda *_: project())
     return optimizer
+
+
+def _widths(config: DictConfig, model: nn.Module) -> dict[str, float]:
+    if config.parametrization == "standard":
+        return {}
+    from sgdlab.parametrization import lr_multipliers  # TMP
+
+    target = target_of(config.optimizer, where(config, "optimizer"))
+    return lr_multipliers(model, cast(type, target))
 
 
 def _fastest(config: DictConfig, groups: list[dict[str, Any]]) -> dict[str, bool]:
@@ -131,7 +171,12 @@ def _fastest(config: DictConfig, groups: list[dict[str, Any]]) -> dict[str, bool
 
 def plan_of(config: DictConfig) -> BatchPlan:
     """Return how an epoch of a config is cut into updates."""
-    return BatchPlan.of(config.batch_size, config.accumulate, len(dataset_of(config).train.y))
+    return _plan(config, dataset_of(config))
+
+
+def _plan(config: DictConfig, data: Dataset) -> BatchPlan:
+    workers = config.local_sgd.workers
+    return BatchPlan.of(config.batch_size, config.accumulate, len(data.train.y), workers)
 
 
 def total_steps(config: DictConfig) -> int:
@@ -139,39 +184,46 @@ def total_steps(config: DictConfig) -> int:
     return config.max_steps or config.epochs * plan_of(config).steps_per_epoch
 
 
-def setup(config: DictConfig, probe: nn.Module | None = None) -> Setup:
+def setup(config: DictConfig, probe: nn.Module | None = None, data: Dataset | None = None) -> Setup:
     """Build a settled config.
 
     Args:
         config: As `sgdlab.config.settle` returns it.
         probe: A model to use instead of a new one, on CPU, when nothing will be trained.
+        data: A dataset to use instead of the config's.
 
     Raises:
         InputError: A part cannot be built from its settings; one line says which and why.
     """
     extend_path(config)
     device = torch.device("cpu") if probe is not None else device_of(config)
-    data = dataset_of(config)
-    plan = plan_of(config)
+    data = data or dataset_of(config)
+    plan = _plan(config, data)
+    lr = call(config.scaling, where(config, "scaling"))(config.lr, plan.effective_batch_size)
     model = probe if probe is not None else model_of(config, data).to(device)
-    optimizer = optimizer_of(config, model)
-    loss_arguments = _accepted(_target(config.loss, _where(config, "loss")), {"task": data.task})
-    schedule = cast(Schedule, _call(config.schedule, _where(config, "schedule")))
-    scaling = _call(config.scaling, _where(config, "scaling"))
-    return Setup(
+    optimizer = optimizer_of(config, model, lr)
+    objective = Objective(
         model=model,
-        loss=_call(config.loss, _where(config, "loss"), **loss_arguments),
+        loss=call(config.loss, where(config, "loss"), {"task": data.task}),
+        parameters=[p for group in optimizer.param_groups for p in group["params"]],
+        clip_norm=config.clip_norm,
+        bf16=config.precision == "bf16",
+    )
+    return Setup(
+        objective=objective,
         optimizer=optimizer,
-        schedule=schedule,
+        stepper=stepper_of(
+            objective, optimizer, plan, config.staleness, config.local_sgd, config.seed
+        ),
+        schedule=cast(Schedule, call(config.schedule, where(config, "schedule"))),
+        average=call(config.average, where(config, "average")),
         data=data.to(device, getattr(torch, config.dtype)),
         plan=plan,
         base_lr=config.lr,
-        lr=scaling(config.lr, plan.effective_batch_size),
-        total_steps=total_steps(config),
+        lr=lr,
+        total_steps=config.max_steps or config.epochs * plan.steps_per_epoch,
         seed=config.seed,
         device=device,
-        bf16=config.precision == "bf16",
-        clip_norm=config.clip_norm,
         loss_factor=config.limits.loss_factor,
         eval_every=config.eval.every,
         eval_batch_size=config.eval.batch_size,
@@ -185,60 +237,3 @@ def extend_path(config: DictConfig) -> None:
     for folder in (*config.import_from, str(Path.cwd())):
         if folder not in sys.path:
             sys.path.append(folder)
-
-
-def _where(config: DictConfig, group: str) -> str:
-    return f"{group}={config.names.get(group, '?')}"
-
-
-def _target(section: DictConfig, where: str) -> Callable[..., Any]:
-    if "_target_" not in section:
-        raise InputError(f"{where}: no _target_ in its YAML; it names the class or function")
-    try:
-        return pkgutil.resolve_name(section._target_)
-    except Exception as error:
-        line = " ".join(str(error).split())
-        raise InputError(f"{where}: cannot import {section._target_}: {line}") from error
-
-
-def _accepted(target: Callable[..., Any], offered: dict[str, Any]) -> dict[str, Any]:
-    """Return those of the ``offered`` arguments that ``target`` takes."""
-    try:
-        parameters = inspect.signature(target).parameters
-    except (TypeError, ValueError):
-        return {}
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        return offered
-    return {key: value for key, value in offered.items() if key in parameters}
-
-
-def _call(section: DictConfig, where: str, **arguments: Any) -> Any:
-    _target(section, where)
-    try:
-        return instantiate(section, **arguments, _convert_="all")
-    except InstantiationException as error:
-        cause = error.__cause__ or error
-        if is_out_of_memory(cause):
-            raise cause from None
-        if isinstance(cause, InputError):
-            text = str(cause)
-            raise InputError(text if where in text else f"{where}: {text}") from error
-        line = " ".join(str(cause).split()) or type(cause).__name__
-        raise InputError(f"{where}: {line}{_settings(section)}") from error
-
-
-def _settings(section: DictConfig) -> str:
-    values = {
-        k: v for k, v in section.items() if k != "_target_" and v is not None and v is not False
-    }
-    return f" ({', '.join(f'{key}={value}' for key, value in values.items())})" if values else ""
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether an exception means that memory ran out, on any device."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    text = str(error)
-    return isinstance(error, RuntimeError) and (
-        "can't allocate memory" in text or "not enough memory" in text or "out of memory" in text
-    )

@@ -7,17 +7,21 @@ from typing import Any
 
 import torch
 
+from sgdlab.averaging import Averager
 from sgdlab.build import Setup
-from sgdlab.trainer import Progress
+from sgdlab.outcome import Progress
 
 
-def save(path: Path, run_id: str, run: Setup, progress: Progress) -> None:
+def save(path: Path, run_id: str, run: Setup, average: Averager | None, progress: Progress) -> None:
     """Write the state of a run atomically: a kill leaves the old checkpoint or the new one."""
     state: dict[str, Any] = {
         "run_id": run_id,
         "progress": dataclasses.asdict(progress),
         "model": run.model.state_dict(),
         "optimizer": run.optimizer.state_dict(),
+        "stepper": run.stepper.state_dict(),
+        "schedule": _state_of(run.schedule),
+        "average": average.state_dict() if average else None,
         "rng": torch.get_rng_state(),
     }
     if run.device.type == "cuda":
@@ -30,7 +34,7 @@ def save(path: Path, run_id: str, run: Setup, progress: Progress) -> None:
     part.replace(path)
 
 
-def load(path: Path, run_id: str, run: Setup) -> Progress | None:
+def load(path: Path, run_id: str, run: Setup, average: Averager | None) -> Progress | None:
     """Restore a run in place; None when there is no checkpoint, or it is of another run."""
     if not path.is_file():
         return None
@@ -39,7 +43,18 @@ def load(path: Path, run_id: str, run: Setup) -> Progress | None:
         return None
     run.model.load_state_dict(state["model"])
     run.optimizer.load_state_dict(state["optimizer"])
+    run.stepper.load_state_dict(state["stepper"])
+    if state["schedule"] is not None:
+        run.schedule.load_state_dict(state["schedule"])  # type: ignore[attr-defined]
+    if average is not None:
+        average.load_state_dict(state["average"])
     torch.set_rng_state(state["rng"])
     if run.device.type == "cuda":
         torch.cuda.set_rng_state(state["cuda_rng"], run.device)
     return Progress(**state["progress"])
+
+
+def _state_of(schedule: object) -> dict[str, Any] | None:
+    """Return the state of a schedule that has one (plateau)."""
+    own = getattr(schedule, "state_dict", None)
+    return own() if own is not None else None

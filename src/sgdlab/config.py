@@ -15,7 +15,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from sgdlab.errors import InputError, offer
 
-GROUPS = ("dataset", "model", "loss", "optimizer", "schedule", "scaling")
+GROUPS = ("dataset", "model", "loss", "optimizer", "schedule", "scaling", "average")
 """Config groups of a run: one folder each in ``conf/``, one file per choice."""
 
 
@@ -38,16 +38,35 @@ class EvalConfig:
 
 @dataclass
 class DecayConfig:
-    """Which parameters ``weight_decay`` applies to."""
+    """Which parameters ``weight_decay`` applies to, and how."""
 
     bias_and_norm: bool = MISSING
+    mode: str | None = MISSING
+    multipliers: dict[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass
+class StalenessConfig:
+    """Simulated asynchronous SGD: the age of applied gradients, in updates."""
+
+    delay: int = MISSING
+    random: bool = MISSING
+    correct_lr: bool = MISSING
+
+
+@dataclass
+class LocalSgdConfig:
+    """Simulated local SGD: workers, and the steps between two averages."""
+
+    workers: int = MISSING
+    steps: int = MISSING
 
 
 @dataclass
 class LimitsConfig:
     """When a run counts as diverged."""
 
-    loss_factor: float = MISSING
+    loss_factor: float | None = MISSING
 
 
 @dataclass
@@ -67,6 +86,7 @@ class TrainConfig:
     optimizer: dict[str, Any] = MISSING
     schedule: dict[str, Any] = MISSING
     scaling: dict[str, Any] = MISSING
+    average: dict[str, Any] = MISSING
     lr: float | None = MISSING
     batch_size: Any = MISSING
     accumulate: int = MISSING
@@ -81,6 +101,10 @@ class TrainConfig:
     split: SplitConfig = field(default_factory=SplitConfig)
     eval: EvalConfig = field(default_factory=EvalConfig)
     decay: DecayConfig = field(default_factory=DecayConfig)
+    lr_multipliers: dict[str, float] = field(default_factory=dict[str, float])
+    parametrization: str = MISSING
+    staleness: StalenessConfig = field(default_factory=StalenessConfig)
+    local_sgd: LocalSgdConfig = field(default_factory=LocalSgdConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     evaluate_test: bool = MISSING
@@ -188,6 +212,12 @@ def validate(config: DictConfig) -> None:
         value = OmegaConf.select(config, key)
         if value is not None and not value > 0:
             raise InputError(f"{key}={value}: must be positive, or null to switch it off")
+    _at_least(config, "staleness.delay", 0, "a whole number of updates from 0")
+    for key in ("local_sgd.workers", "local_sgd.steps"):
+        _at_least(config, key, 1, "a whole number from 1")
+    if config.staleness.delay and config.local_sgd.workers > 1:
+        raise InputError("staleness.delay and local_sgd.workers: simulate one at a time")
+    _one_of(config, "parametrization", ("standard", "mup"))
     _one_of(config, "device", ("auto", "cpu", "cuda"))
     _one_of(config, "precision", ("fp32", "bf16"))
     _one_of(config, "dtype", ("float32", "float64"))

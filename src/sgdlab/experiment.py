@@ -11,10 +11,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from sgdlab import checkpoint
 from sgdlab.batches import stream_seed
-from sgdlab.build import Setup, device_of, is_out_of_memory, setup
+from sgdlab.build import Setup, device_of, setup
 from sgdlab.environment import PeakMemory, environment
 from sgdlab.errors import InputError
+from sgdlab.evaluator import View
 from sgdlab.identity import run_id
+from sgdlab.instantiate import is_out_of_memory
+from sgdlab.optimizers.decay import decay_of
+from sgdlab.outcome import Outcome, Progress
 from sgdlab.results import (
     COMPLETED,
     DIVERGED,
@@ -29,7 +33,7 @@ from sgdlab.results import (
     write_summary,
 )  # fmt: skip
 from sgdlab.threads import threads_for
-from sgdlab.trainer import Outcome, Progress, View, fit
+from sgdlab.trainer import averager_of, fit
 
 
 def finished(directory: Path, identity: str, resume: bool) -> dict[str, Cell] | None:
@@ -91,17 +95,18 @@ def _fit(run: Setup, config: DictConfig, identity: str, directory: Path, view: V
     path = directory / "checkpoint.pt"
     torch.set_num_threads(threads_for(run, config.threads))
     torch.manual_seed(stream_seed(config.seed, "other"))
-    progress = checkpoint.load(path, identity, run) if config.resume else None
+    average = averager_of(run)
+    progress = checkpoint.load(path, identity, run, average) if config.resume else None
     _write_head(config, run, directory)
     writer = RunWriter(directory, run.data.metric, append_after=progress and progress.step)
     at = progress or Progress()
 
     def save(now: Progress) -> None:
         writer.flush()
-        checkpoint.save(path, identity, run, now)
+        checkpoint.save(path, identity, run, average, now)
 
     try:
-        return fit(run, writer, view, at, save)
+        return fit(run, writer, view, at, average, save)
     except Exception as error:
         error.progress = at  # type: ignore[attr-defined]
         raise
@@ -165,8 +170,8 @@ def _summary(
         "peak_memory_bytes": memory,
         "train_seconds": seconds,
         "examples_per_second": at.examples / seconds if seconds else None,
-        "gradient_evaluations": at.step,
-        "function_evaluations": at.step,
+        "gradient_evaluations": at.gradient_evaluations,
+        "function_evaluations": at.function_evaluations,
         "best_val_loss": at.best_val_loss,
         "best_val_metric": at.best_val_metric,
         "best_val_step": at.best_val_step,
@@ -180,11 +185,13 @@ def _summary(
         }
     if outcome.test is not None:
         row |= {"test_loss": outcome.test.loss, "test_metric": outcome.test.metric}
-    return row | _sizes(run) if run else row
+    if run is None:
+        return row
+    return row | _sizes(run) | _average(run, outcome) | _findings(run)
 
 
 def _sizes(run: Setup) -> dict[str, Cell]:
-    decayed = [g for g in run.optimizer.param_groups if g.get("weight_decay")]
+    decayed = [g for g in run.optimizer.param_groups if decay_of(g)]
     state = [v for s in run.optimizer.state.values() for v in s.values()]
     tensors = [value for value in state if isinstance(value, torch.Tensor)]
     return {
@@ -198,6 +205,27 @@ def _sizes(run: Setup) -> dict[str, Cell]:
         "num_decayed": sum(p.numel() for group in decayed for p in group["params"]),
         "optimizer_state_bytes": sum(t.numel() * t.element_size() for t in tensors),
     }
+
+
+def _average(run: Setup, outcome: Outcome) -> dict[str, Cell]:
+    """Return the results of the averaged weights, for a run that keeps an average."""
+    if run.average is None:
+        return {}
+    at, test = outcome.progress, outcome.average_test
+    done = outcome.status == COMPLETED
+    return {
+        "average.final_train_loss": at.average_train_loss if done else None,
+        "average.final_val_loss": at.average_val_loss if done else None,
+        "average.final_val_metric": at.average_val_metric if done else None,
+        "average.test_loss": test.loss if test else None,
+        "average.test_metric": test.metric if test else None,
+    }
+
+
+def _findings(run: Setup) -> dict[str, Cell]:
+    """Return what the optimizer itself found out, such as SWATS its switch."""
+    found = getattr(run.optimizer, "findings", None)
+    return {f"optimizer.{key}": value for key, value in found().items()} if found else {}
 
 
 def _settings(config: DictConfig) -> dict[str, Cell]:

@@ -13,12 +13,12 @@ from sgdlab.build import (
     dataset_of,
     device_of,
     extend_path,
-    is_out_of_memory,
     model_of,
     setup,
 )  # fmt: skip
 from sgdlab.errors import InputError
 from sgdlab.groups import conf_dir
+from sgdlab.instantiate import is_out_of_memory
 from sgdlab.schedules.base import Schedule
 
 _ADAPTIVE = (
@@ -40,7 +40,7 @@ def check(config: DictConfig) -> list[str]:
     extend_path(config)
     try:
         device_of(config)
-        key = {name: config[name] for name in ("dataset", "split", "model", "dtype", "names")}
+        key = {name: config[name] for name in ("dataset", "split", "model", "dtype", "names", "parametrization")}
         probe = _probe(json.dumps(OmegaConf.to_container(OmegaConf.create(key)), sort_keys=True))
         return _doubts(config, setup(config, probe))
     except Exception as error:

@@ -13,6 +13,9 @@ _READ_EVERY = {"cpu": 1, "cuda": 64}
 _WRITE_EVERY = 256
 
 
+_Step = tuple[int, int, int, float, Tensor, Tensor, Tensor | float, tuple[int, int]]
+
+
 class RowSink(Protocol):
     """Takes finished rows; `sgdlab.results.RunWriter` in a real run."""
 
@@ -40,28 +43,30 @@ class StepLog:
         self._view = view
         self._limit = limit
         self._every = _READ_EVERY.get(device, 64)
-        self._pending: list[tuple[int, int, int, float, Tensor, Tensor, Tensor | float]] = []
+        self._pending: list[_Step] = []
         self._rows: list[tuple[Cell, ...]] = []
         self.reason: str | None = None
         """Why the run diverged; None while it has not."""
-        self.last = (0, 0)
-        """Step and examples of the last row: of the diverged step, if there was one."""
+        self.last = (0, 0, (0, 0))
+        """Step, examples and evaluations of the last row: the diverged one, if there was one."""
 
     def add(
         self, step: int, epoch: int, examples: int, lr: float,
         loss: Tensor, grad_norm: Tensor, clip_coef: Tensor | float,
+        evaluations: tuple[int, int] = (0, 0),
     ) -> None:  # fmt: skip
         """Take the values of a step; some are read only once a block is full."""
-        self._pending.append((step, epoch, examples, lr, loss, grad_norm, clip_coef))
+        values = (step, epoch, examples, lr, loss, grad_norm, clip_coef, evaluations)
+        self._pending.append(values)
         if len(self._pending) >= self._every:
             self.read()
 
     def read(self) -> None:
         """Read all pending values; rows after a diverged step are dropped."""
-        for step, epoch, examples, lr, loss_, norm_, coefficient in self._pending:
+        for step, epoch, examples, lr, loss_, norm_, coefficient, evaluations in self._pending:
             loss, norm = loss_.item(), norm_.item()
             self._rows.append((step, epoch, examples, lr, loss, norm, float(coefficient)))
-            self.last = (step, examples)
+            self.last = (step, examples, evaluations)
             self._view.step(step, loss, lr, norm)
             self.reason = self._judge(step, loss, norm)
             if self.reason is not None:

@@ -1,0 +1,97 @@
+"""Calling what a section of a config names. The only caller of `hydra.utils.instantiate`."""
+
+import inspect
+import pkgutil
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from sgdlab.errors import InputError
+
+# Packages of optional extras, by module name.
+_EXTRAS = {"pytorch_optimizer": "more-optimizers"}
+
+
+def where(config: DictConfig, group: str) -> str:
+    """Return ``group=member`` for messages."""
+    return f"{group}={config.names.get(group, '?')}"
+
+
+def target_of(section: DictConfig, where: str) -> Callable[..., Any]:
+    """Return the class or function that a section names.
+
+    Raises:
+        InputError: It names none, or one that cannot be imported.
+    """
+    if "_target_" not in section:
+        raise InputError(f"{where}: no _target_ in its YAML; it names the class or function")
+    try:
+        return pkgutil.resolve_name(section._target_)
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRAS:
+            raise InputError(f"{where}: cannot import {section._target_}: {error}") from error
+        raise InputError(
+            f"{where}: needs the package {error.name}; pip install 'sgdlab[{_EXTRAS[error.name]}]'"
+        ) from error
+    except Exception as error:
+        line = " ".join(str(error).split())
+        raise InputError(f"{where}: cannot import {section._target_}: {line}") from error
+
+
+def call(
+    section: DictConfig, where: str, offered: dict[str, Any] | None = None, **arguments: Any
+) -> Any:
+    """Call what a section names with its settings.
+
+    Args:
+        section: With ``_target_``.
+        where: ``group=member`` for messages.
+        offered: Passed if the target takes arguments of these names.
+        arguments: Passed in any case.
+
+    Raises:
+        InputError: It refuses its settings; one line says which and why.
+    """
+    taken = _accepted(target_of(section, where), offered or {})
+    try:
+        return instantiate(section, **taken, **arguments, _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__ or error
+        if is_out_of_memory(cause):
+            raise cause from None
+        if isinstance(cause, InputError):
+            text = str(cause)
+            raise InputError(text if where in text else f"{where}: {text}") from error
+        line = " ".join(str(cause).split()) or type(cause).__name__
+        raise InputError(f"{where}: {line}{_settings(section)}") from error
+
+
+def _accepted(target: Callable[..., Any], offered: dict[str, Any]) -> dict[str, Any]:
+    try:
+        parameters = inspect.signature(target).parameters
+    except (TypeError, ValueError):
+        return {}
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return offered
+    return {key: value for key, value in offered.items() if key in parameters}
+
+
+def _settings(section: DictConfig) -> str:
+    values = {
+        k: v for k, v in section.items() if k != "_target_" and v is not None and v is not False
+    }
+    return f" ({', '.join(f'{key}={value}' for key, value in values.items())})" if values else ""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether an exception means that memory ran out, on any device."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and (
+        "can't allocate memory" in text or "not enough memory" in text or "out of memory" in text
+    )

@@ -1,0 +1,67 @@
+"""Refusing an optimizer's impossible settings in one line."""
+
+import math
+from collections.abc import Sequence
+
+from sgdlab.errors import InputError
+
+
+def require_number(
+    key: str,
+    value: object,
+    *,
+    low: float = 0.0,
+    below: float = math.inf,
+    open_low: bool = False,
+) -> None:
+    """Refuse what is not a finite number from ``low`` (beyond it if ``open_low``) to ``below``.
+
+    Args:
+        key: Name in the ``optimizer`` section.
+        value: To check; the command line may have given text.
+        low: Smallest value.
+        below: Smallest value that is too large.
+        open_low: ``low`` itself is refused.
+
+    Raises:
+        InputError: ``optimizer.momentum=1.5: must be a number from 0 to below 1``.
+    """
+    if not _lies_in(value, low, below, open_low):
+        right = _range(low, below, open_low)
+        raise InputError(f"optimizer.{key}={value}: must be a number {right}")
+
+
+def require_numbers(
+    key: str, values: object, count: int, *, low: float = 0.0, below: float = math.inf
+) -> None:
+    """Refuse what is not a list of ``count`` finite numbers from ``low`` to below ``below``.
+
+    Raises:
+        InputError: ``optimizer.betas=[0.9, 1.5]: must be 2 numbers from 0 to below 1``.
+    """
+    listed = isinstance(values, Sequence) and not isinstance(values, str)
+    if not listed or len(values) != count or not all(_lies_in(v, low, below) for v in values):
+        shown = list(values) if listed else values
+        right = f" {_range(low, below)}" if math.isfinite(low) else ""
+        raise InputError(f"optimizer.{key}={shown}: must be {count} numbers{right}")
+
+
+def require_flag(key: str, value: object) -> None:
+    """Refuse what is neither true nor false.
+
+    Raises:
+        InputError: ``optimizer.nesterov=1: must be true or false``.
+    """
+    if not isinstance(value, bool):
+        raise InputError(f"optimizer.{key}={value}: must be true or false")
+
+
+def _lies_in(value: object, low: float, below: float, open_low: bool = False) -> bool:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        return False
+    return low <= value < below and not (open_low and value == low)
+
+
+def _range(low: float, below: float, open_low: bool = False) -> str:
+    end = f" to below {below:g}" if math.isfinite(below) else ""
+    return f"{'above' if open_low else 'from'} {low:g}{end}"

@@ -1,0 +1,61 @@
+"""Which kind of update a run makes."""
+
+from typing import Protocol
+
+from torch.optim import Optimizer
+
+from sgdlab.batches import BatchPlan
+from sgdlab.errors import InputError
+from sgdlab.steps.base import Stepper
+from sgdlab.steps.closure import Evaluating, evaluates_itself
+from sgdlab.steps.local import Local
+from sgdlab.steps.objective import Objective
+from sgdlab.steps.plain import Plain
+from sgdlab.steps.stale import Stale
+
+
+class StalenessSettings(Protocol):
+    """Section ``staleness`` of a config; see `Stale`."""
+
+    delay: int
+    random: bool
+    correct_lr: bool
+
+
+class LocalSgdSettings(Protocol):
+    """Section ``local_sgd`` of a config; see `Local`."""
+
+    workers: int
+    steps: int
+
+
+def stepper_of(
+    objective: Objective,
+    optimizer: Optimizer,
+    plan: BatchPlan,
+    staleness: StalenessSettings,
+    local_sgd: LocalSgdSettings,
+    seed: int,
+) -> Stepper:
+    """Return the stepper of a run.
+
+    Raises:
+        InputError: A simulation that the optimizer does not go with.
+    """
+    simulated = "staleness.delay" if staleness.delay else "local_sgd.workers"
+    simulates = staleness.delay > 0 or local_sgd.workers > 1
+    name = type(optimizer).__name__
+    if evaluates_itself(optimizer):
+        if simulates:
+            raise InputError(f"{simulated}: {name} evaluates the function itself; take another")
+        return Evaluating(objective, optimizer)
+    if simulates and callable(getattr(optimizer, "eval", None)):
+        raise InputError(f"{simulated}: {name} evaluates other weights than it trains")
+    if staleness.delay:
+        random, correct_lr = staleness.random, staleness.correct_lr
+        return Stale(objective, optimizer, staleness.delay, random, correct_lr, seed)
+    if local_sgd.workers > 1:
+        project = getattr(objective.model, "project_", None)
+        workers, steps = local_sgd.workers, local_sgd.steps
+        return Local(objective, optimizer, workers, steps, plan.accumulate, project)
+    return Plain(objective, optimizer)

@@ -1,0 +1,91 @@
+"""Updates of optimizers that evaluate the function themselves, as often as they like."""
+
+import contextlib
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from sgdlab.steps.base import Stateless, StepValues, Update, set_rates
+from sgdlab.steps.objective import Objective, gradient_norm
+
+
+def evaluates_itself(optimizer: Optimizer) -> bool:
+    """Say whether ``optimizer.step`` requires a closure (LBFGS, Kiefer–Wolfowitz, look-ahead)."""
+    parameters = inspect.signature(optimizer.step).parameters
+    return "closure" in parameters and parameters["closure"].default is inspect.Parameter.empty
+
+
+@contextlib.contextmanager
+def undisturbed(model: nn.Module, random_state: Tensor | None = None) -> Iterator[None]:
+    """Give back the buffers (running statistics) and the random state that a forward pass changes.
+
+    Args:
+        model: Its buffers are restored.
+        random_state: Of the CPU generator, to start from inside.
+    """
+    devices = [t.device for t in model.parameters() if t.device.type == "cuda"][:1]
+    kept = [b.clone() for b in model.buffers()]
+    with torch.random.fork_rng(devices):
+        if random_state is not None:
+            torch.set_rng_state(random_state)
+        yield
+    for buffer, old in zip(model.buffers(), kept, strict=True):
+        buffer.copy_(old)
+
+
+@dataclass
+class Evaluating(Stateless):
+    """Hands the optimizer a closure over the update's batches.
+
+    All evaluations of a step see the same examples and, on CPU, the same random numbers: it is
+    one function that is minimised. Running statistics and the random stream go on as after the
+    first evaluation, however many follow. Clipping applies to each gradient.
+    """
+
+    objective: Objective
+    optimizer: Optimizer
+
+    def take(self, step: int, update: Update, lr: float, momentum: float | None) -> StepValues:
+        """Make one update; see `Stepper.take`.
+
+        The loss is that of the first evaluation; norm and factor are those of the first gradient,
+        or of the gradient that the optimizer estimated and left in ``p.grad``.
+        """
+        objective = self.objective
+        random_state = torch.get_rng_state()
+        losses: list[Tensor] = []
+        norms: list[tuple[Tensor, Tensor | float]] = []
+
+        def evaluate(gradient: bool) -> Tensor:
+            if not gradient:
+                objective.function_evaluations += 1
+                return objective.value(update)
+            objective.zero_grad()
+            with torch.enable_grad():
+                loss = objective.backward(update)
+            norms.append(objective.clip())
+            return loss
+
+        def closure(gradient: bool = True) -> Tensor:
+            first = not losses
+            with _AS_IT_COMES if first else undisturbed(objective.model, random_state):
+                loss = evaluate(gradient)
+            losses.append(loss)
+            return loss
+
+        set_rates(self.optimizer, lr, momentum)
+        self.optimizer.step(closure)  # type: ignore[arg-type]
+        if norms:
+            norm, coefficient = norms[0]
+        else:
+            estimated = [p.grad for p in objective.parameters if p.grad is not None]
+            norm, coefficient = gradient_norm(estimated), 1.0
+        objective.zero_grad()
+        return StepValues(losses[0].detach(), norm, coefficient)
+
+
+_AS_IT_COMES = contextlib.nullcontext()

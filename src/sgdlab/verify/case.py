@@ -1,0 +1,78 @@
+"""One line of ``verify.csv``: what theory predicts, what was measured, and how far off it is."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["relative", "absolute", "at_most", "at_least"]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line of a family's plot: measured error against steps, and the predicted one.
+
+    Attributes:
+        name: For the legend.
+        steps: From 1.
+        values: Measured, positive.
+        predicted: At the same steps; empty when theory gives only a slope.
+        slope: Predicted slope of log(value) against log(steps), drawn through the last point.
+    """
+
+    name: str
+    steps: list[float]
+    values: list[float]
+    predicted: list[float] = field(default_factory=list[float])
+    slope: float | None = None
+
+
+@dataclass(frozen=True)
+class Check:
+    """A prediction and its measurement.
+
+    Attributes:
+        row: Of the theory's table, such as ``"9"``; letters tell several checks of a row apart.
+        family: Checks of one family share a plot.
+        experiment: What was run, in a line.
+        predicted: By the closed form.
+        measured: Through the trainer.
+        tolerance: Largest error.
+        kind: ``relative``: error is ``|measured/predicted - 1|``; ``absolute``: ``|measured -
+            predicted|``; ``at_most`` (``at_least``): the bound may be passed by ``tolerance``
+            times its size, and error is the share by which it is passed.
+        curves: For the plot.
+    """
+
+    row: str
+    family: str
+    experiment: str
+    predicted: float
+    measured: float
+    tolerance: float
+    kind: Kind = "relative"
+    curves: tuple[Curve, ...] = ()
+
+    @property
+    def error(self) -> float:
+        """How far off the measurement is; NaN when it is not finite."""
+        if not math.isfinite(self.measured):
+            return math.nan
+        off = self.measured - self.predicted
+        if self.kind == "absolute":
+            return abs(off)
+        size = abs(self.predicted) or 1.0
+        if self.kind == "at_most":
+            return max(off / size, 0.0)
+        if self.kind == "at_least":
+            return max(-off / size, 0.0)
+        return abs(off) / size
+
+    @property
+    def passed(self) -> bool:
+        """Whether the error is within the tolerance; a NaN is not."""
+        return self.error <= self.tolerance
+
+
+Experiment = Callable[[], Iterator[Check]]
+"""Runs one or more rows of the table."""

@@ -1,0 +1,126 @@
+"""Runs of the real trainer on chosen problems, with every iterate kept."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+from torch import Tensor
+
+from sgdlab.build import Setup, setup
+from sgdlab.config import settle
+from sgdlab.datasets.base import Dataset
+from sgdlab.groups import conf_dir
+from sgdlab.outcome import Outcome
+from sgdlab.progress import NoView
+from sgdlab.results import Cell
+from sgdlab.steps.base import Stepper, StepValues, Update
+from sgdlab.trainer import fit
+
+# What theory assumes unless it says otherwise.
+_PLAIN = (
+    "dtype=float64", "schedule=constant", "batch_size=full", "eval.every=1000000000",
+    "limits.loss_factor=null", "threads=1", "device=cpu",
+)  # fmt: skip
+
+
+@dataclass
+class Trajectory:
+    """What a run of ``T`` steps leaves.
+
+    Attributes:
+        run: As built.
+        outcome: As the trainer returned it.
+        rows: Of ``steps.csv``.
+        evaluations: Of ``evals.csv``.
+        iterates: Parameters in one vector before each step and at the end, ``[T + 1, d]``.
+    """
+
+    run: Setup
+    outcome: Outcome
+    rows: list[tuple[Cell, ...]]
+    evaluations: list[tuple[Cell, ...]]
+    iterates: Tensor
+
+    def column(self, name: str) -> list[float]:
+        """Return a column of ``steps.csv``: lr, loss, grad_norm or clip_coef."""
+        index = ("step", "epoch", "examples", "lr", "loss", "grad_norm", "clip_coef").index(name)
+        return [float(row[index]) for row in self.rows]  # type: ignore[arg-type]
+
+
+@dataclass
+class _Rows:
+    step_rows: list[tuple[Cell, ...]] = field(default_factory=list[tuple[Cell, ...]])
+    evaluations: list[tuple[Cell, ...]] = field(default_factory=list[tuple[Cell, ...]])
+
+    def steps(self, rows: list[tuple[Cell, ...]]) -> None:
+        self.step_rows.extend(rows)
+
+    def evaluation(self, row: tuple[Cell, ...]) -> None:
+        self.evaluations.append(row)
+
+
+@dataclass
+class _Watched:
+    """Passes on to the run's own stepper and keeps the parameters after each ``every`` steps."""
+
+    own: Stepper
+    run: Setup
+    every: int
+    iterates: list[Tensor] = field(default_factory=list[Tensor])
+
+    def keep(self) -> None:
+        self.iterates.append(parameters(self.run))
+
+    def take(self, step: int, update: Update, lr: float, momentum: float | None) -> StepValues:
+        values = self.own.take(step, update, lr, momentum)
+        if (step + 1) % self.every == 0:
+            self.keep()
+        return values
+
+    def settle(self) -> None:
+        self.own.settle()
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.own.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.own.load_state_dict(state)
+
+
+def config_of(*overrides: str) -> DictConfig:
+    """Return a settled config: the theory's defaults, then ``overrides`` as on the command line."""
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        composed = compose("train", [*_PLAIN, *overrides], return_hydra_config=True)
+    return settle(composed)
+
+
+def parameters(run: Setup) -> Tensor:
+    """Return all trainable parameters in one vector, a copy."""
+    return torch.cat([p.detach().reshape(-1) for p in run.objective.parameters])
+
+
+def train(
+    *overrides: str, data: Dataset | None = None, start: Tensor | None = None, every: int = 1
+) -> Trajectory:
+    """Train as ``sgdlab train`` does, files aside.
+
+    Args:
+        overrides: As on the command line, after the theory's defaults (float64, constant learning
+            rate, full batches, no evaluation on the way).
+        data: A dataset to use instead of the config's.
+        start: Initial parameters in one vector; by default the model's own.
+        every: Steps between two iterates that are kept.
+    """
+    run = setup(config_of(*overrides), data=data)
+    if start is not None:
+        torch.nn.utils.vector_to_parameters(start, run.objective.parameters)
+    watched = _Watched(run.stepper, run, every)
+    watched.keep()
+    run.stepper = watched
+    rows = _Rows()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(run.seed)
+        outcome = fit(run, rows, NoView())
+    return Trajectory(run, outcome, rows.step_rows, rows.evaluations, torch.stack(watched.iterates))
