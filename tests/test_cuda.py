@@ -8,7 +8,7 @@ import torch
 from sgdlab.experiment import run_experiment
 from sgdlab.progress import NoView
 from sgdlab.results import read_steps
-from test_trainer import config_of  # pyright: ignore[reportMissingImports]
+from trainer_runs import config_of  # pyright: ignore[reportMissingImports]
 
 pytestmark = [
     pytest.mark.gpu,

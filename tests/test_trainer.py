@@ -6,47 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
 
 from sgdlab.batches import BatchPlan
-from sgdlab.build import Setup, setup
-from sgdlab.config import settle
+from sgdlab.build import setup
 from sgdlab.groups import conf_dir
 from sgdlab.progress import NoView
 from sgdlab.results import COMPLETED, DIVERGED
-from sgdlab.threads import threads_for
-from sgdlab.outcome import Outcome
 from sgdlab.steps.objective import clip, gradient_norm
+from sgdlab.threads import threads_for
 from sgdlab.trainer import fit
-
-
-class Rows:
-    """Keeps the rows that a run would write."""
-
-    def __init__(self) -> None:
-        self.step_rows: list[tuple] = []
-        self.evaluations: list[tuple] = []
-
-    def steps(self, rows: list[tuple]) -> None:
-        self.step_rows.extend(rows)
-
-    def evaluation(self, row: tuple) -> None:
-        self.evaluations.append(row)
-
-
-def config_of(*overrides: str) -> DictConfig:
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return settle(compose("train", list(overrides), return_hydra_config=True))
-
-
-def built(*overrides: str) -> Setup:
-    return setup(config_of(*overrides))
-
-
-def train(*overrides: str) -> tuple[Outcome, Rows, Setup]:
-    run, rows = built(*overrides), Rows()
-    return fit(run, rows, NoView()), rows, run
+from trainer_runs import Rows, built, config_of, train
 
 
 @pytest.mark.parametrize("optimizer", ["momentum", "nesterov"])

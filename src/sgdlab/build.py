@@ -137,7 +137,7 @@ def optimizer_of(config: DictConfig, model: nn.Module, lr: float) -> Optimizer:
     )
     if not groups:
         raise InputError(f"{where(config, 'model')}: no trainable parameters")
-    optimizer = call(section, place, params=groups, **_fastest(config, groups))
+    optimizer = call(section, place, {}, params=groups, **_fastest(config, groups))
     if not isinstance(optimizer, Optimizer):
         raise InputError(f"{place}: {section._target_} gives no torch.optim.Optimizer")
     if config.decay.mode is not None:

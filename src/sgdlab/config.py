@@ -42,7 +42,8 @@ class DecayConfig:
 
     bias_and_norm: bool = MISSING
     mode: str | None = MISSING
-    multipliers: dict[str, float] = field(default_factory=dict[str, float])
+    # Any, not a dict: OmegaConf refuses new keys in a typed one on the command line.
+    multipliers: Any = MISSING
 
 
 @dataclass
@@ -101,7 +102,7 @@ class TrainConfig:
     split: SplitConfig = field(default_factory=SplitConfig)
     eval: EvalConfig = field(default_factory=EvalConfig)
     decay: DecayConfig = field(default_factory=DecayConfig)
-    lr_multipliers: dict[str, float] = field(default_factory=dict[str, float])
+    lr_multipliers: Any = MISSING
     parametrization: str = MISSING
     staleness: StalenessConfig = field(default_factory=StalenessConfig)
     local_sgd: LocalSgdConfig = field(default_factory=LocalSgdConfig)
@@ -217,6 +218,10 @@ def validate(config: DictConfig) -> None:
         _at_least(config, key, 1, "a whole number from 1")
     if config.staleness.delay and config.local_sgd.workers > 1:
         raise InputError("staleness.delay and local_sgd.workers: simulate one at a time")
+    for key in ("decay.multipliers", "lr_multipliers"):
+        value = OmegaConf.select(config, key)
+        if value is not None and not isinstance(value, DictConfig):
+            raise InputError(f"{key}={value}: must map patterns of names to factors, {{*.bias:2}}")
     _one_of(config, "parametrization", ("standard", "mup"))
     _one_of(config, "device", ("auto", "cpu", "cuda"))
     _one_of(config, "precision", ("fp32", "bf16"))

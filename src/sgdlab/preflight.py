@@ -25,6 +25,7 @@ _ADAPTIVE = (
     torch.optim.Adam, torch.optim.AdamW, torch.optim.NAdam, torch.optim.RAdam, torch.optim.Adamax,
     torch.optim.RMSprop, torch.optim.Adagrad, torch.optim.Adadelta,
 )  # fmt: skip
+_PROBE_KEYS = ("dataset", "split", "model", "dtype", "names", "parametrization")
 
 
 def check(config: DictConfig) -> list[str]:
@@ -40,7 +41,7 @@ def check(config: DictConfig) -> list[str]:
     extend_path(config)
     try:
         device_of(config)
-        key = {name: config[name] for name in ("dataset", "split", "model", "dtype", "names", "parametrization")}
+        key = {name: config[name] for name in _PROBE_KEYS}
         probe = _probe(json.dumps(OmegaConf.to_container(OmegaConf.create(key)), sort_keys=True))
         return _doubts(config, setup(config, probe))
     except Exception as error:

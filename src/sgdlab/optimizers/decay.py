@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from torch import _foreach_add_, _foreach_mul_  # pyright: ignore[reportPrivateImportUsage]
 from torch.optim import Optimizer
 
 from sgdlab.errors import InputError, offer
@@ -54,12 +55,12 @@ def use_decay_mode(optimizer: Optimizer, mode: str, lr: float, name: str) -> Non
                 continue
             params = [p for p in group["params"] if p.grad is not None]
             if mode == "coupled":
-                torch._foreach_add_([p.grad for p in params], params, alpha=decay)
+                _foreach_add_([p.grad for p in params], params, alpha=decay)
                 continue
             factor = group["lr"]
             if mode == "independent":
                 peak = lr * group.get("lr_multiplier", 1.0)
                 factor = factor / peak if peak else 0.0
-            torch._foreach_mul_(params, 1 - factor * decay)
+            _foreach_mul_(params, 1 - factor * decay)
 
     optimizer.register_step_pre_hook(apply)

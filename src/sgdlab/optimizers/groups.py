@@ -63,7 +63,8 @@ def parameter_groups(
 def _factors(patterns: Mapping[str, float], names: list[str], where: str) -> dict[str, float]:
     factors = dict.fromkeys(names, 1.0)
     for pattern, factor in patterns.items():
-        if not math.isfinite(factor) or factor < 0:
+        is_number = isinstance(factor, int | float) and not isinstance(factor, bool)
+        if not is_number or not math.isfinite(factor) or factor < 0:
             raise InputError(f"{where}.{pattern}={factor}: must be a number from 0")
         matched = [name for name in names if fnmatchcase(name, pattern)]
         if not matched:

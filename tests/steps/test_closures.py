@@ -1,0 +1,108 @@
+"""Optimizers that evaluate the function themselves, against torch by hand."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from trainer_runs import Rows, built, train
+
+from sgdlab.progress import NoView
+from sgdlab.steps.closure import Evaluating, evaluates_itself
+from sgdlab.steps.objective import Objective
+from sgdlab.trainer import fit
+
+LBFGS = [
+    "optimizer=lbfgs",
+    "optimizer.max_iter=4",
+    "optimizer.history_size=100",
+    "optimizer.line_search_fn=null",
+    "lr=0.5",
+]
+LBFGS += ["model=linear", "dtype=float64", "schedule=constant", "batch_size=full"]
+
+
+class Probe(Optimizer):
+    """Evaluates the loss, then the gradient twice, and does not move."""
+
+    def __init__(self, params: list[Tensor]) -> None:
+        super().__init__(params, {"lr": 0.1})
+        self.seen: list[float] = []
+
+    def step(self, closure) -> None:  # type: ignore[override]
+        self.seen.append(float(closure(gradient=False)))
+        self.seen.append(float(closure()))
+        self.seen.append(float(closure()))
+
+
+def test_lbfgs_agrees_with_torch_by_hand() -> None:
+    run, rows = built(*LBFGS, "max_steps=5"), Rows()
+    model = nn.Linear(64, 10).double()
+    with torch.no_grad():
+        for ours, theirs in zip(run.model.parameters(), model.parameters(), strict=True):
+            theirs.copy_(ours)
+    x, y = run.data.train
+    theirs = torch.optim.LBFGS(model.parameters(), lr=0.5, max_iter=4)
+    evaluations, losses = 0, []
+
+    def closure() -> Tensor:
+        nonlocal evaluations
+        evaluations += 1
+        theirs.zero_grad()
+        loss = nn.functional.cross_entropy(model(x.flatten(1)), y)
+        loss.backward()
+        return loss
+
+    for _ in range(5):
+        losses.append(float(theirs.step(closure).detach()))
+    outcome = fit(run, rows, NoView())
+    assert [row[4] for row in rows.step_rows] == pytest.approx(losses, rel=1e-9)
+    assert outcome.progress.gradient_evaluations == evaluations > 5
+    assert outcome.progress.function_evaluations == evaluations
+    for p, q in zip(run.model.parameters(), model.parameters(), strict=True):
+        torch.testing.assert_close(p, q, rtol=1e-8, atol=1e-10)
+
+
+def test_plain_optimizers_evaluate_once_a_step() -> None:
+    outcome, _, _ = train("max_steps=7", "accumulate=2")
+    progress = outcome.progress
+    assert (progress.function_evaluations, progress.gradient_evaluations) == (7, 7)
+
+
+def test_only_a_required_closure_counts() -> None:
+    model = nn.Linear(2, 1)
+    assert evaluates_itself(torch.optim.LBFGS(model.parameters()))
+    assert evaluates_itself(Probe(list(model.parameters())))
+    assert not evaluates_itself(torch.optim.SGD(model.parameters(), lr=0.1))
+
+
+def probing(model: nn.Module, clip_norm: float | None = None) -> tuple[Evaluating, Probe]:
+    parameters = list(model.parameters())
+    objective = Objective(model, nn.functional.mse_loss, parameters, clip_norm, bf16=False)
+    probe = Probe(parameters)
+    return Evaluating(objective, probe), probe
+
+
+def test_all_evaluations_of_a_step_see_one_dropout_mask_and_move_the_statistics_once() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.Dropout(0.5), nn.Linear(16, 1))
+    stepper, probe = probing(model)
+    batch = [(torch.randn(32, 8), torch.randn(32, 1))]
+    stepper.take(0, batch, 0.1, None)
+    assert probe.seen[0] == probe.seen[1] == probe.seen[2]
+    assert model[1].num_batches_tracked == 1
+    stepper.take(1, batch, 0.1, None)
+    assert probe.seen[3] != probe.seen[0]
+    assert model[1].num_batches_tracked == 2
+    assert stepper.objective.evaluations() == (6, 4)
+
+
+def test_each_gradient_is_clipped_and_the_first_one_is_logged() -> None:
+    torch.manual_seed(0)
+    model = nn.Linear(4, 1)
+    stepper, _ = probing(model, clip_norm=1e-3)
+    x, y = torch.randn(16, 4), torch.randn(16, 1)
+    values = stepper.take(0, [(x, y)], 0.1, None)
+    gradients = torch.autograd.grad(nn.functional.mse_loss(model(x), y), list(model.parameters()))
+    norm = torch.cat([g.reshape(-1) for g in gradients]).norm()
+    torch.testing.assert_close(values.grad_norm, norm)
+    torch.testing.assert_close(values.clip_coef, 1e-3 / (norm + 1e-6))

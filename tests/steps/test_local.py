@@ -1,0 +1,77 @@
+"""Local SGD against synchronous SGD and against workers written by hand."""
+
+import pytest
+import torch
+from trainer_runs import built, train
+
+from sgdlab.errors import InputError
+
+PLAIN = ["model=linear", "dtype=float64", "schedule=constant", "lr=0.05"]
+
+
+def final(*overrides: str) -> tuple[list[tuple], list[torch.Tensor]]:
+    _, rows, run = train(*PLAIN, *overrides)
+    return rows.step_rows, [p.detach() for p in run.model.parameters()]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov"])
+def test_one_local_step_is_synchronous_sgd_the_smaller_last_batch_included(optimizer: str) -> None:
+    """1,079 examples: the last update of an epoch has 55 or 23 for four workers of 16."""
+    settings = [f"optimizer={optimizer}", "epochs=2"]
+    rows, local = final(*settings, "local_sgd.workers=4", "batch_size=16")
+    expected, synchronous = final(*settings, "batch_size=64")
+    assert len(rows) == len(expected)
+    for got, row in zip(rows, expected, strict=True):
+        assert got[:4] == row[:4]
+        assert got[4:6] == pytest.approx(row[4:6], rel=1e-10)
+    for p, q in zip(local, synchronous, strict=True):
+        torch.testing.assert_close(p, q, rtol=0, atol=1e-12)
+
+
+def test_several_local_steps_are_those_of_workers_on_their_own() -> None:
+    settings = ["optimizer=momentum", "batch_size=16", "max_steps=12"]
+    _, local = final(*settings, "local_sgd.workers=3", "local_sgd.steps=4")
+    run = built(*PLAIN, *settings, "local_sgd.workers=3")
+    shapes = [p.shape for p in run.model.parameters()]
+    start = [p.detach().clone() for p in run.model.parameters()]
+    workers = [[p.clone() for p in start] for _ in range(3)]
+    velocity = [[torch.zeros(s, dtype=torch.float64) for s in shapes] for _ in range(3)]
+    updates = run.plan.epoch(*run.data.train, run.seed, 0)
+    for step in range(12):
+        for k, (x, y) in enumerate(next(updates)):
+            weights = [p.clone().requires_grad_() for p in workers[k]]
+            logits = x.flatten(1) @ weights[0].T + weights[1]
+            gradients = torch.autograd.grad(torch.nn.functional.cross_entropy(logits, y), weights)
+            decayed = [gradients[0] + 1e-4 * workers[k][0], gradients[1]]
+            velocity[k] = [0.9 * v + g for v, g in zip(velocity[k], decayed, strict=True)]
+            workers[k] = [p - 0.05 * v for p, v in zip(workers[k], velocity[k], strict=True)]
+        if step % 4 == 3:
+            for held in (workers, velocity):
+                mean = [sum(values) / 3 for values in zip(*held, strict=True)]
+                held[:] = [[t.clone() for t in mean] for _ in range(3)]
+    for p, q in zip(local, workers[0], strict=True):
+        torch.testing.assert_close(p, q, rtol=0, atol=1e-12)
+
+
+def test_evaluation_in_mid_round_sees_the_average_and_does_not_disturb_the_workers() -> None:
+    settings = ["optimizer=momentum", "batch_size=64", "epochs=6", "local_sgd.workers=4"]
+    settings += ["local_sgd.steps=3"]  # epochs have five steps: rounds end in mid-epoch
+    often, p = final(*settings)
+    seldom, q = final(*settings, "eval.every=100")
+    assert often == seldom
+    assert all(torch.equal(a, b) for a, b in zip(p, q, strict=True))
+    _, rows, _ = train(*PLAIN, *settings)
+    losses = [row[6] for row in rows.evaluations if row[5] == "train"]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_the_effective_batch_counts_the_workers() -> None:
+    run = built("local_sgd.workers=4", "batch_size=16", "accumulate=2")
+    assert run.plan.effective_batch_size == 128
+    assert run.plan.steps_per_epoch == 9
+
+
+def test_too_many_workers_are_refused() -> None:
+    with pytest.raises(InputError, match=r"local_sgd.workers=100: .* only 17 micro-batches of 64"):
+        built("local_sgd.workers=100")

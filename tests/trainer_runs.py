@@ -1,0 +1,39 @@
+"""Runs of the trainer without a command line and without files."""
+
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from sgdlab.build import Setup, setup
+from sgdlab.config import settle
+from sgdlab.groups import conf_dir
+from sgdlab.outcome import Outcome
+from sgdlab.progress import NoView
+from sgdlab.trainer import fit
+
+
+class Rows:
+    """Keeps the rows that a run would write."""
+
+    def __init__(self) -> None:
+        self.step_rows: list[tuple] = []
+        self.evaluations: list[tuple] = []
+
+    def steps(self, rows: list[tuple]) -> None:
+        self.step_rows.extend(rows)
+
+    def evaluation(self, row: tuple) -> None:
+        self.evaluations.append(row)
+
+
+def config_of(*overrides: str) -> DictConfig:
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return settle(compose("train", list(overrides), return_hydra_config=True))
+
+
+def built(*overrides: str) -> Setup:
+    return setup(config_of(*overrides))
+
+
+def train(*overrides: str) -> tuple[Outcome, Rows, Setup]:
+    run, rows = built(*overrides), Rows()
+    return fit(run, rows, NoView()), rows, run
