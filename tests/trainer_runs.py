@@ -1,5 +1,8 @@
 """Runs of the trainer without a command line and without files."""
 
+import copy
+import functools
+
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
@@ -26,6 +29,11 @@ class Rows:
 
 
 def config_of(*overrides: str) -> DictConfig:
+    return copy.deepcopy(_composed(overrides))
+
+
+@functools.lru_cache(maxsize=64)
+def _composed(overrides: tuple[str, ...]) -> DictConfig:
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         return settle(compose("train", list(overrides), return_hydra_config=True))
 

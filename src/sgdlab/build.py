@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
@@ -22,6 +22,7 @@ from sgdlab.identity import device_kind
 from sgdlab.instantiate import call, target_of, where
 from sgdlab.optimizers.decay import use_decay_mode
 from sgdlab.optimizers.groups import parameter_groups
+from sgdlab.parametrization import lr_multipliers
 from sgdlab.schedules.base import Schedule
 from sgdlab.steps.base import Stepper
 from sgdlab.steps.choose import stepper_of
@@ -137,7 +138,9 @@ def optimizer_of(config: DictConfig, model: nn.Module, lr: float) -> Optimizer:
     )
     if not groups:
         raise InputError(f"{where(config, 'model')}: no trainable parameters")
-    optimizer = call(section, place, {}, params=groups, **_fastest(config, groups))
+    # Tuples, as torch documents them: some packages refuse the lists that YAML gives.
+    tuples = {str(k): tuple(v) for k, v in section.items() if isinstance(v, ListConfig)}
+    optimizer = call(section, place, {}, params=groups, **tuples, **_fastest(config, groups))
     if not isinstance(optimizer, Optimizer):
         raise InputError(f"{place}: {section._target_} gives no torch.optim.Optimizer")
     if config.decay.mode is not None:
@@ -145,13 +148,14 @@ def optimizer_of(config: DictConfig, model: nn.Module, lr: float) -> Optimizer:
     project = getattr(model, "project_", None)
     if project is not None:
         optimizer.register_step_post_hook(lambda *_: project())
+    if config.clip_norm is not None and getattr(optimizer, "gradient_free", False):
+        raise InputError(f"clip_norm={config.clip_norm}: {place} has no gradient; leave it null")
     return optimizer
 
 
 def _widths(config: DictConfig, model: nn.Module) -> dict[str, float]:
     if config.parametrization == "standard":
         return {}
-    from sgdlab.parametrization import lr_multipliers  # TMP
 
     target = target_of(config.optimizer, where(config, "optimizer"))
     return lr_multipliers(model, cast(type, target))

@@ -19,12 +19,10 @@ from sgdlab.build import (
 from sgdlab.errors import InputError
 from sgdlab.groups import conf_dir
 from sgdlab.instantiate import is_out_of_memory
+from sgdlab.parametrization import family_of
 from sgdlab.schedules.base import Schedule
+from sgdlab.steps.base import has_momentum
 
-_ADAPTIVE = (
-    torch.optim.Adam, torch.optim.AdamW, torch.optim.NAdam, torch.optim.RAdam, torch.optim.Adamax,
-    torch.optim.RMSprop, torch.optim.Adagrad, torch.optim.Adadelta,
-)  # fmt: skip
 _PROBE_KEYS = ("dataset", "split", "model", "dtype", "names", "parametrization")
 
 
@@ -94,14 +92,37 @@ def _doubts(config: DictConfig, built: Setup) -> list[str]:
             f"the warm-up of {steps} steps does not end within the run's {built.total_steps}: "
             "lr never reaches its base value; set schedule.warmup_epochs=0"
         )
-    adaptive = isinstance(built.optimizer, _ADAPTIVE)
     if (
         config.scaling._target_.endswith("scaling.Linear")
-        and adaptive
+        and _is_adaptive(built.optimizer)
         and built.lr != built.base_lr
     ):
         doubts.append(
             "scaling=linear with an adaptive optimizer overshoots as the batch grows; "
             "its rule is scaling=sqrt"
         )
+    name, schedule = config.names.get("optimizer"), config.names.get("schedule")
+    moves = own and built.schedule.momentum(0, built.total_steps, 1) is not None
+    if moves and not has_momentum(built.optimizer):
+        doubts.append(
+            f"schedule={schedule} moves the momentum, too, and optimizer={name} has none: "
+            "only lr is scheduled"
+        )
+    if callable(getattr(built.optimizer, "eval", None)) and _decays(built):
+        doubts.append(
+            f"optimizer={name} replaces the decay of the learning rate by an average: "
+            "use schedule=constant"
+        )
     return doubts
+
+
+def _is_adaptive(optimizer: torch.optim.Optimizer) -> bool:
+    try:
+        return family_of(type(optimizer)) == "adam"
+    except InputError:
+        return False
+
+
+def _decays(built: Setup) -> bool:
+    total, per_epoch = built.total_steps, built.plan.steps_per_epoch
+    return built.schedule(total, total, per_epoch) < 0.5

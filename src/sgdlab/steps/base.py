@@ -68,7 +68,12 @@ def set_rates(optimizer: Optimizer, lr: float, momentum: float | None) -> None:
         group["lr"] = lr * group.get("lr_multiplier", 1.0)
         if momentum is None:
             continue
-        if "momentum" in group:
+        if group.get("momentum"):
             group["momentum"] = momentum
         elif "betas" in group:
             group["betas"] = (momentum, *group["betas"][1:])
+
+
+def has_momentum(optimizer: Optimizer) -> bool:
+    """Say whether a scheduled momentum would have an effect: plain SGD stays plain."""
+    return any(group.get("momentum") or "betas" in group for group in optimizer.param_groups)
