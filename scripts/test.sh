@@ -5,6 +5,6 @@ source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 setup_venv test "[test]"
 cd "$ROOT"
 case " $* " in
-    *" -m "*) exec "$VENV/bin/python" -m pytest "$@" ;;
-    *) exec "$VENV/bin/python" -m pytest -m "not slow and not gpu" "$@" ;;
+    *" -m "*) exec "$VENV/bin/python" -m pytest -n auto --dist loadfile "$@" ;;
+    *) exec "$VENV/bin/python" -m pytest -n auto --dist loadfile -m "not slow and not gpu" "$@" ;;
 esac

@@ -18,7 +18,7 @@ COMMANDS = [
 ]
 # Set-up belongs to the scripts' own test; everything else is run below.
 SETUP = ["scripts/demo.sh", "scripts/test.sh", "pip install --constraint constraints.txt ."]
-SLOW = [command for command in COMMANDS if command.startswith("sgdlab compare")]
+SLOW = [command for command in COMMANDS if command.startswith(("sgdlab compare", "sgdlab verify"))]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_readme_has_commands_of_every_kind() -> None:
     assert {*SETUP, "sgdlab compare"} < set(COMMANDS)
     assert {shlex.split(c)[1] for c in COMMANDS if c.startswith("sgdlab")} >= {
-        "train", "compare", "report", "list",
+        "train", "compare", "report", "list", "verify",
     }  # fmt: skip
 
 

@@ -58,9 +58,12 @@ def call(
     """
     taken = _accepted(target_of(section, where), offered or {})
     try:
-        return instantiate(section, **taken, **arguments, _convert_="all")
-    except InstantiationException as error:
-        cause = error.__cause__ or error
+        # Only the settings pass through Hydra, which would turn tuples into lists.
+        prepared = instantiate(section, _convert_="all", _partial_=True)
+        return prepared(**taken, **arguments)
+    except Exception as error:
+        nested = isinstance(error, InstantiationException) and error.__cause__
+        cause = error.__cause__ if nested and error.__cause__ else error
         if is_out_of_memory(cause):
             raise cause from None
         if isinstance(cause, InputError):

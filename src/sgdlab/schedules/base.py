@@ -1,31 +1,47 @@
-"""What all schedules share: their signature, and linear warm-up in front."""
+"""What all schedules share: their signature, and a warm-up in front."""
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sgdlab.errors import InputError
+from sgdlab.schedules.checks import require_number, require_one_of, require_whole
+
+WARMUP_SHAPES = ("linear", "exponential", "constant")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule(ABC):
     """A factor on the base learning rate as a pure function of progress.
 
-    With a warm-up of ``W`` steps, step ``t`` (counted from 0) has the factor
-    ``(t + 1) / (W + 1)`` while ``t < W`` and then that of the schedule proper, which starts at 1
-    in step ``W``: the ramp has ``W + 1`` equal rises from 0, the last one onto the schedule
-    (gradual warm-up, Goyal et al. 2017).
+    ``lr_t = lr · g(t)`` in step ``t``, counted from 0. A warm-up of ``W`` steps stands in front of
+    the schedule proper, ``f``, which starts with ``f(0)`` (1, but for one-cycle) in step ``W``::
 
-    A schedule has no state, so there is nothing to save, and nothing can be off by one when a run
-    continues.
+        g(t) = r(t) · f(0)    while t < W
+        g(t) = f(t - W)       from then on
+
+        linear       r(t) = (t + 1) / (W + 1)
+        exponential  r(t) = s^(1 - t/W)
+        constant     r(t) = s
+
+    The linear ramp has ``W + 1`` equal rises from 0, the last one onto the schedule (gradual
+    warm-up, Goyal et al. 2017). The exponential one rises from ``s`` by the same factor in every
+    step and would be 1 in step ``W``. The constant one jumps from ``s`` to 1 in step ``W`` (He et
+    al. 2016 used ``s = 0.1``). Torch's twins, to be chained with
+    `torch.optim.lr_scheduler.SequentialLR`, are ``LinearLR(start_factor=1/(W+1), total_iters=W)``,
+    ``ExponentialLR(gamma=s^(-1/W))`` from ``s·lr``, and ``ConstantLR(factor=s, total_iters=W)``.
+
+    A schedule has no state (`sgdlab.schedules.plateau.Plateau` excepted), so there is nothing to
+    save, and nothing can be off by one when a run continues: a torch scheduler counts its own
+    calls, this is told the step.
 
     Attributes:
         warmup_epochs: ``W`` in epochs, ``W = round(warmup_epochs · steps_per_epoch)``.
         warmup_steps: ``W`` itself; when set, it counts instead of ``warmup_epochs``.
+        warmup_shape: ``linear``, ``exponential`` or ``constant``.
+        warmup_start: ``s``, above 0 and at most 1; the linear ramp does not use it.
 
     Raises:
-        InputError: One is negative or no number.
+        InputError: One is out of its range or of the wrong kind.
     """
 
     # Step decays happen at fixed epochs of the run, so they count the warm-up.
@@ -33,14 +49,16 @@ class Schedule(ABC):
 
     warmup_steps: int | None = None
     warmup_epochs: float = 0.0
+    warmup_shape: str = "linear"
+    warmup_start: float = 0.1
 
     def __post_init__(self) -> None:
         require_number("warmup_epochs", self.warmup_epochs, self.warmup_epochs, low=0)
-        if self.warmup_steps is None:
-            return
-        require_number("warmup_steps", self.warmup_steps, self.warmup_steps, low=0)
-        if self.warmup_steps != int(self.warmup_steps):
-            raise InputError(f"schedule.warmup_steps={self.warmup_steps}: must be a whole number")
+        if self.warmup_steps is not None:
+            require_whole("warmup_steps", self.warmup_steps)
+        require_one_of("warmup_shape", self.warmup_shape, WARMUP_SHAPES)
+        start = self.warmup_start
+        require_number("warmup_start", start, start, low=0, high=1, open_low=True)
 
     def warmup(self, steps_per_epoch: int) -> int:
         """Return ``W``, the steps of the warm-up."""
@@ -49,7 +67,7 @@ class Schedule(ABC):
         return round(self.warmup_epochs * steps_per_epoch)
 
     def __call__(self, step: int, total_steps: int, steps_per_epoch: int) -> float:
-        """Return the factor on the base learning rate.
+        """Return the factor on the base learning rate, ``g(step)``.
 
         Args:
             step: Counted from 0; ``total_steps`` is the point at which the run has ended.
@@ -57,54 +75,37 @@ class Schedule(ABC):
             steps_per_epoch: Updates of an epoch.
         """
         warmup = self.warmup(steps_per_epoch)
-        if step < warmup:
-            return (step + 1) / (warmup + 1)
         start = 0 if self.counts_warmup else warmup
+        if step < warmup:
+            return self._ramp(step, warmup) * self.factor(0, total_steps - start, steps_per_epoch)
         return self.factor(step - start, total_steps - start, steps_per_epoch)
+
+    def _ramp(self, step: int, warmup: int) -> float:
+        if self.warmup_shape == "linear":
+            return (step + 1) / (warmup + 1)
+        if self.warmup_shape == "exponential":
+            return self.warmup_start ** (1 - step / warmup)
+        return self.warmup_start
 
     @abstractmethod
     def factor(self, step: int, total_steps: int, steps_per_epoch: int) -> float:
-        """Return the factor of the schedule proper, 1 at its step 0.
+        """Return the factor of the schedule proper, ``f(step)``, from 0 to 1.
 
         Args:
             step: Counted from the end of the warm-up (from the start of the run with
                 ``counts_warmup``).
-            total_steps: Likewise.
+            total_steps: Likewise; 0 or less when the run ends within the warm-up.
             steps_per_epoch: Updates of an epoch.
         """
+
+    def momentum(self, step: int, total_steps: int, steps_per_epoch: int) -> float | None:
+        """Return the momentum of a step, for ``momentum`` or the first of ``betas``.
+
+        None, as here, leaves the optimizer's own alone. The arguments are those of a call.
+        """
+        return None
 
 
 def progress(step: int, total_steps: int) -> float:
     """Return ``step / total_steps``, at most 1; 0 for an empty run."""
     return min(step / total_steps, 1.0) if total_steps > 0 else 0.0
-
-
-def require_number(
-    key: str,
-    value: object,
-    shown: object,
-    *,
-    low: float,
-    high: float = math.inf,
-    open_low: bool = False,
-) -> None:
-    """Refuse what is not a finite number from ``low`` (beyond it if ``open_low``) to ``high``.
-
-    Args:
-        key: Name in the ``schedule`` section.
-        value: To check; the command line may have given text.
-        shown: What the message shows: the list, when ``value`` is an element of one.
-        low: Smallest value.
-        high: Largest value.
-        open_low: ``low`` itself is refused.
-
-    Raises:
-        InputError: Says the key, its value and what would be right.
-    """
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        above = value > low if open_low else value >= low
-        if above and value <= high:
-            return
-    right = f"above {low:g}" if open_low else f"from {low:g}"
-    limit = f" to {high:g}" if math.isfinite(high) else ""
-    raise InputError(f"schedule.{key}={shown}: must be a number {right}{limit}")

@@ -3,7 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from sgdlab.schedules.base import Schedule, progress, require_number
+from sgdlab.schedules.base import Schedule, progress
+from sgdlab.schedules.checks import require_number
 
 
 @dataclass(frozen=True, kw_only=True)

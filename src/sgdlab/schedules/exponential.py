@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from sgdlab.schedules.base import Schedule, require_number
+from sgdlab.schedules.base import Schedule
+from sgdlab.schedules.checks import require_flag, require_number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,10 +12,15 @@ class Exponential(Schedule):
 
     Continuous by default, against the jumps at whole epochs of
     `torch.optim.lr_scheduler.ExponentialLR`, which ``staircase`` gives: ``f(t) = γ^⌊t/E⌋``.
+    ``f(0) = 1`` and ``f(E) = γ``; it never reaches 0, and its end depends on the number of epochs,
+    against `sgdlab.schedules.cosine.Cosine`, whose end is set.
 
     Attributes:
-        gamma: ``γ``, the factor per epoch, above 0.
+        gamma: ``γ``, the factor per epoch, above 0 and at most 1.
         staircase: Decay at whole epochs only.
+
+    Source: Practitioners'; Szegedy et al. (2015), "Going deeper with convolutions", lose 4 % every
+    8 epochs.
     """
 
     gamma: float = 0.95
@@ -23,6 +29,7 @@ class Exponential(Schedule):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_number("gamma", self.gamma, self.gamma, low=0, high=1, open_low=True)
+        require_flag("staircase", self.staircase)
 
     def factor(self, step: int, total_steps: int, steps_per_epoch: int) -> float:
         """Return ``f(step)`` for ``E = steps_per_epoch``."""

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from sgdlab.schedules.base import Schedule, progress, require_number
+from sgdlab.schedules.base import Schedule, progress
+from sgdlab.schedules.checks import require_number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -10,10 +11,15 @@ class Linear(Schedule):
     """``f(t) = 1 - (1 - e) · t/T`` over the ``T`` steps after the warm-up.
 
     ``f(0) = 1`` and ``f(T) = e``, with the indexing of `sgdlab.schedules.cosine.Cosine` and of
-    `torch.optim.lr_scheduler.LinearLR` with ``total_iters = T``.
+    `torch.optim.lr_scheduler.LinearLR` with ``total_iters = T``, ``start_factor = 1`` and
+    ``end_factor = e``. Against `sgdlab.schedules.cosine.Cosine`, it leaves the base rate at once
+    and spends fewer steps near ``e``.
 
     Attributes:
         final: ``e``, from 0 to 1.
+
+    Source: Devlin et al. (2019), "BERT", with a warm-up; Defazio et al. (2023), "When, why and how
+    much?", for its theory.
     """
 
     final: float = 0.0

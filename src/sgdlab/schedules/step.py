@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import ClassVar, cast
 
 from sgdlab.errors import InputError
-from sgdlab.schedules.base import Schedule, require_number
+from sgdlab.schedules.base import Schedule
+from sgdlab.schedules.checks import require_number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,12 +16,16 @@ class Step(Schedule):
     Drops come every ``step_size`` epochs, or at ``milestones``; epochs are those of the run, the
     warm-up included (Goyal et al. 2017 drop at epochs 30, 60 and 80 with 5 of warm-up). An epoch
     ``e`` begins with step ``round(e · steps_per_epoch)``. The schedules of torch that do the same
-    are `torch.optim.lr_scheduler.StepLR` and `torch.optim.lr_scheduler.MultiStepLR`.
+    are `torch.optim.lr_scheduler.StepLR` and `torch.optim.lr_scheduler.MultiStepLR`. Drops that
+    are found instead of planned: `sgdlab.schedules.plateau.Plateau`.
 
     Attributes:
         step_size: Epochs between drops, above 0; without effect when there are milestones.
         gamma: ``γ``, above 0 and at most 1.
         milestones: Epochs of the drops, rising, above 0.
+
+    Source: He et al. (2016), "Deep residual learning"; Goyal et al. (2017), "Accurate, large
+    minibatch SGD".
     """
 
     counts_warmup: ClassVar[bool] = True
