@@ -23,6 +23,7 @@ MECHANICS = [
     ["average=ema", "average.decay=0.9", "model.batch_norm=true", "model.dropout=0.2"],
     ["average=swa", "average.start=0.1"],
     ["decay.mode=independent", "optimizer=adamw"],
+    ["optimizer=nadam", "dtype=float64"],
 ]
 SMALL = ["dataset=wine", "model.hidden=[8]", "batch_size=16", "epochs=3", "checkpoint.every=11"]
 

@@ -9,6 +9,7 @@ import torch
 
 from sgdlab.averaging import Averager
 from sgdlab.build import Setup
+from sgdlab.optimizers.state import load_exactly
 from sgdlab.outcome import Progress
 
 
@@ -42,7 +43,7 @@ def load(path: Path, run_id: str, run: Setup, average: Averager | None) -> Progr
     if state["run_id"] != run_id:
         return None
     run.model.load_state_dict(state["model"])
-    run.optimizer.load_state_dict(state["optimizer"])
+    load_exactly(run.optimizer, state["optimizer"])
     run.stepper.load_state_dict(state["stepper"])
     if state["schedule"] is not None:
         run.schedule.load_state_dict(state["schedule"])  # type: ignore[attr-defined]

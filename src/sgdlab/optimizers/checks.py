@@ -1,7 +1,6 @@
 """Refusing an optimizer's impossible settings in one line."""
 
 import math
-from collections.abc import Sequence
 
 from sgdlab.errors import InputError
 
@@ -39,9 +38,9 @@ def require_numbers(
     Raises:
         InputError: ``optimizer.betas=[0.9, 1.5]: must be 2 numbers from 0 to below 1``.
     """
-    listed = isinstance(values, Sequence) and not isinstance(values, str)
-    if not listed or len(values) != count or not all(_lies_in(v, low, below) for v in values):
-        shown = list(values) if listed else values
+    given = list(values) if isinstance(values, list | tuple) else []
+    if len(given) != count or not all(_lies_in(value, low, below) for value in given):
+        shown = given or values
         right = f" {_range(low, below)}" if math.isfinite(low) else ""
         raise InputError(f"optimizer.{key}={shown}: must be {count} numbers{right}")
 

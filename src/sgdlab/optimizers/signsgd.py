@@ -23,9 +23,9 @@ class SignSGD(Optimizer):
 
     The paper's algorithms have no weight decay. Here it is coupled, ``g <- g + weight_decay · w``
     before the momentum, as in the authors' implementation for MXNet (``wd`` there, beside a
-    decoupled ``wd_lh``): it only changes which sign wins, by how much never. For the decoupled
-    form, ``w <- (1 - η·weight_decay)·w``, which Lion and most other implementations have, set
-    ``decay.mode=decoupled``.
+    decoupled ``wd_lh``): it can turn the direction of a step, never change its size. For the
+    decoupled form, ``w <- (1 - η·weight_decay)·w``, which Lion and most other implementations
+    have, set ``decay.mode=decoupled``.
 
     Args:
         params: Parameters or groups.

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from sgdlab.optimizers.state import load_exactly
 from sgdlab.steps.base import StepValues, Update, set_rates
 from sgdlab.steps.objective import Objective, gradient_norm
 
@@ -177,7 +178,7 @@ class Local:
                 replica.tensors(), [*saved["parameters"], *saved["buffers"]], strict=True
             ):
                 own.copy_(value)
-            self.optimizer.load_state_dict({"state": saved["optimizer"], "param_groups": groups})
+            load_exactly(self.optimizer, {"state": saved["optimizer"], "param_groups": groups})
             replica.state, replica.examples = self.optimizer.state, saved["examples"]
             self._replicas.append(replica)
         self._hold(home)
