@@ -54,11 +54,37 @@ def print_summary(summary: Mapping[str, Cell], directory: str) -> None:
     ]
     if summary["test_metric"] is not None:
         rows.append((f"test {metric}", metric_text(metric, summary["test_metric"])))
+    rows.extend(_of_average(summary, metric))
+    if summary["function_evaluations"] not in (summary["steps"], None):
+        counts = f"{summary['function_evaluations']} of the loss"
+        rows.append(("evaluations", f"{counts}, {summary['gradient_evaluations']} of gradients"))
+    if "optimizer.switch_step" in summary:
+        rows.append(("switch to SGD", _switch(summary)))
     rows.append(("training time", _time(summary)))
     rows.append(("files", _plain(directory)))
     for row in rows:
         table.add_row(*row)
     stdout().print(table)
+
+
+def _of_average(summary: Mapping[str, Cell], metric: str) -> list[tuple[str, str]]:
+    """Return the lines of the averaged weights, for a run that keeps an average."""
+    lines: list[tuple[str, str]] = []
+    loss = summary.get("average.final_val_loss")
+    if loss is not None:
+        found = metric_text(metric, summary["average.final_val_metric"])
+        lines.append(("average's val loss", f"{number(loss)}, {metric} {found}"))
+    test = summary.get("average.test_metric")
+    if test is not None:
+        lines.append((f"average's test {metric}", metric_text(metric, test)))
+    return lines
+
+
+def _switch(summary: Mapping[str, Cell]) -> str:
+    if summary["optimizer.switch_step"] is None:
+        return "did not happen"
+    lr = number(summary["optimizer.switch_lr"])
+    return f"after step {summary['optimizer.switch_step']}, with lr {lr}"
 
 
 def _parameters(summary: Mapping[str, Cell]) -> str:
