@@ -25,6 +25,8 @@ from sgdlab.preflight import check
         (["decay.mode=coupled", "optimizer=schedule_free_sgd"], r"decay.mode=coupled: not possible"),
         (["clip_norm=1", "optimizer=kiefer_wolfowitz"], r"clip_norm=1.0: .* has no gradient"),
         (["dataset=quadratic", "model=mlp"], r"model=mlp: dataset=quadratic is a function"),
+        (["dataset=quadratic", "loss=mse"], r"loss=mse: dataset=quadratic gives the loss itself"),
+        (["dataset=rosenbrock", "loss=perceptron"], r"loss=perceptron"),
         (["model=problem"], r"model=problem goes with a test problem"),
         (["loss=perceptron", "dataset=diabetes"], r"loss=perceptron"),
     ],

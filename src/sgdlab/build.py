@@ -3,13 +3,14 @@
 import functools
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from omegaconf import DictConfig, ListConfig, OmegaConf
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
@@ -20,6 +21,7 @@ from sgdlab.datasets.split import prepare
 from sgdlab.errors import InputError
 from sgdlab.identity import device_kind
 from sgdlab.instantiate import call, target_of, where
+from sgdlab.losses.mean import Mean
 from sgdlab.optimizers.decay import use_decay_mode
 from sgdlab.optimizers.groups import parameter_groups
 from sgdlab.parametrization import lr_multipliers
@@ -101,7 +103,7 @@ def model_of(config: DictConfig, data: Dataset) -> nn.Module:
     offered = {
         "input_shape": data.input_shape,
         "num_outputs": data.num_outputs,
-        "problem": getattr(data, "problem", None),
+        "problem": data.problem,
         "parametrization": config.parametrization,
     }
     place = where(config, "model")
@@ -110,7 +112,7 @@ def model_of(config: DictConfig, data: Dataset) -> nn.Module:
         model = call(config.model, place, offered)
         if not isinstance(model, nn.Module):
             raise InputError(f"{place}: {config.model._target_} gives no torch.nn.Module")
-        if getattr(data, "problem", None) is not None and config.model._target_ != _PROBLEM:
+        if data.problem is not None and config.model._target_ != _PROBLEM:
             raise InputError(f"{place}: {where(config, 'dataset')} is a function: model=problem")
         if any(is_lazy(p) for p in model.parameters()):
             with torch.no_grad():  # lazy layers get their shapes from the data, now and by `init`
@@ -147,7 +149,7 @@ def optimizer_of(config: DictConfig, model: nn.Module, lr: float) -> Optimizer:
         use_decay_mode(optimizer, config.decay.mode, lr, place)
     project = getattr(model, "project_", None)
     if project is not None:
-        optimizer.register_step_post_hook(lambda *_: project())
+        optimizer.register_step_post_hook(torch.no_grad()(lambda *_: project()))
     if config.clip_norm is not None and getattr(optimizer, "gradient_free", False):
         raise InputError(f"clip_norm={config.clip_norm}: {place} has no gradient; leave it null")
     return optimizer
@@ -208,7 +210,7 @@ def setup(config: DictConfig, probe: nn.Module | None = None, data: Dataset | No
     optimizer = optimizer_of(config, model, lr)
     objective = Objective(
         model=model,
-        loss=call(config.loss, where(config, "loss"), {"task": data.task}),
+        loss=_loss_of(config, data),
         parameters=[p for group in optimizer.param_groups for p in group["params"]],
         clip_norm=config.clip_norm,
         bf16=config.precision == "bf16",
@@ -234,6 +236,14 @@ def setup(config: DictConfig, probe: nn.Module | None = None, data: Dataset | No
         evaluate_test=config.evaluate_test,
         checkpoint_every=config.checkpoint.every,
     )
+
+
+def _loss_of(config: DictConfig, data: Dataset) -> Callable[[Tensor, Tensor], Tensor]:
+    loss = call(config.loss, where(config, "loss"), {"task": data.task})
+    if data.problem is not None and not isinstance(loss, Mean):
+        name = where(config, "dataset")
+        raise InputError(f"{where(config, 'loss')}: {name} gives the loss itself; loss=auto")
+    return loss
 
 
 def extend_path(config: DictConfig) -> None:

@@ -11,6 +11,7 @@ COMMANDS = {
     "train": ("sgdlab.commands.train", "one run; with -m a sweep"),
     "compare": ("sgdlab.commands.compare", "tune optimizers alike, re-run the winners, report"),
     "report": ("sgdlab.commands.report", "tables and plots from finished runs"),
+    "verify": ("sgdlab.commands.verify", "closed forms of theory, predicted against measured"),
     "list": ("sgdlab.commands.list_members", "what there is to choose from, a line each"),
 }
 

@@ -36,6 +36,12 @@ from sgdlab.threads import threads_for
 from sgdlab.trainer import averager_of, fit
 
 
+_TECHNIQUES = (
+    "clip_norm", "parametrization", "decay.mode", "staleness.delay", "local_sgd.workers",
+    "local_sgd.steps",
+)  # fmt: skip
+
+
 def finished(directory: Path, identity: str, resume: bool) -> dict[str, Cell] | None:
     """Return the summary of a run that need not run again.
 
@@ -229,10 +235,14 @@ def _findings(run: Setup) -> dict[str, Cell]:
 
 
 def _settings(config: DictConfig) -> dict[str, Cell]:
-    """Return the optimizer's and the schedule's own settings as columns."""
-    return {
+    """Return the own settings of optimizer, schedule and model, and the techniques, as columns."""
+    techniques: dict[str, Cell] = {
+        "average": config.names.get("average"),
+        **{key: OmegaConf.select(config, key) for key in _TECHNIQUES},
+    }
+    return techniques | {
         f"{group}.{key}": cast(Cell, value)
-        for group in ("optimizer", "schedule")
+        for group in ("optimizer", "schedule", "model")
         for key, value in cast("dict[str, Any]", OmegaConf.to_container(config[group])).items()
         if key not in ("_target_", "lr")
     }

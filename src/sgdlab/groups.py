@@ -24,14 +24,15 @@ def groups() -> list[str]:
 def members(group: str) -> dict[str, str]:
     """Return the members of a group and the line that describes each.
 
-    The description is the comment in the first line of the YAML file.
+    The description is the comment in the first line of the YAML file, Hydra's directives aside.
 
     Args:
         group: Folder name in ``conf``.
     """
     found: dict[str, str] = {}
     for path in sorted((conf_dir() / group).glob("*.yaml")):
-        first = (path.read_text().splitlines() or [""])[0]
+        lines = path.read_text().splitlines() or [""]
+        first = next((line for line in lines if not line.startswith("# @")), "")
         found[path.stem] = first.lstrip("# ").strip() if first.startswith("#") else ""
     return found
 

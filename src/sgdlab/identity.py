@@ -40,6 +40,8 @@ def run_id(config: DictConfig) -> str:
     content = {key: value for key, value in content.items() if key not in labels}
     # Where a download lies does not change what is in it.
     content["dataset"] = {k: v for k, v in content["dataset"].items() if k not in _PLACES}
+    # Which factors a sweep tries does not change what one of them gives.
+    content["scaling"] = {k: v for k, v in content["scaling"].items() if k != "candidates"}
     content["device"] = device_kind(config.device)
     content["rules"] = RULES_VERSION
     canonical = json.dumps(_normalise(content), sort_keys=True)
@@ -75,7 +77,8 @@ def study_name(comparison: DictConfig) -> str:
         return str(comparison.study)
     config = settle(comparison)
     own = OmegaConf.to_container(OmegaConf.masked_copy(comparison, list(COMPARE_ONLY)))
-    content = json.dumps([run_id(config), _normalise(own)], sort_keys=True)
+    candidates = _normalise(list(config.scaling.get("candidates") or []))
+    content = json.dumps([run_id(config), _normalise(own), candidates], sort_keys=True)
     digest = hashlib.sha256(content.encode()).hexdigest()[:6]
     names = [config.names.get("dataset", "data"), config.names.get("model", "model")]
     optimizers = list(comparison.optimizers)

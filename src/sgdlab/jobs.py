@@ -1,10 +1,11 @@
 """Many runs: composed quickly, checked before the first starts, launched, collected."""
 
+import contextlib
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_search_path import ConfigSearchPath
@@ -25,6 +26,7 @@ from sgdlab.notices import warn
 from sgdlab.preflight import check
 from sgdlab.progress import SweepView
 from sgdlab.results import FAILED, Cell, collect, read_summary, write_runs
+from sgdlab.scaling import checked_candidates
 
 
 class QuickLoader(ConfigLoaderImpl):
@@ -55,22 +57,33 @@ class QuickLoader(ConfigLoaderImpl):
         self, master_config: DictConfig, sweep_overrides: list[str]
     ) -> DictConfig:
         """Return the config of one job."""
-        overrides = [self._parse(text) for text in sweep_overrides]
-        shape = [o for o in overrides if self._is_structural(o)]
-        values = [o for o in overrides if not self._is_structural(o)]
-        key = tuple(str(o.input_line) for o in shape)
-        if key not in self._composed:
-            base = super().load_sweep_config(master_config, [*self._common, *key])
-            if self._adapt is not None:
-                self._adapt(base)
-            self._composed[key] = base
-        config = copy.deepcopy(self._composed[key])
+        base, values = self._split(master_config, sweep_overrides)
+        config = copy.deepcopy(base)
         ConfigLoaderImpl._apply_overrides_to_config(values, config)
         with read_write(config.hydra), open_dict(config.hydra):
             config.hydra.mode = RunMode.MULTIRUN
             config.hydra.overrides.task = [*self._common, *sweep_overrides]
             config.hydra.job.override_dirname = ",".join(sweep_overrides)
         return config
+
+    def value_of(self, key: str, master_config: DictConfig, sweep_overrides: Sequence[str]) -> Any:
+        """Return one value of a job's config, at a hundredth of the cost of the config."""
+        base, values = self._split(master_config, sweep_overrides)
+        typed = [o.value() for o in values if o.key_or_group == key]
+        return typed[-1] if typed else OmegaConf.select(base, key)
+
+    def _split(
+        self, master_config: DictConfig, overrides: Sequence[str]
+    ) -> tuple[DictConfig, list[Override]]:
+        """Return the config that the group choices of a job give, and the overrides of values."""
+        parsed = [self._parse(text) for text in overrides]
+        key = tuple(str(o.input_line) for o in parsed if self._is_structural(o))
+        if key not in self._composed:
+            base = super().load_sweep_config(master_config, [*self._common, *key])
+            if self._adapt is not None:
+                self._adapt(base)
+            self._composed[key] = base
+        return self._composed[key], [o for o in parsed if not self._is_structural(o)]
 
     def _parse(self, text: str) -> Override:
         if text not in self._parsed:
@@ -112,11 +125,8 @@ def prepare(master: DictConfig, loader: QuickLoader, jobs: Sequence[Sequence[str
     doubts: dict[str, None] = {}
     for overrides in jobs:
         own = tuple(overrides)
-        try:
+        with _explained(master, own):
             composed = loader.load_sweep_config(master, list(own))
-        except (HydraException, OmegaConfBaseException) as error:
-            line = explain(error, master.hydra.job.config_name, overrides=own)
-            raise InputError(f"{line} (in the run {_typed(own)})") from error
         config = settle(composed)
         doubts |= dict.fromkeys(check(config))
         identity = run_id(config)
@@ -130,6 +140,38 @@ def prepare(master: DictConfig, loader: QuickLoader, jobs: Sequence[Sequence[str
     for doubt in doubts:
         warn(doubt)
     return prepared
+
+
+def expand(
+    master: DictConfig, loader: QuickLoader, jobs: Sequence[Sequence[str]]
+) -> list[list[str]]:
+    """Return the jobs, each one with ``scaling.candidates`` made one per candidate.
+
+    Such a job lists no candidates and names its own, ``scaling.candidate``, so that it is the same
+    run wherever it was expanded, and whatever the other candidates are.
+
+    Raises:
+        InputError: A job cannot be composed, or its candidates are no positive numbers.
+    """
+    expanded: list[list[str]] = []
+    for job in jobs:
+        with _explained(master, job):
+            candidates = loader.value_of("scaling.candidates", master, job)
+        factors = checked_candidates(candidates) if candidates else []
+        rest = [o for o in job if not (factors and o.startswith("scaling.candidates="))]
+        expanded += [
+            [*rest, "scaling.candidates=[]", f"scaling.candidate={factor}"] for factor in factors
+        ] or [rest]
+    return expanded
+
+
+@contextlib.contextmanager
+def _explained(master: DictConfig, overrides: Sequence[str]) -> Iterator[None]:
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException) as error:
+        line = explain(error, master.hydra.job.config_name, overrides=overrides)
+        raise InputError(f"{line} (in the run {_typed(overrides)})") from error
 
 
 def _typed(overrides: Sequence[str]) -> str:

@@ -84,6 +84,10 @@ def _defaults(group: str, member: str) -> dict[str, Any]:
 def _doubts(config: DictConfig, built: Setup) -> list[str]:
     """Say what is legal and probably not meant."""
     doubts: list[str] = []
+    if config.scaling.get("candidates"):
+        doubts.append(
+            "scaling.candidates counts under -m and in compare only: this run uses the rule alone"
+        )
     # A schedule of the user's own need not have a warm-up.
     own = isinstance(built.schedule, Schedule)
     steps = built.schedule.warmup(built.plan.steps_per_epoch) if own else 0

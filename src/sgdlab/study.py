@@ -7,6 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sgdlab.config import settle
 from sgdlab.identity import RULES_VERSION, study_name
+from sgdlab.scaling import checked_candidates
 from sgdlab.search import Dimension
 
 # Differ between the runs of a comparison, or do not determine their results.
@@ -24,7 +25,7 @@ def protocol(comparison: DictConfig, spaces: Mapping[str, Sequence[Dimension]]) 
         "study": study_name(comparison),
         "rules": RULES_VERSION,
         "optimizers": list(comparison.optimizers),
-        "budget": {"unit": "trials", "per_optimizer": comparison.trials},
+        "budget": _budget(comparison),
         "select_by": comparison.select_by,
         "search": {
             "method": "sobol",
@@ -35,6 +36,27 @@ def protocol(comparison: DictConfig, spaces: Mapping[str, Sequence[Dimension]]) 
         "final_seeds": [comparison.seed + 1 + k for k in range(comparison.seeds)],
         "groups": {k: v for k, v in plain["names"].items() if k != "optimizer"},
         "run": {key: value for key, value in plain.items() if key not in _NOT_SHARED},
+    }
+
+
+def candidates_of(comparison: DictConfig) -> list[float]:
+    """Return the factors on the scaled learning rate that every drawn trial is run with.
+
+    Raises:
+        InputError: They are no positive numbers.
+    """
+    candidates = OmegaConf.select(comparison, "scaling.candidates")
+    return checked_candidates(candidates) if candidates else []
+
+
+def _budget(comparison: DictConfig) -> dict[str, Any]:
+    if not (factors := candidates_of(comparison)):
+        return {"unit": "trials", "per_optimizer": comparison.trials}
+    return {
+        "unit": "trials",
+        "per_optimizer": comparison.trials * len(factors),
+        "drawn_per_optimizer": comparison.trials,
+        "candidates_per_draw": factors,
     }
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from sgdlab.errors import InputError
 from sgdlab.losses.auto import auto
 from sgdlab.losses.cross_entropy import CrossEntropy
+from sgdlab.losses.mean import Mean
 from sgdlab.losses.mse import MeanSquaredError
 
 
@@ -88,6 +89,20 @@ def test_losses_stay_in_float32_under_bf16_autocast() -> None:
 def test_auto_follows_the_task() -> None:
     assert isinstance(auto("classification"), CrossEntropy)
     assert isinstance(auto("regression"), MeanSquaredError)
+    assert isinstance(auto("optimization"), Mean)
+
+
+def test_mean_is_that_of_the_outputs() -> None:
+    output = torch.tensor([1.0, 2.0, 6.0], dtype=torch.float64)
+    value = Mean()(output, torch.full((3, 1), 7.0))
+    assert value.shape == ()
+    assert float(value) == 3.0
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_mean_is_refused_where_outputs_are_no_losses(task: Any) -> None:
+    with pytest.raises(InputError, match=f"loss=mean goes with test problems; for {task}"):
+        Mean(task=task)
 
 
 @pytest.mark.parametrize("smoothing", [-0.1, 1.0, math.nan, "much", True])

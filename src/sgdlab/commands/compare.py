@@ -25,7 +25,7 @@ from sgdlab.notices import warn
 from sgdlab.preflight import check
 from sgdlab.results import COMPLETED, FAILED, Cell, read_study, write_study
 from sgdlab.search import Dimension, Value, draw, space_of
-from sgdlab.study import first_difference, protocol
+from sgdlab.study import candidates_of, first_difference, protocol
 
 SELECT_BY = ("final_val_loss", "best_val_loss", "final_val_metric", "best_val_metric")
 # What a comparison decides for its runs, so that setting it on the command line has no effect.
@@ -116,6 +116,8 @@ def _put_runs_in(folder: Path, config: DictConfig) -> None:
 def _loader(master: DictConfig, folder: Path = Path("runs")) -> QuickLoader:
     typed = list(master.hydra.overrides.task)
     common = [o for o in typed if o.lstrip("+~").split("=")[0].split(".")[0] not in _OWN_KEYS]
+    if candidates_of(master):
+        common.append("scaling.candidates=[]")  # each trial names its own
     hydra_loader = GlobalHydra.instance().config_loader()
     place = functools.partial(_put_runs_in, folder)
     return QuickLoader(hydra_loader.get_search_path(), common, place)
@@ -137,7 +139,12 @@ def _space(master: DictConfig, loader: QuickLoader, name: str) -> list[Dimension
 
 
 def _trials(master: DictConfig, loader: QuickLoader, name: str) -> list[dict[str, Value]]:
-    return draw(_space(master, loader, name), master.trials, master.seed, name)
+    """Return the settings of all trials: those drawn, each with every candidate of the scaling."""
+    drawn = draw(_space(master, loader, name), master.trials, master.seed, name)
+    factors = candidates_of(master)
+    if not factors:
+        return drawn
+    return [settings | {"scaling.candidate": factor} for settings in drawn for factor in factors]
 
 
 def _overrides(name: str, settings: Mapping[str, Value], **labels: Value) -> list[str]:

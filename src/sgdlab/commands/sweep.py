@@ -10,7 +10,7 @@ from omegaconf import DictConfig, open_dict
 
 from sgdlab.config import GROUPS
 from sgdlab.display import print_ranking, stdout
-from sgdlab.jobs import QuickLoader, launch, prepare
+from sgdlab.jobs import QuickLoader, expand, launch, prepare
 from sgdlab.results import COMPLETED, DIVERGED, FAILED, SUMMARY_COLUMNS, Cell
 
 
@@ -23,12 +23,13 @@ def sweep(
         InputError: A job is bad input; no run has started.
         SystemExit: With code 1 when a run failed; diverged runs are results.
     """
+    loader = QuickLoader(context.config_loader.get_search_path())
+    jobs = expand(master, loader, jobs)
     if master.study is None:
         with open_dict(master):
             master.study = study_name(master, jobs)
     study = Path(master.hydra.sweep.dir)
     named = [[*job, f"study={master.study}"] for job in jobs]
-    loader = QuickLoader(context.config_loader.get_search_path())
     prepared = prepare(master, loader, named)
     rows = launch(master, context, loader, task, prepared, study, "sweep")
     print_ranking(rows, _varied_columns(jobs, rows))
@@ -68,11 +69,14 @@ def varied_keys(jobs: Sequence[Sequence[str]]) -> list[str]:
     return [key for key, found in values.items() if len(found) > 1]
 
 
+_COLUMN_OF = {"lr": "base_lr", "optimizer.lr": "base_lr", "scaling.candidate": "lr"}
+
+
 def _varied_columns(jobs: Sequence[Sequence[str]], rows: Sequence[dict[str, Cell]]) -> list[str]:
     """Return the columns of the summary that show what was swept."""
     varied = varied_keys(jobs)
     known = {column for row in rows for column in row}
-    columns = [("base_lr" if key in ("lr", "optimizer.lr") else key) for key in varied]
+    columns = [_COLUMN_OF.get(key, key) for key in varied]
     columns = [c for c in columns if c in GROUPS or c in SUMMARY_COLUMNS or c in known]
     if len(columns) < len(varied):
         columns.append("run_id")  # something varies that has no column of its own

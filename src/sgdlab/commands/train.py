@@ -12,6 +12,7 @@ from sgdlab.build import dataset_of, total_steps
 from sgdlab.commands.hydra_app import run_app
 from sgdlab.config import settle
 from sgdlab.display import print_summary
+from sgdlab.errors import InputError
 from sgdlab.experiment import finished, run_experiment
 from sgdlab.groups import conf_dir
 from sgdlab.identity import run_id
@@ -55,6 +56,11 @@ def train(composed: DictConfig) -> dict[str, Cell]:
     config = settle(composed, hydra_config.runtime)
     directory = Path(hydra_config.runtime.output_dir)
     if hydra_config.mode == RunMode.MULTIRUN:
+        if config.scaling.get("candidates"):
+            raise InputError(
+                "scaling.candidates: counts with sgdlab's own sweeper (the default); with another "
+                "one sweep scaling.candidate=0.5,1,2"
+            )
         return run_experiment(config, directory, NoView())
     if finished(directory, run_id(config), config.resume) is not None:
         warn(f"{directory} is finished; resume=false runs it again")

@@ -6,7 +6,16 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-Task = Literal["classification", "regression"]
+from sgdlab.datasets.problem import Problem
+
+Task = Literal["classification", "regression", "optimization"]
+Metric = Literal["accuracy", "rmse", "gap"]
+
+_METRICS: dict[Task, Metric] = {
+    "classification": "accuracy",
+    "regression": "rmse",
+    "optimization": "gap",
+}
 
 
 @dataclass(frozen=True)
@@ -19,15 +28,19 @@ class Examples:
         x: Inputs ``[n, ...]``; images as ``[n, channels, height, width]``. Integer inputs
             (tokens) are never standardised.
         y: Class labels ``0..k-1`` as int64 ``[n]``, or regression targets as float32 ``[n]`` or
-            ``[n, outputs]``.
-        task: None: classification for integer ``y``, regression for floating ``y``.
+            ``[n, outputs]``; of a test problem any numbers, which nobody reads.
+        task: None: classification for integer ``y``, regression for floating ``y``;
+            ``optimization`` for a test problem.
         test: An official test split ``(x, y)``, kept as the test split.
+        problem: The function to minimise, whose ``f_i`` the rows of ``x`` select. Such examples
+            are neither split nor standardised: every split is all of them.
     """
 
     x: Tensor
     y: Tensor
     task: Task | None = None
     test: tuple[Tensor, Tensor] | None = None
+    problem: Problem | None = None
 
 
 class Split(NamedTuple):
@@ -43,7 +56,7 @@ class Dataset:
 
     Attributes:
         name: As chosen on the command line.
-        task: ``classification`` or ``regression``.
+        task: ``classification``, ``regression`` or ``optimization``.
         input_shape: Shape of one input.
         num_outputs: Classes, or values per regression target.
         train: The training split. Examples are in a random order that the split seed fixes, so
@@ -52,7 +65,9 @@ class Dataset:
         test: The test split.
         target_scale: What one unit of a standardised regression target is in the units of the
             data, a float or ``[outputs]``; 1.0 for classes.
-        fingerprint: SHA-256 over dtype, shape and bytes of the six tensors.
+        fingerprint: SHA-256 over dtype, shape and bytes of the six tensors, and of a problem's
+            starting point and constants as float32.
+        problem: The function to minimise, for the task ``optimization``.
     """
 
     name: str
@@ -64,11 +79,12 @@ class Dataset:
     test: Split
     target_scale: float | Tensor
     fingerprint: str
+    problem: Problem | None = None
 
     @property
-    def metric(self) -> Literal["accuracy", "rmse"]:
-        """The metric of the task: ``accuracy`` as a fraction, ``rmse`` in the data's units."""
-        return "accuracy" if self.task == "classification" else "rmse"
+    def metric(self) -> Metric:
+        """The metric: ``accuracy`` as a fraction, ``rmse`` in the data's units, or ``gap``."""
+        return _METRICS[self.task]
 
     @property
     def metric_direction(self) -> Literal["max", "min"]:

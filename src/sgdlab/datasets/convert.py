@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from sgdlab.datasets.base import Examples, Task
+from sgdlab.datasets.problem import Problem
 from sgdlab.errors import InputError, offer
 
 
@@ -29,6 +30,8 @@ def to_examples(loaded: object, name: str) -> Examples:
             loss could be computed from.
     """
     where = f"dataset={name}"
+    if isinstance(loaded, Examples) and (loaded.problem or loaded.task == "optimization"):
+        return _of_problem(loaded, where)
     if isinstance(loaded, Examples):
         x, y, task, test = loaded.x, loaded.y, loaded.task, loaded.test
     else:
@@ -52,6 +55,20 @@ def to_examples(loaded: object, name: str) -> Examples:
     official = (official[0], target(official[1], f"{where}: test y"))
     _same_kind(Examples(inputs, targets, task, official), where)
     return Examples(inputs, targets, task, official)
+
+
+def _of_problem(loaded: Examples, where: str) -> Examples:
+    problem = loaded.problem
+    if not isinstance(problem, Problem) or loaded.task not in (None, "optimization"):
+        raise InputError(
+            f"{where}: task=optimization goes with problem=sgdlab.datasets.problem.Problem(…), "
+            f"found task={loaded.task}, problem={problem}"
+        )
+    if loaded.test is not None:
+        raise InputError(f"{where}: a problem has no test split; its optimum is known")
+    x, y = _inputs(loaded.x, f"{where}: x"), _numbers(loaded.y, f"{where}: y")
+    _same_length(x, y, where)
+    return Examples(x, y, "optimization", problem=problem)
 
 
 def _pair(loaded: object, where: str) -> tuple[Any, Any]:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sgdlab.datasets.base import Dataset, Examples, Split
 from sgdlab.datasets.convert import to_examples
+from sgdlab.datasets.problem import Problem
 from sgdlab.errors import InputError
 
 
@@ -19,6 +20,9 @@ def prepare(loaded: object, *, name: str, seed: int, val: float, test: float) ->
     split, per channel for images ``[n, channels, height, width]`` and per feature otherwise; the
     same for regression targets, per output. What is constant in training is divided by 1. Integer
     inputs and class labels stay as they are.
+
+    A test problem is neither split nor standardised: training, validation and test are the same
+    function, over all its examples.
 
     Args:
         loaded: `Examples` or a pair ``(x, y)``; see `sgdlab.datasets.convert.to_examples`.
@@ -32,6 +36,8 @@ def prepare(loaded: object, *, name: str, seed: int, val: float, test: float) ->
     """
     examples = to_examples(loaded, name)
     assert examples.task is not None
+    if examples.problem is not None:
+        return _whole(examples, examples.problem, name)
     splits = _split(examples, seed, val, test, f"dataset={name}")
     if examples.x.is_floating_point():
         mean, scale = _statistics(splits[0].x)
@@ -54,6 +60,24 @@ def prepare(loaded: object, *, name: str, seed: int, val: float, test: float) ->
         test=splits[2],
         target_scale=target_scale,
         fingerprint=_fingerprint(tensor for split in splits for tensor in split),
+    )
+
+
+def _whole(examples: Examples, problem: Problem, name: str) -> Dataset:
+    everything = Split(examples.x, examples.y)
+    # Rounded, since the last digits of constants may differ between machines.
+    constants = [tensor.float() for tensor in problem.function.state_dict().values()]
+    return Dataset(
+        name=name,
+        task="optimization",
+        input_shape=tuple(examples.x.shape[1:]),
+        num_outputs=1,
+        train=everything,
+        val=everything,
+        test=everything,
+        target_scale=1.0,
+        fingerprint=_fingerprint([*everything, *everything, *everything, *constants]),
+        problem=problem,
     )
 
 

@@ -2,10 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 from torch import nn
 
-from sgdlab.models.parts import Flatten, dense
+from sgdlab.errors import InputError
+from sgdlab.models.parts import Flatten, dense, dense_roles
+from sgdlab.parametrization import Width
 
 
 class MLP(nn.Sequential):
@@ -19,6 +22,10 @@ class MLP(nn.Sequential):
         batch_norm: Normalise over the batch before ``φ`` (Ioffe and Szegedy 2015); a batch of one
             example cannot be normalised.
         dropout: Probability that a hidden unit is zeroed in training (Srivastava et al. 2014).
+        mup_base_width: Width of the hidden layers of the model that settings are tuned on; it has
+            an effect under ``parametrization=mup`` only, which equals ``standard`` there.
+        parametrization: ``standard``, or ``mup``: settings tuned at the base width hold at any
+            other (`sgdlab.parametrization`).
 
     Raises:
         InputError: An impossible setting.
@@ -33,7 +40,12 @@ class MLP(nn.Sequential):
         activation: str = "relu",
         batch_norm: bool = False,
         dropout: float = 0.0,
+        mup_base_width: int = 64,
+        parametrization: Literal["standard", "mup"] = "standard",
     ) -> None:
+        base = mup_base_width
+        if isinstance(base, bool) or not isinstance(base, int) or base < 1:
+            raise InputError(f"model.mup_base_width={base}: must be a whole number from 1")
         layers = dense(
             math.prod(input_shape),
             hidden,
@@ -41,5 +53,11 @@ class MLP(nn.Sequential):
             activation_name=activation,
             batch_norm=batch_norm,
             dropout=dropout,
+            base_width=base if parametrization == "mup" else None,
         )
         super().__init__(Flatten(), *layers)
+        self._base_width = base
+
+    def width_roles(self) -> dict[str, Width]:
+        """Return how each parameter grows with the width; see `sgdlab.parametrization`."""
+        return dense_roles(self.named_children(), self._base_width)

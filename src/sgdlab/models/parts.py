@@ -1,11 +1,13 @@
 """Layers and checks that the models share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from sgdlab.errors import InputError, offer
+from sgdlab.parametrization import Width
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -68,6 +70,39 @@ def widths(key: str, values: Any, *, at_least: int = 0) -> list[int]:
     return list(values)
 
 
+class Readout(nn.Linear):
+    """The output layer under μP: ``o = W·h / m_in + b``.
+
+    Weights start ``√m_in`` times as large as those of `torch.nn.Linear`, that is with the variance
+    of the base model whatever the width; so does the bias. At ``m_in = 1`` this is `nn.Linear`.
+    See `sgdlab.parametrization`.
+
+    Args:
+        in_features: Width of the last hidden layer.
+        out_features: Classes, or regression targets.
+        m_in: ``in_features`` over that of the base model.
+    """
+
+    def __init__(self, in_features: int, out_features: int, m_in: float) -> None:
+        self.m_in = m_in
+        super().__init__(in_features, out_features)
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Draw new weights."""
+        super().reset_parameters()
+        self.weight *= self.m_in**0.5
+        self.bias *= self.m_in**0.5
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the outputs ``[n, out_features]`` of features ``[n, in_features]``."""
+        return nn.functional.linear(input / self.m_in, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """Return the settings, for ``print``."""
+        return f"{super().extra_repr()}, m_in={self.m_in:g}"
+
+
 def dense(
     inputs: int,
     hidden: Sequence[int],
@@ -76,11 +111,16 @@ def dense(
     activation_name: str,
     batch_norm: bool,
     dropout: float,
+    base_width: int | None = None,
 ) -> list[nn.Module]:
     """Return the layers of a multi-layer perceptron, the last one linear.
 
     Each hidden layer is linear, batch norm if asked, activation, dropout if asked. Weights are
     torch's default, uniform in ``±1/√fan_in``.
+
+    With ``base_width``, initial variances and the output multiplier are those of μP
+    (`sgdlab.parametrization`): biases start in ``±1/√base_width`` at any width, and the last layer
+    is a `Readout`. At the base width the same weights result, bit by bit.
 
     Raises:
         InputError: An impossible setting.
@@ -89,12 +129,46 @@ def dense(
         raise InputError(f"model.dropout={dropout}: must be a number from 0 to below 1")
     activation(activation_name)
     layers: list[nn.Module] = []
+    m_in = 1.0
     for width in widths("hidden", hidden):
-        layers.append(nn.Linear(inputs, width))
+        linear = nn.Linear(inputs, width)
+        if m_in != 1.0:
+            with torch.no_grad():
+                linear.bias *= m_in**0.5
+        layers.append(linear)
         if batch_norm:
             layers.append(nn.BatchNorm1d(width))
         layers.append(activation(activation_name))
         if dropout:
             layers.append(nn.Dropout(dropout))
         inputs = width
-    return [*layers, nn.Linear(inputs, outputs)]
+        m_in = width / base_width if base_width is not None else 1.0
+    last = nn.Linear(inputs, outputs) if base_width is None else Readout(inputs, outputs, m_in)
+    return [*layers, last]
+
+
+def dense_roles(layers: Iterable[tuple[str, nn.Module]], base_width: int) -> dict[str, Width]:
+    """Return the roles of the parameters of `dense` layers.
+
+    Args:
+        layers: In their order, each with the prefix of its parameters' names.
+        base_width: Of the hidden layers of the base model.
+    """
+    named = list(layers)
+    last = named[-1][0]
+    roles: dict[str, Width] = {}
+    m_in: float | None = None  # of the next linear layer; the inputs do not grow
+    for name, layer in named:
+        for own, p in layer.named_parameters(recurse=False):
+            if name == last:
+                role = Width("output", m_in) if p.ndim > 1 and m_in else Width("fixed")
+            elif p.ndim == 1:
+                role = Width("vector", m_out=len(p) / base_width)
+            elif m_in is None:
+                role = Width("input", m_out=len(p) / base_width)
+            else:
+                role = Width("hidden", m_in, len(p) / base_width)
+            roles[f"{name}.{own}"] = role
+        if isinstance(layer, nn.Linear):
+            m_in = layer.out_features / base_width
+    return roles

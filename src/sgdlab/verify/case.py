@@ -18,6 +18,7 @@ class Curve:
         values: Measured, positive.
         predicted: At the same steps; empty when theory gives only a slope.
         slope: Predicted slope of log(value) against log(steps), drawn through the last point.
+        panel: Title of the part of the plot that it stands in; curves without one share the first.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Curve:
     values: list[float]
     predicted: list[float] = field(default_factory=list[float])
     slope: float | None = None
+    panel: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,139 @@
+"""The maximal update parametrization (μP): settings tuned on a narrow model hold for a wide one.
+
+In the standard parametrization the best learning rate falls as a network gets wider, at a speed
+that depends on the optimizer. μP is the one assignment of initial variances, learning rates and
+output multipliers to layers under which every layer's features change by an amount that neither
+vanishes nor explodes with the width (Yang and Hu 2021), so that the best learning rate stays where
+it is (Yang et al. 2022, "Tensor Programs V").
+
+This is their Table 8, the form of their package ``mup``, relative to a base width at which it is
+the standard parametrization: ``m_in`` and ``m_out`` are fan-in and fan-out over those of the base
+model, 1 where a dimension does not grow with the width.
+
+| role of a parameter | initial variance | multiplier | lr, SGD's kin | lr, Adam's kin |
+|---|---|---|---|---|
+| ``input``: d × width | as standard, 1/fan_in | 1 | m_out | 1 |
+| ``vector``: bias, norm | constant, as in the base model | 1 | m_out | 1 |
+| ``hidden``: width × width | as standard, 1/fan_in | 1 | m_out / m_in | 1 / m_in |
+| ``output``: width × k | constant, as in the base model | 1 / m_in | m_in | 1 |
+
+"SGD's kin" move a parameter in proportion to its gradient, "Adam's kin" by an amount that does not
+depend on the gradient's scale (with ``eps`` negligible, as gradients shrink with the width; RAdam
+only after its first steps, which are momentum's and here shorter the wider the network).
+
+The rule is exact in one case, and tested there: a wide network made of copies of a narrow one's
+units computes the same function, and goes on doing so in training.
+
+A model takes part by the parameter ``parametrization`` of its constructor, which sets variances
+and multipliers, and by a method `Scalable.width_roles`, from which `lr_multipliers` follow. An
+optimizer of the user's own takes part by a class attribute ``mup_family = "sgd"`` or ``"adam"``.
+
+Weight decay that is multiplied by lr (coupled or decoupled) is multiplied by the multiplier, too:
+under AdamW the hidden matrices of a network 4 times as wide decay at a quarter of the rate. With
+``decay.mode=independent`` it is the same at every width. (The package ``mup`` divides
+``weight_decay`` by the multiplier, to the same effect.) ``clip_norm`` is not adapted: the norm of
+all gradients depends on the width.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+from torch import nn
+
+from sgdlab.errors import InputError
+
+Role = Literal["input", "vector", "hidden", "output", "fixed"]
+
+
+@dataclass(frozen=True)
+class Width:
+    """How one parameter grows with the width of its model.
+
+    Attributes:
+        role: ``input``, ``vector``, ``hidden`` or ``output`` as in the table above; ``fixed``: no
+            dimension grows (such as the bias of the output).
+        m_in: Fan-in over that of the base model; 1 where it does not grow.
+        m_out: Fan-out, or the length of a vector, likewise.
+    """
+
+    role: Role
+    m_in: float = 1.0
+    m_out: float = 1.0
+
+
+@runtime_checkable
+class Scalable(Protocol):
+    """A model that can say how its parameters grow with its width."""
+
+    def width_roles(self) -> dict[str, Width]:
+        """Return the role of each parameter by its name in ``named_parameters``."""
+        ...
+
+
+# The classes by their exact names: a subclass may have another rule. LARS, LAMB and Muon set the
+# scale of a layer's update by themselves, L-BFGS and Adadelta that of all.
+_FAMILIES: dict[str, Literal["sgd", "adam"]] = {
+    **dict.fromkeys(("SGD", "KerasSGD", "NesterovLookahead"), "sgd"),
+    **dict.fromkeys(
+        (
+            "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adagrad", "RMSprop", "Lion", "SignSGD",
+        ),
+        "adam",
+    ),
+}  # fmt: skip
+
+
+def family_of(optimizer_class: type) -> Literal["sgd", "adam"]:
+    """Return whether updates are in proportion to the gradient (``sgd``) or scale-free (``adam``).
+
+    Raises:
+        InputError: μP has no rule for this optimizer here.
+    """
+    family = getattr(optimizer_class, "mup_family", None)
+    if family in ("sgd", "adam"):
+        return family
+    module, name = optimizer_class.__module__, optimizer_class.__name__
+    if name in _FAMILIES and module.startswith(("torch.optim", "sgdlab.optimizers")):
+        return _FAMILIES[name]
+    raise InputError(
+        f"parametrization=mup: no rule for {name}; supported: {', '.join(_FAMILIES)}, and classes "
+        "with mup_family = 'sgd' or 'adam'"
+    )
+
+
+def lr_multipliers(model: nn.Module, optimizer_class: type) -> dict[str, float]:
+    """Return the factor on the learning rate of each parameter under μP, by its name.
+
+    Args:
+        model: Built with ``parametrization="mup"``.
+        optimizer_class: Decides the column of the table.
+
+    Raises:
+        InputError: The model does not say how it scales with width, or the optimizer has no rule.
+    """
+    if not isinstance(model, Scalable):
+        raise InputError(
+            f"parametrization=mup: {type(model).__name__} does not say how it grows with its "
+            "width (a method width_roles); use model=mlp, or parametrization=standard"
+        )
+    family, roles = family_of(optimizer_class), model.width_roles()
+    for name, _ in model.named_parameters():
+        if name not in roles:
+            raise InputError(
+                f"parametrization=mup: width_roles of {type(model).__name__} leaves out {name}"
+            )
+    return {name: _multiplier(width, family) for name, width in roles.items()}
+
+
+def _multiplier(width: Width, family: Literal["sgd", "adam"]) -> float:
+    if family == "adam":
+        return 1.0 / width.m_in if width.role == "hidden" else 1.0
+    match width.role:
+        case "input" | "vector":
+            return width.m_out
+        case "hidden":
+            return width.m_out / width.m_in
+        case "output":
+            return width.m_in
+        case "fixed":
+            return 1.0

@@ -1,0 +1,316 @@
+"""Gradient descent and momentum without noise: rows 1 to 7, 31 and 32."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sgdlab.verify.case import Check, Curve, Experiment
+from sgdlab.verify.lab import Trajectory, train
+from sgdlab.verify.parallel import growth, largest_stable
+from sgdlab.verify.problems import Huber, dataset
+from sgdlab.verify.schedules import RISING_MOMENTUM
+
+FAMILY = "descent"
+
+_POINTS = 200
+_L, _MU = 1.0, 0.01
+_KAPPA = _L / _MU
+_ROOT = math.sqrt(_KAPPA)
+_BETA = (_ROOT - 1) / (_ROOT + 1)
+
+# Optimizer, rate and momentum that are best for known L and μ.
+_BEST = {
+    "GD": ("sgd", 2 / (_L + _MU), 0.0),
+    "heavy ball": ("momentum", (2 / (math.sqrt(_L) + math.sqrt(_MU))) ** 2, _BETA**2),
+    "Nesterov": ("nesterov", 1 / _L, _BETA),
+}
+
+
+def _run(rule: tuple[str, float, float], steps: int) -> Trajectory:
+    """Train on the quadratic with 50 log-spaced eigenvalues from ``L`` to ``μ``."""
+    optimizer, lr, momentum = rule
+    return train(
+        "dataset=quadratic", f"dataset.n_samples={steps}", "batch_size=1", f"max_steps={steps}",
+        f"optimizer={optimizer}", f"lr={lr}", f"optimizer.momentum={momentum}",
+    )  # fmt: skip
+
+
+def _largest(run: Trajectory) -> np.ndarray:
+    """Return the largest coordinate of each iterate, ``[T + 1]``; they all start at 1."""
+    return run.iterates.abs().amax(dim=1).numpy()
+
+
+def _curve(name: str, values: np.ndarray, predicted: np.ndarray, panel: str) -> Curve:
+    """Return at most 200 points of values after steps ``1..T``, ``[T + 1]`` with the start."""
+    rows = np.unique(np.linspace(1, len(values) - 1, _POINTS).astype(int))
+    steps = rows.astype(float).tolist()
+    return Curve(name, steps, values[rows].tolist(), predicted[rows].tolist(), panel=panel)
+
+
+_PANEL = "quadratic, κ = 100: largest coordinate"
+
+
+def gradient_descent() -> Iterator[Check]:
+    """Rows 1 and 2: on a quadratic GD contracts by ``(κ-1)/(κ+1)`` at best, by ``1-1/κ`` at 1/L.
+
+    Coordinates contract by ``|1 - lr·h|``; the slowest is the largest from the first step on.
+
+    Source: Nesterov (2004), "Introductory lectures on convex optimization", theorem 2.1.15.
+    """
+    steps = 500
+    t = np.arange(steps + 1)
+    for row, name, lr, factor in (
+        ("1", "2/(L+μ)", 2 / (_L + _MU), (_KAPPA - 1) / (_KAPPA + 1)),
+        ("2", "1/L", 1 / _L, 1 - 1 / _KAPPA),
+    ):
+        sizes = _largest(_run(("sgd", lr, 0.0), steps))
+        curve = _curve(f"GD, lr {name}", sizes, factor**t, _PANEL)
+        measured = float(sizes[-1] ** (1 / steps))
+        experiment = f"GD, lr {name}, κ=100: factor per step"
+        # Roundings of 500 steps, spread over them.
+        yield Check(row, FAMILY, experiment, factor, measured, 1e-12, curves=(curve,))
+
+
+def heavy_ball() -> Iterator[Check]:
+    """Row 3: Polyak's settings give every eigenvalue roots of modulus ``√β``.
+
+    At ``h = L`` the root ``-√β`` is double, so that ``|x_t| = √β^t·(1 + (1 + √β)·t)``: the largest
+    coordinate. The factor per step comes down to ``√β`` as ``t`` grows; divided by the known
+    polynomial, the iterates show it at once.
+
+    Source: Polyak (1964), "Some methods of speeding up the convergence of iteration methods".
+    """
+    steps = 200
+    t = np.arange(steps + 1)
+    sizes, root = _largest(_run(_BEST["heavy ball"], steps)), _BETA
+    polynomial = 1 + (1 + root) * t
+    curve = _curve("heavy ball", sizes, root**t * polynomial, _PANEL)
+    measured = float((sizes[-1] / polynomial[-1]) ** (1 / steps))
+    experiment = "heavy ball, κ=100: factor per step √β"
+    # A double root spreads roundings: their effect grows with t².
+    yield Check("3", FAMILY, experiment, root, measured, 1e-11, curves=(curve,))
+
+
+def nesterov() -> Iterator[Check]:
+    """Row 4: Nesterov's momentum contracts by ``1 - 1/√κ``.
+
+    With ``q = 1/√κ``, ``h = μ`` has the double root ``1 - q`` and ``|x_t| = (1 - q)^t·(1 +
+    q·t/(1 + q))``; all others have smaller ones.
+
+    Source: Nesterov (2004), section 2.2.
+    """
+    steps, q = 250, 1 / _ROOT
+    t = np.arange(steps + 1)
+    sizes = _largest(_run(_BEST["Nesterov"], steps))
+    polynomial = 1 + q * t / (1 + q)
+    curve = _curve("Nesterov", sizes, (1 - q) ** t * polynomial, _PANEL)
+    measured = float((sizes[-1] / polynomial[-1]) ** (1 / steps))
+    experiment = "Nesterov, κ=100: factor per step 1 - 1/√κ"
+    yield Check("4", FAMILY, experiment, 1 - q, measured, 1e-11, curves=(curve,))
+
+
+def _predicted_norms(rule: tuple[str, float, float], steps: int) -> np.ndarray:
+    """Return ``‖x_t‖ [T + 1]`` from the recurrence of each eigenvalue, ``x_{t+1} = a·x_t - b·x_{t-1}``.
+
+    ``a = 1 + β - lr·h``, ``b = β`` for the heavy ball (GD at ``β = 0``); ``a = (1 + β)(1 - lr·h)``,
+    ``b = β(1 - lr·h)`` for Nesterov; both with ``x_{-1}`` such that the velocity is 0.
+    """
+    optimizer, lr, beta = rule
+    h = np.geomspace(_L, _MU, 50)
+    is_nesterov = optimizer == "nesterov"
+    a = (1 + beta) * (1 - lr * h) if is_nesterov else 1 + beta - lr * h
+    b = beta * (1 - lr * h) if is_nesterov else np.full_like(h, beta)
+    one_step = np.stack([np.stack([a, -b], -1), np.stack([np.ones_like(h), 0 * h], -1)], -2)
+    before = (a - 1 + lr * h * (1 + beta * is_nesterov)) / np.where(b == 0, 1, b)
+    state = np.stack([np.ones_like(h), before], -1)[..., None]
+    norms = [math.sqrt(len(h))]
+    for _ in range(steps):
+        state = one_step @ state
+        norms.append(float(np.linalg.norm(state[:, 0])))
+    return np.array(norms)
+
+
+def steps_to_target() -> Iterator[Check]:
+    """Row 5: steps until ``‖x‖`` has fallen by 1e-6: GD ≫ Nesterov > heavy ball.
+
+    Predicted from the characteristic equations of all 50 eigenvalues, to the step.
+    """
+    panel = "quadratic, κ = 100: norm"
+    for row, name, steps in (("5a", "GD", 700), ("5b", "Nesterov", 200), ("5c", "heavy ball", 120)):
+        norms = torch.linalg.vector_norm(_run(_BEST[name], steps).iterates, dim=1).numpy()
+        predicted = _predicted_norms(_BEST[name], steps)
+        counts = [_first_below(values, 1e-6 * norms[0]) for values in (predicted, norms)]
+        curve = _curve(name, norms / norms[0], predicted / norms[0], panel)
+        experiment = f"{name}: steps until the norm has fallen by 1e-6"
+        yield Check(row, FAMILY, experiment, *counts, 0.0, "absolute", (curve,))
+
+
+def _first_below(values: np.ndarray, target: float) -> float:
+    below = np.flatnonzero(values <= target)
+    return float(below[0]) if len(below) else math.nan
+
+
+def around(limit: float) -> np.ndarray:
+    """Return 40 ascending curvatures about a limit of stability, the nearest within 1e-6 of it.
+
+    Close to the limit since the dominant root may turn into a complex pair a thousandth below.
+    """
+    offsets = np.geomspace(1e-6, 0.03, 20)
+    return limit * (1 + np.concatenate([-offsets[::-1], offsets]))
+
+
+def stability() -> Iterator[Check]:
+    """Row 6: the largest stable ``lr·h``: 2 for GD, ``2(1+β)`` and ``2(1+β)/(1+2β)`` with momentum.
+
+    Where the characteristic equation has the root -1. Each run has 40 curvatures as its coordinates;
+    the limit, not among them, is interpolated. (The last is row 36's, too.)
+
+    Source: Cohen, Kaur, Li, Kolter and Talwalkar (2021), "Gradient descent on neural networks
+    typically occurs at the edge of stability", appendix.
+    """
+    beta = 0.9
+    for row, optimizer, momentum, limit in (
+        ("6a", "sgd", 0.0, 2.0),
+        ("6b", "momentum", beta, 2 * (1 + beta)),
+        ("6c", "nesterov", beta, 2 * (1 + beta) / (1 + 2 * beta)),
+    ):
+        h = around(limit)
+        chosen = (f"optimizer={optimizer}", f"optimizer.momentum={momentum}", "lr=1.0")
+        run = train(
+            "dataset=quadratic", f"dataset.eigenvalues={h.tolist()}", "dataset.n_samples=200",
+            "batch_size=1", "max_steps=200", *chosen,
+        )  # fmt: skip
+        measured = largest_stable(h, growth(run.iterates))
+        name = optimizer if momentum == 0 else f"{optimizer} {momentum}"
+        experiment = f"{name}: largest stable lr·h"
+        yield Check(row, FAMILY, experiment, limit, measured, 1e-7)
+
+
+_SMOOTH, _RADIUS = 2.5, 3.0
+
+
+def _worst_cases(travels: np.ndarray, *overrides: str) -> tuple[Trajectory, Tensor]:
+    """Train on the Huber functions that are the worst for methods with known travels.
+
+    A method that moves by ``S_N·g/L`` in ``N`` steps of a constant gradient ``g`` reaches only
+    ``f_N = L R²/(4 S_N + 2)`` on the Huber function with ``τ = R/(2 S_N + 1)``.
+
+    Args:
+        travels: ``S_N`` for ``N = 1..d``: one coordinate for each.
+        overrides: Choose the optimizer.
+
+    Returns:
+        The run, and ``f_N`` in the coordinate made for ``N``, ``[d]``.
+    """
+    steps = len(travels)
+    start = torch.full((steps,), _RADIUS, dtype=torch.float64)
+    function = Huber(start, _SMOOTH, torch.from_numpy(_RADIUS / (2 * travels + 1)))
+    run = train(
+        "model=problem", "batch_size=1", f"lr={1 / _SMOOTH}", f"max_steps={steps}", *overrides,
+        data=dataset(function, n_samples=steps),
+    )  # fmt: skip
+    return run, function.terms(run.iterates)[1:].diagonal()
+
+
+def smooth_convex() -> Iterator[Check]:
+    """Row 7: GD at ``1/L`` from distance ``R`` has ``f_N - f* <= L R²/(4N + 2)``; Huber attains it.
+
+    Source: Drori and Teboulle (2014), "Performance of first-order methods for smooth convex
+    minimization".
+    """
+    n = np.arange(1.0, 101)
+    _, values = _worst_cases(n, "optimizer=sgd")
+    bound = _SMOOTH * _RADIUS**2 / (4 * n + 2)
+    curve = Curve("GD", n.tolist(), values.tolist(), bound.tolist(), slope=-1.0,
+                  panel="worst case in N steps, Huber")  # fmt: skip
+    for row, steps in (("7a", 1), ("7b", 50), ("7c", 100)):
+        experiment = f"GD, Huber's function for N={steps}: f_N - f*"
+        curves = (curve,) if steps == 50 else ()
+        predicted, measured = float(bound[steps - 1]), float(values[steps - 1])
+        yield Check(row, FAMILY, experiment, predicted, measured, 1e-12, curves=curves)
+
+
+def accelerated() -> Iterator[Check]:
+    """Row 31: Nesterov's method with momentum ``(k-1)/(k+2)`` has ``f - f* <= 2LR²/(k+1)²``.
+
+    In the published form (``nesterov_lookahead``): torch's has one momentum for the velocity and
+    for the look-ahead, and is the same method only while the momentum is constant. Under a
+    constant gradient ``S_N = 1 + (N-1)(N+6)/8``, so that on the Huber function for ``N`` steps
+    ``f_N = 2LR²/((N+2)(N+3))``: the bound is tight.
+
+    Source: Nesterov (1983); in this form Su, Boyd and Candès (2016).
+    """
+    chosen = ("optimizer=nesterov_lookahead", RISING_MOMENTUM)
+    steps = 1000
+    run = train(
+        "dataset=quadratic", "dataset.condition=1.0e8", f"dataset.n_samples={steps}",
+        "batch_size=1", "lr=1.0", f"max_steps={steps}", *chosen,
+    )  # fmt: skip
+    losses, squared = np.array(run.column("loss")), float(run.iterates[0].square().sum())
+    k = np.arange(steps)
+    bound = 2 * squared / (k + 1) ** 2
+    experiment = "accelerated GD, κ=1e8: largest (f - f*)/bound at any k"
+    panel = "smooth convex, accelerated: f - f* against its bound"
+    curve = _curve("quadratic, κ = 1e8", losses, bound, panel)
+    measured = float((losses / bound).max())
+    yield Check("31a", FAMILY, experiment, 1.0, measured, 0.0, "at_most", (curve,))
+
+    n = np.arange(1.0, 101)
+    run, values = _worst_cases(1 + (n - 1) * (n + 6) / 8, *chosen)
+    exact = 2 * _SMOOTH * _RADIUS**2 / ((n + 2) * (n + 3))
+    curve = Curve("Nesterov, rising momentum", n.tolist(), values.tolist(), exact.tolist(),
+                  slope=-2.0, panel="worst case in N steps, Huber")  # fmt: skip
+    for row, steps in (("31b", 10), ("31c", 100)):
+        experiment = f"accelerated GD, Huber's function for N={steps}: f_N - f*"
+        curves = (curve,) if steps == 100 else ()
+        predicted, measured = float(exact[steps - 1]), float(values[steps - 1])
+        yield Check(row, FAMILY, experiment, predicted, measured, 1e-12, curves=curves)
+
+
+def polyak_lojasiewicz() -> Iterator[Check]:
+    """Row 32: without strong convexity, GD at ``1/L`` has ``f_k - f* <= (1 - μ/L)^k (f_0 - f*)``.
+
+    Least squares with 20 examples of 60 features: the Hessian has rank 20, every minimum fits all
+    examples (``f* = 0``), and ``μ`` is the smallest non-zero eigenvalue. Along its eigenvector the
+    distance shrinks by exactly ``1 - μ/L`` in a step (and ``f - f*`` by its square).
+
+    Source: Karimi, Nutini and Schmidt (2016), "Linear convergence of gradient and
+    proximal-gradient methods under the Polyak–Łojasiewicz condition", theorem 1.
+    """
+    problem = (
+        "dataset=least_squares", "dataset.source=generated", "dataset.n_samples=20",
+        "dataset.n_features=60", "dataset.condition=1.0", "dataset.l2=0.0", "dataset.noise=0.0",
+    )  # fmt: skip
+    known = train(*problem, "optimizer=sgd", "max_steps=1").run.data.problem
+    assert known is not None and known.smoothness and known.strong_convexity
+    factor = 1 - known.strong_convexity / known.smoothness
+    run = train(*problem, "optimizer=sgd", f"lr={1 / known.smoothness}", "max_steps=150")
+    losses = np.array(run.column("loss"))
+    k = np.arange(len(losses))
+    bound = factor**k * losses[0]
+    panel = "Polyak–Łojasiewicz: f - f* against its bound"
+    curve = _curve("least squares of rank 20 in 60", losses, bound, panel)
+    measured = float((losses / bound)[1:].max())
+    experiment = "GD, rank-deficient least squares: largest (f - f*)/bound at any k"
+    yield Check("32a", FAMILY, experiment, 1.0, measured, 0.0, "at_most", (curve,))
+    x = run.run.data.train.x[:, :-1].numpy()
+    slowest = np.linalg.eigh(x.T @ x)[1][:, 40]
+    moves = np.abs(np.diff(run.iterates.numpy() @ slowest))
+    measured = float((moves[100] / moves[0]) ** (1 / 100))
+    experiment = "the same: factor per step in the slowest direction"
+    yield Check("32b", FAMILY, experiment, factor, measured, 1e-9)
+
+
+EXPERIMENTS: tuple[Experiment, ...] = (
+    gradient_descent,
+    heavy_ball,
+    nesterov,
+    steps_to_target,
+    stability,
+    smooth_convex,
+    accelerated,
+    polyak_lojasiewicz,
+)

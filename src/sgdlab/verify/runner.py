@@ -1,0 +1,96 @@
+"""Runs experiments, in this process or in several."""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from unittest import mock
+
+import torch
+
+from sgdlab.verify.case import Check
+from sgdlab.verify.catalogue import CATALOGUE, row_of
+
+
+@dataclass(frozen=True)
+class Result:
+    """A check and what it took.
+
+    Attributes:
+        check: With its measurement.
+        seconds: Since the check before it, or since the start of its experiment.
+    """
+
+    check: Check
+    seconds: float
+
+    @property
+    def row(self) -> str:
+        """Row of the theory's table, without letters."""
+        return row_of(self.check.row)
+
+
+def run_one(place: int) -> list[Result]:
+    """Run an experiment of the catalogue.
+
+    One that raises, or that leaves out a row, has a failed check for each row that is missing.
+    """
+    entry = CATALOGUE[place]
+    found: list[Result] = []
+    reason = "no check of this row"
+    began = time.perf_counter()
+    try:
+        for check in entry.run():
+            now = time.perf_counter()
+            found.append(Result(check, now - began))
+            began = now
+    except Exception as error:  # whatever it was: this row does not hold, others may
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+    missing = [row for row in entry.rows if row not in {result.row for result in found}]
+    if not missing and reason != "no check of this row":
+        missing = list(entry.rows[-1:])
+    for row in missing:
+        nothing = float("nan")
+        name = f"{entry.run.__name__}: {reason}"
+        failed = Check(row, entry.family, name, nothing, nothing, 0.0)
+        found.append(Result(failed, time.perf_counter() - began))
+    return found
+
+
+def run_all(places: Sequence[int], processes: int) -> Iterator[Result]:
+    """Yield the results in the order of ``places``, as soon as they are there.
+
+    Every run has one thread, whatever the environment says: results then do not depend on it, and
+    two processes do not wait for each other.
+
+    Args:
+        places: In the catalogue.
+        processes: 1: all in this one; more: none in this one.
+    """
+    if processes == 1 or len(places) == 1:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            for place in places:
+                yield from run_one(place)
+        finally:
+            torch.set_num_threads(threads)
+        return
+    context = multiprocessing.get_context("spawn")
+    # Read when a worker loads its libraries.
+    with mock.patch.dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1"):
+        pool = ProcessPoolExecutor(min(processes, len(places)), context, _start)
+        try:
+            for results in pool.map(run_one, places):
+                yield from results
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _start() -> None:
+    """Let an interrupt end a worker without a traceback: the parent reports it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    torch.set_num_threads(1)
