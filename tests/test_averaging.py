@@ -5,12 +5,12 @@ import copy
 import pytest
 import torch
 from torch import Tensor
-from trainer_runs import Rows, built, train
 
 from sgdlab.averaging import Exponential, Polyak, Stochastic
 from sgdlab.evaluation import evaluate
 from sgdlab.progress import NoView
 from sgdlab.trainer import averager_of, fit
+from trainer_runs import Rows, built, train
 
 SMALL = ["model=linear", "dtype=float64", "batch_size=256", "epochs=6"]  # five steps an epoch
 
@@ -67,14 +67,14 @@ def test_swa_takes_the_ends_of_late_epochs() -> None:
 
 
 def test_no_average_leaves_no_rows() -> None:
-    iterates, average, rows = with_iterates()
+    _, average, rows = with_iterates()
     assert average is None
     assert {row[4] for row in rows.evaluations} == {"raw"}
 
 
 def test_the_average_is_evaluated_beside_the_raw_weights_and_does_not_disturb_them() -> None:
     settings = ["average=polyak", "evaluate_test=true"]
-    outcome, rows, run = train(*SMALL, *settings)
+    outcome, rows, _ = train(*SMALL, *settings)
     _, plain, _ = train(*SMALL, "evaluate_test=true")
     assert [row for row in rows.evaluations if row[4] == "raw"] == [
         (*row[:3], mine[3], *row[4:])

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from trainer_runs import Rows, built
 
 from sgdlab import checkpoint
 from sgdlab.groups import conf_dir
 from sgdlab.outcome import Progress
 from sgdlab.progress import NoView
 from sgdlab.trainer import averager_of, fit
+from trainer_runs import Rows, built
 
 OPTIMIZERS = sorted(path.stem for path in (conf_dir() / "optimizer").glob("*.yaml"))
 SCHEDULES = sorted(path.stem for path in (conf_dir() / "schedule").glob("*.yaml"))

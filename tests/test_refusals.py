@@ -1,10 +1,10 @@
 """Techniques asked for where they make no sense: one line that says what would."""
 
 import pytest
-from trainer_runs import built, config_of
 
 from sgdlab.errors import InputError
 from sgdlab.preflight import check
+from trainer_runs import built, config_of
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,12 @@ from sgdlab.preflight import check
         (["local_sgd.workers=2", "optimizer=lbfgs"], r"local_sgd.workers: LBFGS evaluates"),
         (["staleness.delay=2", "optimizer=lbfgs"], r"staleness.delay: LBFGS evaluates"),
         (["staleness.delay=2", "optimizer=schedule_free_sgd"], r"staleness.delay: Sch.* evaluates"),
-        (["decay.mode=coupled", "optimizer=schedule_free_sgd"], r"decay.mode=coupled: not possible"),
+        (["decay.mode=coupled", "optimizer=schedule_free_sgd"], r"decay.mode=coupled: not poss"),
+        (["average=ema", "optimizer=schedule_free_sgd"], r"average=ema: .*average=none"),
+        (
+            ["dataset=quadratic", "dataset.projection=ball", "optimizer=schedule_free_sgd"],
+            r"optimizer=schedule_free_sgd: its average would leave the set",
+        ),
         (["clip_norm=1", "optimizer=kiefer_wolfowitz"], r"clip_norm=1.0: .* has no gradient"),
         (["dataset=quadratic", "model=mlp"], r"model=mlp: dataset=quadratic is a function"),
         (["dataset=quadratic", "loss=mse"], r"loss=mse: dataset=quadratic gives the loss itself"),

@@ -6,25 +6,23 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from sgdlab.averaging import Average
 from sgdlab.batches import BatchPlan, stream_seed
+from sgdlab.build_optimizer import optimizer_of
 from sgdlab.datasets.base import Dataset
 from sgdlab.datasets.split import prepare
 from sgdlab.errors import InputError
 from sgdlab.identity import device_kind
-from sgdlab.instantiate import call, target_of, where
+from sgdlab.instantiate import call, where
 from sgdlab.losses.mean import Mean
-from sgdlab.optimizers.decay import use_decay_mode
-from sgdlab.optimizers.groups import parameter_groups
-from sgdlab.parametrization import lr_multipliers
 from sgdlab.schedules.base import Schedule
 from sgdlab.steps.base import Stepper
 from sgdlab.steps.choose import stepper_of
@@ -119,60 +117,6 @@ def model_of(config: DictConfig, data: Dataset) -> nn.Module:
                 model.eval()(data.train.x[:2])
             model.train()
     return model.to(getattr(torch, config.dtype))
-
-
-def optimizer_of(config: DictConfig, model: nn.Module, lr: float) -> Optimizer:
-    """Return the optimizer of a config over the trainable parameters of ``model``.
-
-    Args:
-        config: Settled.
-        model: Already on its device.
-        lr: The learning rate before scheduling, scaled.
-    """
-    place, section = where(config, "optimizer"), config.optimizer
-    groups = parameter_groups(
-        model,
-        weight_decay=section.get("weight_decay"),
-        bias_and_norm=config.decay.bias_and_norm,
-        decay_multipliers=config.decay.multipliers,
-        lr_multipliers=config.lr_multipliers,
-        widths=_widths(config, model),
-    )
-    if not groups:
-        raise InputError(f"{where(config, 'model')}: no trainable parameters")
-    # Tuples, as torch documents them: some packages refuse the lists that YAML gives.
-    tuples = {str(k): tuple(v) for k, v in section.items() if isinstance(v, ListConfig)}
-    optimizer = call(section, place, {}, params=groups, **tuples, **_fastest(config, groups))
-    if not isinstance(optimizer, Optimizer):
-        raise InputError(f"{place}: {section._target_} gives no torch.optim.Optimizer")
-    if config.decay.mode is not None:
-        use_decay_mode(optimizer, config.decay.mode, lr, place)
-    project = getattr(model, "project_", None)
-    if project is not None:
-        optimizer.register_step_post_hook(torch.no_grad()(lambda *_: project()))
-    if config.clip_norm is not None and getattr(optimizer, "gradient_free", False):
-        raise InputError(f"clip_norm={config.clip_norm}: {place} has no gradient; leave it null")
-    return optimizer
-
-
-def _widths(config: DictConfig, model: nn.Module) -> dict[str, float]:
-    if config.parametrization == "standard":
-        return {}
-
-    target = target_of(config.optimizer, where(config, "optimizer"))
-    return lr_multipliers(model, cast(type, target))
-
-
-def _fastest(config: DictConfig, groups: list[dict[str, Any]]) -> dict[str, bool]:
-    """Choose torch's fused kernels on CPU where neither they nor ``foreach`` were decided.
-
-    The same arithmetic in one call instead of one per tensor and operation: half the time of
-    SGD's step, two fifths of AdamW's.
-    """
-    section = config.optimizer
-    open_choice = "fused" in section and section.fused is None and section.get("foreach") is None
-    on_cpu = all(p.device.type == "cpu" for group in groups for p in group["params"])
-    return {"fused": True} if open_choice and on_cpu and not section.get("differentiable") else {}
 
 
 def plan_of(config: DictConfig) -> BatchPlan:

@@ -35,7 +35,6 @@ from sgdlab.results import (
 from sgdlab.threads import threads_for
 from sgdlab.trainer import averager_of, fit
 
-
 _TECHNIQUES = (
     "clip_norm", "parametrization", "decay.mode", "staleness.delay", "local_sgd.workers",
     "local_sgd.steps",

@@ -1,9 +1,12 @@
 """The gradient noise scale from squared norms of gradients, without single-example gradients."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
+
+Norms = float | Sequence[float] | NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,8 @@ class NoiseScale:
 
 
 def two_batches(
-    small: ArrayLike,
-    large: ArrayLike,
+    small: Norms,
+    large: Norms,
     small_batch: int,
     large_batch: int,
     examples: int | None = None,

@@ -8,6 +8,7 @@ import pytest
 from cli_runs import QUICK, rows, summary, write
 
 
+@pytest.mark.slow
 def test_a_yaml_in_a_config_dir_brings_in_a_class_of_another_package(
     parts: Path, tmp_path: Path
 ) -> None:

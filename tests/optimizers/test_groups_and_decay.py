@@ -3,12 +3,12 @@
 import pytest
 import torch
 from torch import nn
-from trainer_runs import built, config_of
 
 from sgdlab.build import setup
 from sgdlab.errors import InputError
 from sgdlab.optimizers.decay import decay_of
 from sgdlab.optimizers.groups import parameter_groups
+from trainer_runs import built, config_of
 
 
 def a_model() -> nn.Module:

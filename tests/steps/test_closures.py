@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from trainer_runs import Rows, built, train
 
 from sgdlab.progress import NoView
 from sgdlab.steps.closure import Evaluating, evaluates_itself
 from sgdlab.steps.objective import Objective
 from sgdlab.trainer import fit
+from trainer_runs import Rows, built, train
 
 LBFGS = [
     "optimizer=lbfgs",
@@ -42,7 +42,7 @@ def test_lbfgs_agrees_with_torch_by_hand() -> None:
             theirs.copy_(ours)
     x, y = run.data.train
     theirs = torch.optim.LBFGS(model.parameters(), lr=0.5, max_iter=4)
-    evaluations, losses = 0, []
+    evaluations = 0
 
     def closure() -> Tensor:
         nonlocal evaluations
@@ -52,8 +52,7 @@ def test_lbfgs_agrees_with_torch_by_hand() -> None:
         loss.backward()
         return loss
 
-    for _ in range(5):
-        losses.append(float(theirs.step(closure).detach()))
+    losses = [float(theirs.step(closure).detach()) for _ in range(5)]
     outcome = fit(run, rows, NoView())
     assert [row[4] for row in rows.step_rows] == pytest.approx(losses, rel=1e-9)
     assert outcome.progress.gradient_evaluations == evaluations > 5

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from trainer_runs import built, train
 
 from sgdlab.errors import InputError
+from trainer_runs import built, train
 
 PLAIN = ["model=linear", "dtype=float64", "schedule=constant", "lr=0.05"]
 

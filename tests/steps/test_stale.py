@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from trainer_runs import built, config_of, train
 
 from sgdlab.errors import InputError
+from trainer_runs import built, config_of, train
 
 PLAIN = ["model=linear", "optimizer=sgd", "dtype=float64", "schedule=constant", "lr=0.1"]
 PLAIN += ["optimizer.weight_decay=0.0", "batch_size=128"]

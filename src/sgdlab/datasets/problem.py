@@ -25,6 +25,11 @@ class Confined(nn.Module):
         self._projection = projection
         self.project_()
 
+    @property
+    def constrained(self) -> bool:
+        """Whether there is a set to stay in."""
+        return self._projection is not None
+
     @torch.no_grad()
     def project_(self) -> None:
         """Move ``w`` to the nearest point of the set."""

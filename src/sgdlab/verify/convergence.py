@@ -124,7 +124,9 @@ def classes(problem: str, dataset: str) -> Iterator[Check]:
     """Batch, mini-batch and pure SGD x constant, 1/√t and 1/t x last iterate and average."""
     first = train(f"dataset={dataset}", f"dataset.l2={L2}", "optimizer=sgd", "max_steps=1")
     known = first.run.data.problem
-    assert known is not None and known.smoothness and known.strong_convexity
+    assert known is not None
+    assert known.smoothness
+    assert known.strong_convexity
     rows = first.run.data.train.x.numpy()
     best = _scipy_optimum(problem, rows)
     yield Check(problem, problem, "f* is that of SciPy's BFGS", best, known.optimum, 1e-10)

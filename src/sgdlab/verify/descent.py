@@ -1,17 +1,14 @@
-"""Gradient descent and momentum without noise: rows 1 to 7, 31 and 32."""
+"""Gradient descent and momentum without noise: rows 1 to 6."""
 
 import math
 from collections.abc import Iterator
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from sgdlab.verify.case import Check, Curve, Experiment
 from sgdlab.verify.lab import Trajectory, train
 from sgdlab.verify.parallel import growth, largest_stable
-from sgdlab.verify.problems import Huber, dataset
-from sgdlab.verify.schedules import RISING_MOMENTUM
 
 FAMILY = "descent"
 
@@ -43,7 +40,7 @@ def _largest(run: Trajectory) -> np.ndarray:
     return run.iterates.abs().amax(dim=1).numpy()
 
 
-def _curve(name: str, values: np.ndarray, predicted: np.ndarray, panel: str) -> Curve:
+def curve_of(name: str, values: np.ndarray, predicted: np.ndarray, panel: str) -> Curve:
     """Return at most 200 points of values after steps ``1..T``, ``[T + 1]`` with the start."""
     rows = np.unique(np.linspace(1, len(values) - 1, _POINTS).astype(int))
     steps = rows.astype(float).tolist()
@@ -67,7 +64,7 @@ def gradient_descent() -> Iterator[Check]:
         ("2", "1/L", 1 / _L, 1 - 1 / _KAPPA),
     ):
         sizes = _largest(_run(("sgd", lr, 0.0), steps))
-        curve = _curve(f"GD, lr {name}", sizes, factor**t, _PANEL)
+        curve = curve_of(f"GD, lr {name}", sizes, factor**t, _PANEL)
         measured = float(sizes[-1] ** (1 / steps))
         experiment = f"GD, lr {name}, κ=100: factor per step"
         # Roundings of 500 steps, spread over them.
@@ -87,7 +84,7 @@ def heavy_ball() -> Iterator[Check]:
     t = np.arange(steps + 1)
     sizes, root = _largest(_run(_BEST["heavy ball"], steps)), _BETA
     polynomial = 1 + (1 + root) * t
-    curve = _curve("heavy ball", sizes, root**t * polynomial, _PANEL)
+    curve = curve_of("heavy ball", sizes, root**t * polynomial, _PANEL)
     measured = float((sizes[-1] / polynomial[-1]) ** (1 / steps))
     experiment = "heavy ball, κ=100: factor per step √β"
     # A double root spreads roundings: their effect grows with t².
@@ -106,14 +103,14 @@ def nesterov() -> Iterator[Check]:
     t = np.arange(steps + 1)
     sizes = _largest(_run(_BEST["Nesterov"], steps))
     polynomial = 1 + q * t / (1 + q)
-    curve = _curve("Nesterov", sizes, (1 - q) ** t * polynomial, _PANEL)
+    curve = curve_of("Nesterov", sizes, (1 - q) ** t * polynomial, _PANEL)
     measured = float((sizes[-1] / polynomial[-1]) ** (1 / steps))
     experiment = "Nesterov, κ=100: factor per step 1 - 1/√κ"
     yield Check("4", FAMILY, experiment, 1 - q, measured, 1e-11, curves=(curve,))
 
 
 def _predicted_norms(rule: tuple[str, float, float], steps: int) -> np.ndarray:
-    """Return ``‖x_t‖ [T + 1]`` from the recurrence of each eigenvalue, ``x_{t+1} = a·x_t - b·x_{t-1}``.
+    """Return ``‖x_t‖ [T + 1]`` from each eigenvalue's recurrence ``x_{t+1} = a·x_t - b·x_{t-1}``.
 
     ``a = 1 + β - lr·h``, ``b = β`` for the heavy ball (GD at ``β = 0``); ``a = (1 + β)(1 - lr·h)``,
     ``b = β(1 - lr·h)`` for Nesterov; both with ``x_{-1}`` such that the velocity is 0.
@@ -142,10 +139,10 @@ def steps_to_target() -> Iterator[Check]:
     for row, name, steps in (("5a", "GD", 700), ("5b", "Nesterov", 200), ("5c", "heavy ball", 120)):
         norms = torch.linalg.vector_norm(_run(_BEST[name], steps).iterates, dim=1).numpy()
         predicted = _predicted_norms(_BEST[name], steps)
-        counts = [_first_below(values, 1e-6 * norms[0]) for values in (predicted, norms)]
-        curve = _curve(name, norms / norms[0], predicted / norms[0], panel)
+        due, found = (_first_below(values, 1e-6 * norms[0]) for values in (predicted, norms))
+        curve = curve_of(name, norms / norms[0], predicted / norms[0], panel)
         experiment = f"{name}: steps until the norm has fallen by 1e-6"
-        yield Check(row, FAMILY, experiment, *counts, 0.0, "absolute", (curve,))
+        yield Check(row, FAMILY, experiment, due, found, 0.0, "absolute", (curve,))
 
 
 def _first_below(values: np.ndarray, target: float) -> float:
@@ -165,8 +162,8 @@ def around(limit: float) -> np.ndarray:
 def stability() -> Iterator[Check]:
     """Row 6: the largest stable ``lr·h``: 2 for GD, ``2(1+β)`` and ``2(1+β)/(1+2β)`` with momentum.
 
-    Where the characteristic equation has the root -1. Each run has 40 curvatures as its coordinates;
-    the limit, not among them, is interpolated. (The last is row 36's, too.)
+    Where the characteristic equation has the root -1. Each run has 40 curvatures as its
+    coordinates; the limit, not among them, is interpolated. (The last is row 36's, too.)
 
     Source: Cohen, Kaur, Li, Kolter and Talwalkar (2021), "Gradient descent on neural networks
     typically occurs at the edge of stability", appendix.
@@ -189,128 +186,10 @@ def stability() -> Iterator[Check]:
         yield Check(row, FAMILY, experiment, limit, measured, 1e-7)
 
 
-_SMOOTH, _RADIUS = 2.5, 3.0
-
-
-def _worst_cases(travels: np.ndarray, *overrides: str) -> tuple[Trajectory, Tensor]:
-    """Train on the Huber functions that are the worst for methods with known travels.
-
-    A method that moves by ``S_N·g/L`` in ``N`` steps of a constant gradient ``g`` reaches only
-    ``f_N = L R²/(4 S_N + 2)`` on the Huber function with ``τ = R/(2 S_N + 1)``.
-
-    Args:
-        travels: ``S_N`` for ``N = 1..d``: one coordinate for each.
-        overrides: Choose the optimizer.
-
-    Returns:
-        The run, and ``f_N`` in the coordinate made for ``N``, ``[d]``.
-    """
-    steps = len(travels)
-    start = torch.full((steps,), _RADIUS, dtype=torch.float64)
-    function = Huber(start, _SMOOTH, torch.from_numpy(_RADIUS / (2 * travels + 1)))
-    run = train(
-        "model=problem", "batch_size=1", f"lr={1 / _SMOOTH}", f"max_steps={steps}", *overrides,
-        data=dataset(function, n_samples=steps),
-    )  # fmt: skip
-    return run, function.terms(run.iterates)[1:].diagonal()
-
-
-def smooth_convex() -> Iterator[Check]:
-    """Row 7: GD at ``1/L`` from distance ``R`` has ``f_N - f* <= L R²/(4N + 2)``; Huber attains it.
-
-    Source: Drori and Teboulle (2014), "Performance of first-order methods for smooth convex
-    minimization".
-    """
-    n = np.arange(1.0, 101)
-    _, values = _worst_cases(n, "optimizer=sgd")
-    bound = _SMOOTH * _RADIUS**2 / (4 * n + 2)
-    curve = Curve("GD", n.tolist(), values.tolist(), bound.tolist(), slope=-1.0,
-                  panel="worst case in N steps, Huber")  # fmt: skip
-    for row, steps in (("7a", 1), ("7b", 50), ("7c", 100)):
-        experiment = f"GD, Huber's function for N={steps}: f_N - f*"
-        curves = (curve,) if steps == 50 else ()
-        predicted, measured = float(bound[steps - 1]), float(values[steps - 1])
-        yield Check(row, FAMILY, experiment, predicted, measured, 1e-12, curves=curves)
-
-
-def accelerated() -> Iterator[Check]:
-    """Row 31: Nesterov's method with momentum ``(k-1)/(k+2)`` has ``f - f* <= 2LR²/(k+1)²``.
-
-    In the published form (``nesterov_lookahead``): torch's has one momentum for the velocity and
-    for the look-ahead, and is the same method only while the momentum is constant. Under a
-    constant gradient ``S_N = 1 + (N-1)(N+6)/8``, so that on the Huber function for ``N`` steps
-    ``f_N = 2LR²/((N+2)(N+3))``: the bound is tight.
-
-    Source: Nesterov (1983); in this form Su, Boyd and Candès (2016).
-    """
-    chosen = ("optimizer=nesterov_lookahead", RISING_MOMENTUM)
-    steps = 1000
-    run = train(
-        "dataset=quadratic", "dataset.condition=1.0e8", f"dataset.n_samples={steps}",
-        "batch_size=1", "lr=1.0", f"max_steps={steps}", *chosen,
-    )  # fmt: skip
-    losses, squared = np.array(run.column("loss")), float(run.iterates[0].square().sum())
-    k = np.arange(steps)
-    bound = 2 * squared / (k + 1) ** 2
-    experiment = "accelerated GD, κ=1e8: largest (f - f*)/bound at any k"
-    panel = "smooth convex, accelerated: f - f* against its bound"
-    curve = _curve("quadratic, κ = 1e8", losses, bound, panel)
-    measured = float((losses / bound).max())
-    yield Check("31a", FAMILY, experiment, 1.0, measured, 0.0, "at_most", (curve,))
-
-    n = np.arange(1.0, 101)
-    run, values = _worst_cases(1 + (n - 1) * (n + 6) / 8, *chosen)
-    exact = 2 * _SMOOTH * _RADIUS**2 / ((n + 2) * (n + 3))
-    curve = Curve("Nesterov, rising momentum", n.tolist(), values.tolist(), exact.tolist(),
-                  slope=-2.0, panel="worst case in N steps, Huber")  # fmt: skip
-    for row, steps in (("31b", 10), ("31c", 100)):
-        experiment = f"accelerated GD, Huber's function for N={steps}: f_N - f*"
-        curves = (curve,) if steps == 100 else ()
-        predicted, measured = float(exact[steps - 1]), float(values[steps - 1])
-        yield Check(row, FAMILY, experiment, predicted, measured, 1e-12, curves=curves)
-
-
-def polyak_lojasiewicz() -> Iterator[Check]:
-    """Row 32: without strong convexity, GD at ``1/L`` has ``f_k - f* <= (1 - μ/L)^k (f_0 - f*)``.
-
-    Least squares with 20 examples of 60 features: the Hessian has rank 20, every minimum fits all
-    examples (``f* = 0``), and ``μ`` is the smallest non-zero eigenvalue. Along its eigenvector the
-    distance shrinks by exactly ``1 - μ/L`` in a step (and ``f - f*`` by its square).
-
-    Source: Karimi, Nutini and Schmidt (2016), "Linear convergence of gradient and
-    proximal-gradient methods under the Polyak–Łojasiewicz condition", theorem 1.
-    """
-    problem = (
-        "dataset=least_squares", "dataset.source=generated", "dataset.n_samples=20",
-        "dataset.n_features=60", "dataset.condition=1.0", "dataset.l2=0.0", "dataset.noise=0.0",
-    )  # fmt: skip
-    known = train(*problem, "optimizer=sgd", "max_steps=1").run.data.problem
-    assert known is not None and known.smoothness and known.strong_convexity
-    factor = 1 - known.strong_convexity / known.smoothness
-    run = train(*problem, "optimizer=sgd", f"lr={1 / known.smoothness}", "max_steps=150")
-    losses = np.array(run.column("loss"))
-    k = np.arange(len(losses))
-    bound = factor**k * losses[0]
-    panel = "Polyak–Łojasiewicz: f - f* against its bound"
-    curve = _curve("least squares of rank 20 in 60", losses, bound, panel)
-    measured = float((losses / bound)[1:].max())
-    experiment = "GD, rank-deficient least squares: largest (f - f*)/bound at any k"
-    yield Check("32a", FAMILY, experiment, 1.0, measured, 0.0, "at_most", (curve,))
-    x = run.run.data.train.x[:, :-1].numpy()
-    slowest = np.linalg.eigh(x.T @ x)[1][:, 40]
-    moves = np.abs(np.diff(run.iterates.numpy() @ slowest))
-    measured = float((moves[100] / moves[0]) ** (1 / 100))
-    experiment = "the same: factor per step in the slowest direction"
-    yield Check("32b", FAMILY, experiment, factor, measured, 1e-9)
-
-
 EXPERIMENTS: tuple[Experiment, ...] = (
     gradient_descent,
     heavy_ball,
     nesterov,
     steps_to_target,
     stability,
-    smooth_convex,
-    accelerated,
-    polyak_lojasiewicz,
 )

@@ -80,5 +80,6 @@ def measure(mode: Mode, smoothness: float) -> ModeRow:
 def table() -> list[dict[str, Cell]]:
     """Measure all modes; seconds are those of this machine, alone if nothing else runs on it."""
     problem = setup(config_of(*settings("logistic", MODES[0], 1.0))).data.problem
-    assert problem is not None and problem.smoothness is not None
+    assert problem is not None
+    assert problem.smoothness is not None
     return [asdict(measure(mode, problem.smoothness)) for mode in MODES]
