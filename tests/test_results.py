@@ -20,6 +20,7 @@ from sgdlab.results import (
     write_runs,
     write_summary,
 )  # fmt: skip
+from sgdlab.results.contract import TEXT_COLUMNS
 
 
 def a_run(folder: Path, steps: int = 5, **summary: object) -> Path:
@@ -37,7 +38,10 @@ def test_floats_read_back_exactly(value: float) -> None:
 
 
 @given(
-    st.dictionaries(st.sampled_from(SUMMARY_COLUMNS[6:]), st.none() | st.floats() | st.integers())
+    st.dictionaries(
+        st.sampled_from([c for c in SUMMARY_COLUMNS if c not in TEXT_COLUMNS]),
+        st.none() | st.floats() | st.integers(),
+    )
 )
 def test_a_summary_reads_back(tmp_path_factory: pytest.TempPathFactory, cells: dict) -> None:
     folder = tmp_path_factory.mktemp("run")
@@ -133,3 +137,11 @@ def test_runs_csv_keeps_integers_and_relative_folders(tmp_path: Path) -> None:
     cells = dict(zip(header, first, strict=True))
     assert (cells["directory"], cells["seed"], cells["lr"]) == ("a", "3", "0.1")
     assert dict(zip(header, second, strict=True))["status"] == "unfinished"
+
+
+@pytest.mark.parametrize("identity", ["1717773928", "12e4567890", "true"])
+def test_text_stays_text_whatever_it_looks_like(tmp_path: Path, identity: str) -> None:
+    write_summary(tmp_path, {"run_id": identity, "study": "12", "status": "completed", "seed": 3})
+    found = read_summary(tmp_path)
+    assert found is not None
+    assert (found["run_id"], found["study"], found["seed"]) == (identity, "12", 3)

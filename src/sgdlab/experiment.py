@@ -239,9 +239,10 @@ def _settings(config: DictConfig) -> dict[str, Cell]:
         "average": config.names.get("average"),
         **{key: OmegaConf.select(config, key) for key in _TECHNIQUES},
     }
-    return techniques | {
+    own = {
         f"{group}.{key}": cast(Cell, value)
         for group in ("optimizer", "schedule", "model")
         for key, value in cast("dict[str, Any]", OmegaConf.to_container(config[group])).items()
         if key not in ("_target_", "lr")
     }
+    return own | techniques

@@ -45,7 +45,8 @@ def run_id(config: DictConfig) -> str:
     content["device"] = device_kind(config.device)
     content["rules"] = RULES_VERSION
     canonical = json.dumps(_normalise(content), sort_keys=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:10]
+    # A letter in front: ten digits would be read as a number, by us and by spreadsheets.
+    return "r" + hashlib.sha256(canonical.encode()).hexdigest()[:9]
 
 
 def _normalise(value: Any) -> Any:

@@ -41,8 +41,8 @@ def after_evaluation(n):
 
 def before_checkpoint(n):
     real = checkpoint.save
-    def save(path, identity, run, now):
-        die() if now.step == n else real(path, identity, run, now)
+    def save(path, identity, run, average, now):
+        die() if now.step == n else real(path, identity, run, average, now)
     checkpoint.save = save
 
 def within_checkpoint(n):

@@ -88,7 +88,10 @@ def test_the_columns_are_those_of_the_contract(run: Path):
     found = header(run / "summary.csv")
     assert found[: len(SUMMARY)] == SUMMARY
     assert {"optimizer.momentum", "schedule.warmup_epochs"} < set(found[len(SUMMARY) :])
-    assert all(name.startswith(("optimizer.", "schedule.")) for name in found[len(SUMMARY) :])
+    own = [name.partition(".")[0] for name in found[len(SUMMARY) :]]
+    techniques = ["average", "clip_norm", "parametrization", "decay", "staleness", "local_sgd"]
+    assert list(dict.fromkeys(own))[:2] == ["optimizer", "schedule"]
+    assert set(own[own.index("average") :]) == {"model", *techniques}
 
 
 def test_step_epoch_and_examples_count_every_example_once_an_epoch(run: Path):

@@ -7,7 +7,7 @@ from sgdlab.verify import adam_limits, adaptive
 
 
 @pytest.mark.parametrize(
-    "experiment", (*adaptive.EXPERIMENTS, *adam_limits.EXPERIMENTS), ids=lambda e: e.__name__
+    "experiment", [*adaptive.EXPERIMENTS, *adam_limits.EXPERIMENTS], ids=lambda e: e.__name__
 )
 def test_theory_holds(experiment):
     assert_sound(list(experiment()))
@@ -94,6 +94,7 @@ def test_beta_off_by_a_thousandth(monkeypatch):
     assert failed(adam_limits.frozen) == {"36a", "36b"}
 
 
+@pytest.mark.slow
 def test_scaling_by_the_wrong_rule(monkeypatch):
     monkeypatch.setattr(SquareRoot, "rule", lambda self, lr, _: lr)
     assert failed(adam_limits.batch_scaling) == {"21b"}

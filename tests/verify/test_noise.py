@@ -60,6 +60,7 @@ def test_average_of_the_last_half_only(monkeypatch):
     assert failed(noise.averaging) == {"11a", "11b"}
 
 
+@pytest.mark.slow
 def test_wrong_sign_on_a_function_that_is_not_convex(monkeypatch):
     change(monkeypatch, "SGD", maximize=True)
     assert failed(noise.non_convex) == {"33a", "33b"}

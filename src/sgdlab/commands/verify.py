@@ -10,6 +10,7 @@ from typing import Any
 
 import hydra
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import MISSING, DictConfig
 from rich.console import Console
@@ -78,7 +79,7 @@ def preflight(composed: DictConfig) -> None:
 def _range(known: Sequence[str]) -> str:
     numbers = [row for row in known if row.isdigit()]
     names = [row for row in known if not row.isdigit()]
-    return f"{', '.join([f'a number from {numbers[0]} to {numbers[-1]}', *names])}"
+    return ", ".join([f"a number from {numbers[0]} to {numbers[-1]}", *names])
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="verify")
@@ -89,6 +90,7 @@ def app(composed: DictConfig) -> Any:
         SystemExit: With code 1 when a row does not hold.
     """
     folder = Path(HydraConfig.get().runtime.output_dir)
+    GlobalHydra.instance().clear()  # the experiments compose configs of their own
     began = time.perf_counter()
     # Piped, a line is as long as a terminal is wide.
     console = Console(highlight=False)
@@ -96,11 +98,11 @@ def app(composed: DictConfig) -> Any:
         console = Console(highlight=False, width=100)
     results: list[Result] = []
     places = chosen(composed.families, composed.rows)
-    if MODES in composed.families and len(composed.families) == 1:
-        places = []
     if places:
         _print_line(console, "row", "experiment", "predicted", "measured", "error", "allowed", "")
     for result in run_all(places, composed.processes):
+        if composed.rows and result.row not in composed.rows:
+            continue  # an experiment may have more rows than were asked for
         results.append(result)
         _print_result(console, result)
     if results:
@@ -138,14 +140,18 @@ def _print_result(console: Console, result: Result) -> None:
 def _verdict(results: Sequence[Result], seconds: float) -> str:
     found = {result.row for result in results}
     named = sum(not row.isdigit() for row in found)
-    parts = [f"{len(found) - named} rows"] if len(found) > named else []
-    parts += [f"{named} problems" if named > 1 else "1 problem"] if named else []
-    size = f"{' and '.join(parts)}, {len(results)} checks"
+    counts = [(len(found) - named, "row"), (named, "problem")]
+    parts = " and ".join(_count(count, word) for count, word in counts if count)
+    size = f"{parts}, {_count(len(results), 'check')}"
     off = [result for result in results if not result.check.passed]
     if not off:
         return f"[bold green]{size}: all hold ({seconds:.0f} s)[/]"
     bad = ", ".join(dict.fromkeys(result.row for result in off))
     return f"[bold red]{size}: {len(off)} FAILED, in {bad} ({seconds:.0f} s)[/]"
+
+
+def _count(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _cells(result: Result) -> list[Cell]:
@@ -179,20 +185,12 @@ def _modes(console: Console, folder: Path) -> None:
     measured = modes.table()
     lines = [[row[column] for column in modes.COLUMNS] for row in measured]
     atomic_write(folder / "modes.csv", _csv(modes.COLUMNS, lines))
-    share = f"{modes.TARGET:g} of the first gap"
+    share = f"{100 * modes.TARGET:g} %"
     table = Table(box=None, pad_edge=False, title_justify="left", title_style="bold")
-    table.title = f"\nBatch, mini-batch and pure SGD on logistic regression, to {share}"
-    for heading in (
-        "mode",
-        "batch",
-        "lr",
-        "gradient variance",
-        "ms/step",
-        "steps",
-        "examples",
-        "s",
-    ):
-        table.add_column(heading, justify="left" if heading == "mode" else "right")
+    table.title = f"\nLogistic regression until the gap has fallen to {share}"
+    table.add_column("mode")
+    for heading in ("batch", "lr", "gradient variance", "ms/step", "steps", "examples", "seconds"):
+        table.add_column(heading, justify="right")
     for row in measured:
         cost = row["seconds_per_step"]
         assert isinstance(cost, float)

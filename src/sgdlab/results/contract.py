@@ -21,7 +21,20 @@ SUMMARY_COLUMNS = (
     "gradient_evaluations", "function_evaluations", "final_val_metric", "best_val_metric",
     "best_val_step", "test_loss", "test_metric",
 )  # fmt: skip
-"""One row, followed by the settings of optimizer and schedule (``optimizer.momentum``, …)."""
+"""One row, followed by the settings of optimizer and schedule (``optimizer.momentum``, …), those of
+the model, techniques such as ``staleness.delay``, and results of averaged weights."""
+
+
+def after_summary(column: str) -> tuple[bool, str]:
+    """Return what the columns after `SUMMARY_COLUMNS` are sorted by: optimizer and schedule first."""
+    return not column.startswith(("optimizer.", "schedule.")), column
+
+
+TEXT_COLUMNS = (
+    "run_id", "study", "phase", "status", "reason", "engine", "optimizer", "schedule", "model",
+    "dataset", "task", "scaling", "metric", "metric_direction",
+)  # fmt: skip
+"""Columns that hold text, whatever it looks like: a study may be called 12."""
 
 TIME_AND_MEMORY = ("train_seconds", "examples_per_second", "peak_memory_bytes")
 """Columns that differ from one execution of the same run to the next; all others repeat exactly."""

@@ -15,8 +15,10 @@ from sgdlab.results.contract import (
     FAILED,
     STEP_COLUMNS,
     SUMMARY_COLUMNS,
+    TEXT_COLUMNS,
     UNFINISHED,
     Cell,
+    after_summary,
 )  # fmt: skip
 
 
@@ -49,7 +51,10 @@ def read_summary(directory: Path) -> dict[str, Cell] | None:
         raise InputError(f"{path}, line {max(len(rows), 1)}: truncated; run it again")
     if missing := [column for column in SUMMARY_COLUMNS if column not in rows[0]]:
         raise InputError(f"{path}, line 1: no column {missing[0]}; not a summary of sgdlab")
-    return {column: _cell(cell) for column, cell in zip(rows[0], rows[1], strict=True)}
+    cells = zip(rows[0], rows[1], strict=True)
+    return {
+        column: (cell or None) if column in TEXT_COLUMNS else _cell(cell) for column, cell in cells
+    }
 
 
 def _cell(cell: str) -> Cell:
@@ -160,7 +165,7 @@ def collect(roots: Sequence[Path]) -> tuple[pd.DataFrame, list[str]]:
             summary = {"status": FAILED, "reason": str(error)}
         rows.append({"directory": str(directory), **summary})
     table = pd.DataFrame(rows, dtype=object)
-    settings = sorted(set(table.columns) - {"directory", *SUMMARY_COLUMNS})
+    settings = sorted(set(table.columns) - {"directory", *SUMMARY_COLUMNS}, key=after_summary)
     return table.reindex(columns=["directory", *SUMMARY_COLUMNS, *settings]), problems
 
 

@@ -11,7 +11,14 @@ from typing import Any, TextIO
 import pandas as pd
 import yaml
 
-from sgdlab.results.contract import EVAL_COLUMNS, STEP_COLUMNS, SUMMARY_COLUMNS, Cell, text
+from sgdlab.results.contract import (
+    EVAL_COLUMNS,
+    STEP_COLUMNS,
+    SUMMARY_COLUMNS,
+    Cell,
+    after_summary,
+    text,
+)
 
 
 class RunWriter:
@@ -101,7 +108,7 @@ def _open(path: Path, columns: Sequence[str], append_after: int | None) -> TextI
 
 def write_summary(directory: Path, summary: Mapping[str, Cell]) -> None:
     """Write ``summary.csv`` atomically: columns of the contract first, then the settings."""
-    extra = sorted(set(summary) - set(SUMMARY_COLUMNS))
+    extra = sorted(set(summary) - set(SUMMARY_COLUMNS), key=after_summary)
     columns = (*SUMMARY_COLUMNS, *extra)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")

@@ -68,7 +68,8 @@ def set_rates(optimizer: Optimizer, lr: float, momentum: float | None) -> None:
         group["lr"] = lr * group.get("lr_multiplier", 1.0)
         if momentum is None:
             continue
-        if group.get("momentum"):
+        # Remembered, since a schedule may pass through 0, and plain SGD has 0 from the start.
+        if group.setdefault("momentum_scheduled", bool(group.get("momentum"))):
             group["momentum"] = momentum
         elif "betas" in group:
             group["betas"] = (momentum, *group["betas"][1:])

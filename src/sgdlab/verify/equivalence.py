@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from sgdlab.verify.case import Check, Curve, Experiment
-from sgdlab.verify.lab import train
+from sgdlab.verify.lab import Trajectory, train
 from sgdlab.verify.problems import Slope, dataset
 
 FAMILY = "equivalence"
@@ -44,23 +44,35 @@ def same(
     return Check(row, family, experiment, 0.0, measured, tolerance, "absolute", (curve,))
 
 
+def _found(run: Trajectory, key: str) -> float:
+    """Return what the optimizer found out; NaN for nothing."""
+    value = run.run.optimizer.findings()[key]  # type: ignore[attr-defined]
+    return math.nan if value is None else float(value)
+
+
 def swats() -> Iterator[Check]:
     """Row 20: with an eps that swamps the root, SWATS's Adam steps like SGD; it must find that lr.
 
-    ``p = -lr·g/(|g| + eps)`` with ``lr = η·eps`` is ``-η·g`` to 1e-12, and so is ``γ``.
+    With ``lr = η·eps`` and ``β₁ = 0`` its ``k``-th step is ``-η·sqrt(1 - β₂^k)·g`` to 1e-12: SGD's
+    for ``β₂ = 0``. For another ``β₂`` and a tolerance that lets it switch at once, it learns the
+    corrected average of two rates, ``(β₂·γ₁ + γ₂)/(1 + β₂)``.
     """
     eta, eps = 0.3, 1e12
-    adam = (f"lr={eta * eps}", f"optimizer.eps={eps}", "optimizer.betas=[0.0,0.0]")
-    learned = train(*_QUADRATIC, "optimizer=swats", *adam)
+    adam = ("optimizer=swats", f"lr={eta * eps}", f"optimizer.eps={eps}")
+    learned = train(*_QUADRATIC, *adam, "optimizer.betas=[0.0,0.0]")
     plain = train(*_QUADRATIC, "optimizer=sgd", f"lr={eta}")
-    found = learned.run.optimizer.findings()  # type: ignore[attr-defined]
-    rate = math.nan if found["switch_lr"] is None else found["switch_lr"]
-    step = math.nan if found["switch_step"] is None else found["switch_step"]
+    rate, step = _found(learned, "switch_lr"), _found(learned, "switch_step")
     name = "SWATS on SGD steps"
     yield Check("20a", FAMILY, f"{name}: learned lr p·p/(-p·g)", eta, rate, 1e-10)
     yield Check("20b", FAMILY, f"{name}: switches at step", 2, step, 0.0, "absolute")
     yield same("20c", FAMILY, f"{name}: iterates before and after", learned.iterates,
                plain.iterates, 1e-10)  # fmt: skip
+    beta = 0.9
+    hasty = ("optimizer.switch_tolerance=1.0e+9", f"optimizer.betas=[0.0,{beta}]", "max_steps=3")
+    learned = train(*_QUADRATIC, *adam, *hasty)
+    predicted = eta * (beta * math.sqrt(1 - beta) + math.sqrt(1 - beta**2)) / (1 + beta)
+    yield Check("20d", FAMILY, f"{name}: average of two rates, corrected", predicted,
+                _found(learned, "switch_lr"), 1e-10)  # fmt: skip
 
 
 def nesterov_forms() -> Iterator[Check]:
@@ -129,33 +141,35 @@ def kiefer_wolfowitz() -> Iterator[Check]:
 def penalty_and_decay() -> Iterator[Check]:
     """Row 35: a penalty ``λ‖w‖²`` in the loss is coupled ``weight_decay = 2λ``, for any optimizer.
 
-    Where the decay does not pass through the gradient it is the same for plain SGD only: AdamW and
-    Adam with ``decay.mode=decoupled`` end elsewhere than Adam on the penalised loss.
+    That is torch's own form in SGD and Adam. Decay that does not pass through the gradient is the
+    same for plain SGD only: AdamW, and Adam with ``decay.mode=decoupled``, end elsewhere than Adam
+    on the penalised loss.
     """
     decay = 0.2  # of least_squares: l2/2·‖w‖² with l2 = 2λ
-    cases = (
-        ("35a", "sgd", 0.1, "coupled", True),
-        ("35b", "sgd", 0.1, "decoupled", True),
-        ("35c", "momentum", 0.02, "coupled", True),
-        ("35d", "momentum", 0.02, "decoupled", False),
-        ("35e", "adam", 0.02, "coupled", True),
-        ("35f", "adam", 0.02, "decoupled", False),
-        ("35g", "adamw", 0.02, None, False),
-    )
-    for row, optimizer, lr, mode, is_same in cases:
+    rates = {"sgd": 0.1, "momentum": 0.02, "adam": 0.02}
+    penalised: dict[str, Tensor] = {}
+    for row, optimizer, mode, is_same in (
+        ("35a", "sgd", None, True),
+        ("35b", "sgd", "decoupled", True),
+        ("35c", "adam", None, True),
+        ("35d", "adam", "decoupled", False),
+        ("35e", "adamw", None, False),
+        ("35f", "adamw", "coupled", True),
+        ("35g", "momentum", None, True),
+        ("35h", "momentum", "decoupled", False),
+    ):
         twin = "adam" if optimizer == "adamw" else optimizer
-        off = "optimizer.weight_decay=0.0"
-        penalised = train(
-            *_RIDGE, f"optimizer={twin}", f"lr={lr}", off, f"dataset.l2={decay}"
-        ).iterates
-        own = (f"optimizer.weight_decay={decay}", "dataset.l2=0.0")
-        chosen = () if mode is None else (f"decay.mode={mode}",)
-        decayed = train(*_RIDGE, f"optimizer={optimizer}", f"lr={lr}", *own, *chosen).iterates
+        rate = f"lr={rates[twin]}"
+        if twin not in penalised:
+            loss = (f"dataset.l2={decay}", "optimizer.weight_decay=0.0")
+            penalised[twin] = train(*_RIDGE, f"optimizer={twin}", rate, *loss).iterates
+        own = ("dataset.l2=0.0", f"optimizer.weight_decay={decay}", f"decay.mode={mode or 'null'}")
+        decayed = train(*_RIDGE, f"optimizer={optimizer}", rate, *own).iterates
         name = f"{optimizer}, {mode or 'its own'} decay 2λ"
         if is_same:
-            yield same(row, FAMILY, f"{name} = penalty λ|w|²", decayed, penalised)
+            yield same(row, FAMILY, f"{name} = penalty λ|w|²", decayed, penalised[twin])
             continue
-        apart = float(distances(decayed, penalised)[-1])
+        apart = float(distances(decayed, penalised[twin])[-1])
         experiment = f"{name}: distance from the penalty's w"
         yield Check(row, FAMILY, experiment, 0.01, apart, 0.0, "at_least")
 

@@ -36,7 +36,7 @@ class Curves:
 
     Attributes:
         steps: ``[K]``, from 1 to ``T``.
-        raw: Mean gap of up to nine iterates around each step, ``[K]``.
+        raw: Mean gap of up to 60 iterates within a fifth of each step, ``[K]``.
         average: Of the mean of all iterates up to each step, the start aside, ``[K]``.
     """
 
@@ -49,7 +49,7 @@ def curves(run: Trajectory) -> Curves:
     """Return the gaps of a run."""
     total = len(run.iterates) - 1
     steps = np.unique(np.geomspace(1, total, _POINTS).astype(int))
-    near = [np.unique(np.linspace(0.9 * t, min(1.1 * t, total), 9).astype(int)) for t in steps]
+    near = [np.unique(np.geomspace(t / 1.2, min(1.2 * t, total), 60).astype(int)) for t in steps]
     raw = [float(gaps(run, run.iterates[rows]).mean()) for rows in near]
     counts = torch.arange(1, total + 1, dtype=torch.float64)[:, None]
     means = run.iterates[1:].cumsum(dim=0) / counts

@@ -74,13 +74,16 @@ class Distance(Separable):
 
 
 class Ripples(Separable):
-    """``Σ_j w_j²/20 + 1 - cos w_j``: several local minima; ``f'' <= 11/10``; ``f* = 0``."""
+    """``Σ_j w_j²/4 + 1 - cos w_j``: concave about ``±π``, stationary at ``f* = 0`` only.
 
-    SMOOTHNESS = 1.1
+    ``-1/2 <= f'' <= 3/2``. Away from 0 the gradient does not vanish, so that who climbs is seen to.
+    """
+
+    SMOOTHNESS = 1.5
 
     def terms(self, w: Tensor) -> Tensor:
         """Return ``f_j(w_j)``."""
-        return w.square() / 20 + 1 - torch.cos(w)
+        return w.square() / 4 + 1 - torch.cos(w)
 
 
 class Slope(Separable):

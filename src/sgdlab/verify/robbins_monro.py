@@ -30,10 +30,11 @@ def step_sizes() -> Iterator[Check]:
     half = _STEPS // 2
     inverse, root = _rates("inverse_time"), _rates("inverse_sqrt")
 
+    shown = np.unique(np.geomspace(1, _STEPS, 100).astype(int)) - 1
+
     def curve(name: str, values: np.ndarray, bound: np.ndarray) -> Curve:
-        return Curve(
-            name, n.astype(float).tolist(), values.tolist(), bound.tolist(), panel="partial sums"
-        )
+        steps = n[shown].astype(float).tolist()
+        return Curve(name, steps, values[shown].tolist(), bound[shown].tolist(), panel="sums to N")
 
     total = inverse.cumsum()
     low = curve("c/t: Σα, bound c ln(N+1)", total, _RATE * np.log(n + 1))
