@@ -134,7 +134,7 @@ def test_only_the_rows_that_were_asked_for_are_shown(command, tmp_path, monkeypa
         (["row=[1]"], "row: no such key; did you mean rows?"),
         (["+row=[1]"], "row: no such key; did you mean rows?"),
         (["processes=0"], "processes=0: must be a whole number from 1"),
-        (["plots=maybe"], "plots=maybe: expected true or false"),
+        (["plots=maybe"], "plots=maybe: Value 'maybe' is not a valid bool"),
         (["rows=[29]", "families=[ridge]"], "have no experiment in common"),
         (["-m", "rows=[1],[2]"], "verify -m: there is nothing to sweep"),
     ],

@@ -70,7 +70,7 @@ def run_all(places: Sequence[int], processes: int) -> Iterator[Result]:
         places: In the catalogue.
         processes: 1: all in this one; more: none in this one.
     """
-    if processes == 1 or len(places) == 1:
+    if processes == 1 or len(places) <= 1:
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
