@@ -43,7 +43,7 @@ def largest_stable(curvatures: np.ndarray, moduli: np.ndarray) -> float:
 def _stability(tau: int, limit: float, momentum: float) -> tuple[float, Curve]:
     """Return the largest stable lr·h as measured, and the decay of the first coordinate."""
     h = limit * np.linspace(0.9, 1.1, 40)
-    length = 100 + 30 * tau
+    length = 100 + 20 * tau
     run = train(
         "dataset=quadratic", f"dataset.eigenvalues={h.tolist()}", "dataset.n_samples=1",
         "optimizer=momentum", "lr=1.0", f"optimizer.momentum={momentum}", f"max_steps={length}",
