@@ -92,6 +92,13 @@ def _quoted(value: str) -> str:
     return "'" + value.replace("'", "\\'") + "'"
 
 
+_NO_SWEEP = {
+    "compare": "a comparison sweeps by itself; several seeds: seeds=10, several optimizers: "
+    "optimizers=[sgd,adam]",
+    "verify": "there is nothing to sweep; choose with rows=[…], families=[…]",
+}
+
+
 def _parse(command: str, arguments: list[str]) -> argparse.Namespace:
     parser = get_args_parser()
     parser.prog = f"sgdlab {command}"
@@ -101,9 +108,6 @@ def _parse(command: str, arguments: list[str]) -> argparse.Namespace:
 
     parser.error = refuse  # type: ignore[method-assign]
     flags = parser.parse_intermixed_args(arguments)
-    if command == "compare" and flags.multirun:
-        raise InputError(
-            "compare -m: a comparison sweeps by itself; several seeds: seeds=10, "
-            "several optimizers: optimizers=[sgd,adam]"
-        )
+    if flags.multirun and command in _NO_SWEEP:
+        raise InputError(f"{command} -m: {_NO_SWEEP[command]}")
     return flags

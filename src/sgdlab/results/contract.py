@@ -26,7 +26,7 @@ the model, techniques such as ``staleness.delay``, and results of averaged weigh
 
 
 def after_summary(column: str) -> tuple[bool, str]:
-    """Return what the columns after `SUMMARY_COLUMNS` are sorted by: optimizer and schedule first."""
+    """Return the sort key of columns after `SUMMARY_COLUMNS`: optimizer and schedule first."""
     return not column.startswith(("optimizer.", "schedule.")), column
 
 

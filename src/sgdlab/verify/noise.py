@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sgdlab.datasets.projection import Box
 from sgdlab.verify.case import Check, Curve, Experiment
+from sgdlab.verify.gaps import slope
 from sgdlab.verify.lab import Trajectory, train
 from sgdlab.verify.problems import Distance, Ripples, dataset
 
@@ -160,11 +161,6 @@ def averaging() -> Iterator[Check]:
         experiment = f"average of {steps} iterates, lr·h={share:g}: T·E x̄²"
         yield Check(row, FAMILY, experiment, float(predicted[-1]), float(steps * squares[-1]),
                     five_errors(repetitions), curves=(curve,))  # fmt: skip
-
-
-def slope(steps: np.ndarray, values: np.ndarray) -> float:
-    """Return the least-squares slope of log(value) against log(step)."""
-    return float(np.polyfit(np.log(steps), np.log(values), 1)[0])
 
 
 def convex_lipschitz() -> Iterator[Check]:
