@@ -131,7 +131,12 @@ def train(
     watched.keep()
     run.stepper = watched
     rows = _Rows()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(run.seed)
-        outcome = fit(run, rows, NoView())
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)  # more only wait for each other on such small problems
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(run.seed)
+            outcome = fit(run, rows, NoView())
+    finally:
+        torch.set_num_threads(threads)
     return Trajectory(run, outcome, rows.step_rows, rows.evaluations, torch.stack(watched.iterates))
