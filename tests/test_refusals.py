@@ -32,6 +32,10 @@ from trainer_runs import built, config_of
         (["dataset=quadratic", "model=mlp"], r"model=mlp: dataset=quadratic is a function"),
         (["dataset=quadratic", "loss=mse"], r"loss=mse: dataset=quadratic gives the loss itself"),
         (["dataset=rosenbrock", "loss=perceptron"], r"loss=perceptron"),
+        (["local_sgd.workers=2", "optimizer=soap"], r"local_sgd.workers: how to average .* SOAP"),
+        (["local_sgd.workers=2", "optimizer=swats"], r"local_sgd.workers: how to average .* SWATS"),
+        (["optimizer=swats", "decay.mode=decoupled"], r"decay.mode=decoupled: not possible"),
+        (["lr_multipliers={9:2}"], r"lr_multipliers: 9 matches no trainable parameter"),
         (["model=problem"], r"model=problem goes with a test problem"),
         (["loss=perceptron", "dataset=diabetes"], r"loss=perceptron"),
     ],
@@ -47,6 +51,7 @@ def test_refused(overrides: list[str], message: str) -> None:
         (["schedule=one_cycle", "optimizer=sgd"], "only lr is scheduled"),
         (["optimizer=schedule_free_adamw"], "use schedule=constant"),
         (["optimizer=lion", "scaling=linear", "batch_size=128"], "scaling=sqrt"),
+        (["average=swa", "average.every=50"], "average=swa takes in no weights"),
         (["epochs=2"], "the warm-up of 51 steps does not end within the run's 34"),
     ],
 )

@@ -91,7 +91,7 @@ def test_an_accumulated_update_weighs_by_examples_not_by_micro_batches() -> None
     (update,) = run.plan.epoch(*run.data.train, run.seed, 0)
     assert [len(y) for _, y in update] == [64] * 16 + [55]
     before = [p.detach().clone() for p in parameters]
-    loss, _, _ = run.stepper.take(0, update, 0.0, None)
+    loss = run.stepper.take(0, update, 0.0, None).loss
     whole = run.objective.loss(run.model(run.data.train.x), run.data.train.y)
     assert loss.item() == pytest.approx(whole.item(), rel=1e-12)
     assert all(torch.equal(p, q) for p, q in zip(parameters, before, strict=True))

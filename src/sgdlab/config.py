@@ -181,7 +181,7 @@ def _agree_on_lr(config: DictConfig, overrides: list[str]) -> None:
     typed = any(override.lstrip("+").startswith("optimizer.lr=") for override in overrides)
     if typed and config.lr != inner:
         raise InputError(
-            f"lr={config.lr:g} and optimizer.lr={inner:g} disagree: set only lr, "
+            f"lr={config.lr} and optimizer.lr={inner} disagree: set only lr, "
             "which counts for any optimizer"
         )
     if config.lr is not None and "lr" in config.optimizer:

@@ -136,6 +136,7 @@ def print_ranking(
         return (not known, float(loss) if known else 0.0)  # type: ignore[arg-type]
 
     ranked = sorted(rows, key=rank)
+    averaged = any("average.final_val_loss" in row for row in rows)
     metrics = sorted({str(row["metric"]) for row in rows if row.get("metric")})
     table = Table(box=None, pad_edge=False)
     headings = ["lr" if column == "base_lr" else column for column in varied]
@@ -143,6 +144,7 @@ def print_ranking(
         "#",
         *headings,
         "val loss",
+        *(["average's val loss"] if averaged else []),
         *(f"val {m}" for m in metrics),
         "seconds",
         "status",
@@ -155,6 +157,7 @@ def print_ranking(
             str(place),
             *(_plain(number(row.get(column))) for column in varied),
             number(row.get("final_val_loss")),
+            *([number(row.get("average.final_val_loss"))] if averaged else []),
             *(
                 metric_text(m, row.get("final_val_metric")) if row.get("metric") == m else "–"
                 for m in metrics

@@ -36,8 +36,9 @@ from sgdlab.threads import threads_for
 from sgdlab.trainer import averager_of, fit
 
 _TECHNIQUES = (
-    "clip_norm", "parametrization", "decay.mode", "staleness.delay", "local_sgd.workers",
-    "local_sgd.steps",
+    "clip_norm", "parametrization", "decay.mode", "decay.bias_and_norm", "decay.multipliers",
+    "lr_multipliers", "staleness.delay", "staleness.random", "staleness.correct_lr",
+    "local_sgd.workers", "local_sgd.steps", "scaling.candidate",
 )  # fmt: skip
 
 
@@ -197,8 +198,7 @@ def _summary(
 
 def _sizes(run: Setup) -> dict[str, Cell]:
     decayed = [g for g in run.optimizer.param_groups if decay_of(g)]
-    state = [v for s in run.optimizer.state.values() for v in s.values()]
-    tensors = [value for value in state if isinstance(value, torch.Tensor)]
+    tensors = list(_tensors(list(run.optimizer.state.values())))
     return {
         "task": run.data.task,
         "metric": run.data.metric,
@@ -210,6 +210,15 @@ def _sizes(run: Setup) -> dict[str, Cell]:
         "num_decayed": sum(p.numel() for group in decayed for p in group["params"]),
         "optimizer_state_bytes": sum(t.numel() * t.element_size() for t in tensors),
     }
+
+
+def _tensors(state: object) -> Iterator[torch.Tensor]:
+    """Yield the tensors of an optimizer's state, those in lists and dictionaries, too."""
+    if isinstance(state, torch.Tensor):
+        yield state
+    elif isinstance(state, dict | list | tuple):
+        for value in cast("list[object]", state.values() if isinstance(state, dict) else state):
+            yield from _tensors(value)
 
 
 def _average(run: Setup, outcome: Outcome) -> dict[str, Cell]:
@@ -233,11 +242,15 @@ def _findings(run: Setup) -> dict[str, Cell]:
     return {f"optimizer.{key}": value for key, value in found().items()} if found else {}
 
 
+def _plain(value: Any) -> Cell:
+    return cast(Cell, OmegaConf.to_container(value) if OmegaConf.is_config(value) else value)
+
+
 def _settings(config: DictConfig) -> dict[str, Cell]:
     """Return the own settings of optimizer, schedule and model, and the techniques, as columns."""
     techniques: dict[str, Cell] = {
         "average": config.names.get("average"),
-        **{key: OmegaConf.select(config, key) for key in _TECHNIQUES},
+        **{key: _plain(OmegaConf.select(config, key)) for key in _TECHNIQUES},
     }
     own = {
         f"{group}.{key}": cast(Cell, value)

@@ -39,7 +39,8 @@ def run_id(config: DictConfig) -> str:
     labels = _LABELS if "lr" in config.optimizer else tuple(set(_LABELS) - {"lr"})
     content = {key: value for key, value in content.items() if key not in labels}
     # Where a download lies does not change what is in it.
-    content["dataset"] = {k: v for k, v in content["dataset"].items() if k not in _PLACES}
+    if str(content["dataset"].get("_target_")).startswith("sgdlab."):
+        content["dataset"] = {k: v for k, v in content["dataset"].items() if k not in _PLACES}
     # Which factors a sweep tries does not change what one of them gives.
     content["scaling"] = {k: v for k, v in content["scaling"].items() if k != "candidates"}
     content["device"] = device_kind(config.device)

@@ -105,6 +105,12 @@ def _doubts(config: DictConfig, built: Setup) -> list[str]:
             "scaling=linear with an adaptive optimizer overshoots as the batch grows; "
             "its rule is scaling=sqrt"
         )
+    length = built.total_steps, built.plan.steps_per_epoch
+    if built.average and not any(built.average.due(t + 1, *length) for t in range(length[0])):
+        doubts.append(
+            f"average={config.names.get('average')} takes in no weights of these {length[0]} steps:"
+            " lower average.start or average.every, or train longer"
+        )
     name, schedule = config.names.get("optimizer"), config.names.get("schedule")
     moves = own and built.schedule.momentum(0, built.total_steps, 1) is not None
     if moves and not has_momentum(built.optimizer):

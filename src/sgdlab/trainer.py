@@ -64,22 +64,27 @@ def fit(
         epoch, done = divmod(at.step, plan.steps_per_epoch)
         epoch_end = (epoch + 1) * plan.steps_per_epoch
         at.epoch = epoch + 1
-        with _clock(run, at):
-            updates = plan.epoch(train.x, train.y, run.seed, epoch, done)
-            for update in itertools.islice(updates, _next_stop(run, at.step, epoch_end) - at.step):
-                progress_ = (at.step, total, plan.steps_per_epoch)
-                lr = run.lr * schedule(*progress_)
-                values = stepper.take(at.step, update, lr, scheduled_momentum(*progress_))
-                at.step += 1
-                at.examples += sum(len(y) for _, y in update)
-                if average is not None:
-                    average.update(at.step, stepper.settle)
-                log.add(at.step, at.epoch, at.examples, lr, *values, objective.evaluations())
-                if log.reason is not None:
-                    break
-            log.read()
-        log.write()
-        at.function_evaluations, at.gradient_evaluations = objective.evaluations()
+        try:
+            with _clock(run, at):
+                updates = plan.epoch(train.x, train.y, run.seed, epoch, done)
+                count = _next_stop(run, at.step, epoch_end) - at.step
+                for update in itertools.islice(updates, count):
+                    where = (at.step, total, plan.steps_per_epoch)
+                    lr = run.lr * schedule(*where)
+                    values = stepper.take(at.step, update, lr, scheduled_momentum(*where))
+                    at.step += 1
+                    at.examples += sum(len(y) for _, y in update)
+                    if average is not None:
+                        average.update(at.step, stepper.settle)
+                    used = lr if values.lr is None else values.lr
+                    made = (at.step, at.epoch, at.examples, used, *values[:3])
+                    log.add(*made, objective.evaluations())
+                    if log.reason is not None:
+                        break
+                log.read()
+        finally:  # the steps before a failure belong to the files
+            log.write()
+            at.function_evaluations, at.gradient_evaluations = objective.evaluations()
         if log.reason is not None:
             at.step, at.examples, (at.function_evaluations, at.gradient_evaluations) = log.last
             return Outcome(DIVERGED, log.reason, at)

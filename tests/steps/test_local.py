@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from sgdlab.build import setup
 from sgdlab.errors import InputError
-from trainer_runs import built, train
+from trainer_runs import built, config_of, train
 
 PLAIN = ["model=linear", "dtype=float64", "schedule=constant", "lr=0.05"]
 
@@ -64,6 +65,30 @@ def test_evaluation_in_mid_round_sees_the_average_and_does_not_disturb_the_worke
     losses = [row[6] for row in rows.evaluations if row[5] == "train"]
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < 0.5 * losses[0]
+
+
+class WithScalar(torch.nn.Module):
+    """A linear model times a learnable scalar."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = torch.nn.Linear(64, 10)
+        self.scale = torch.nn.Parameter(torch.tensor(1.0))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.scale * self.inner(x.flatten(1))
+
+
+def test_a_scalar_parameter_is_averaged_like_any_other() -> None:
+    found = []
+    for settings in (["batch_size=32", "local_sgd.workers=2"], ["batch_size=64"]):
+        torch.manual_seed(0)
+        run = setup(config_of(*PLAIN, *settings, "optimizer=momentum"), WithScalar().double())
+        updates = run.plan.epoch(*run.data.train, 0, 0)
+        for step in range(8):
+            run.stepper.take(step, next(updates), 0.05, None)
+        found.append(run.model.scale.detach())
+    torch.testing.assert_close(*found, rtol=0, atol=1e-13)
 
 
 def test_the_effective_batch_counts_the_workers() -> None:

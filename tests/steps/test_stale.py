@@ -43,6 +43,8 @@ def test_a_fixed_delay(correct_lr: bool) -> None:
     for p, q in zip(run.model.parameters(), last, strict=True):
         torch.testing.assert_close(p.detach(), q, rtol=0, atol=1e-12)
     assert outcome.progress.function_evaluations == 25
+    used = [0.1 / max(1, min(3, step)) if correct_lr else 0.1 for step in range(25)]
+    assert [row[3] for row in rows.step_rows] == pytest.approx(used, rel=1e-15)
 
 
 def test_random_delays_are_bounded_repeatable_and_all_occur() -> None:

@@ -7,7 +7,7 @@ from sgdlab.analysis import words
 from sgdlab.analysis.load import Runs
 from sgdlab.analysis.words import is_number
 from sgdlab.analysis.workloads import Workload, missing, text, varying
-from sgdlab.results import COMPLETED, DIVERGED, SUMMARY_COLUMNS, Cell
+from sgdlab.results import COMPLETED, DIVERGED, FINDINGS, SUMMARY_COLUMNS, Cell
 
 _ALWAYS_SHOWN = ("lr", "momentum", "weight_decay")
 _SHARED = ("batch_size", "accumulate", "scaling", "schedule", "epochs")
@@ -160,7 +160,8 @@ def _same(
 
 def summary_settings(runs: Runs, row: int, only: tuple[str, ...] | None = None) -> dict[str, Cell]:
     """Return the settings in a row of ``runs.csv``, empty cells left out."""
-    extra = [c for c in runs.columns if c not in SUMMARY_COLUMNS and c != "directory"]
+    known = (*SUMMARY_COLUMNS, "directory")
+    extra = [c for c in runs.columns if c not in known and not c.startswith(FINDINGS)]
     found: dict[str, Cell] = {}
     for column in only or ("base_lr", *_SHARED, *extra):
         cell = runs.rows[row][column]

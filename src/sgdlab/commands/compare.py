@@ -27,7 +27,10 @@ from sgdlab.results import COMPLETED, FAILED, Cell, read_study, write_study
 from sgdlab.search import Dimension, Value, draw, space_of
 from sgdlab.study import candidates_of, first_difference, protocol
 
-SELECT_BY = ("final_val_loss", "best_val_loss", "final_val_metric", "best_val_metric")
+SELECT_BY = (
+    "final_val_loss", "best_val_loss", "final_val_metric", "best_val_metric",
+    "average.final_val_loss", "average.final_val_metric",
+)  # fmt: skip
 # What a comparison decides for its runs, so that setting it on the command line has no effect.
 _DECIDED = ("optimizer", "lr", "optimizer.lr", "evaluate_test", "phase", "trial")
 
@@ -55,6 +58,14 @@ def preflight(composed: DictConfig) -> None:
     if composed.select_by not in SELECT_BY:
         text = str(composed.select_by)
         raise InputError(f"select_by={text}: {offer(text, SELECT_BY)}")
+    average = composed.hydra.runtime.choices.average
+    if composed.select_by.startswith("average.") and average == "none":
+        raise InputError(f"select_by={composed.select_by}: no average is kept; average=ema")
+    if average != "none":
+        warn(
+            f"average={average}: tables and tests compare the raw weights; those of the average "
+            "stand in the columns average.* of runs.csv"
+        )
     for key in ("trials", "seeds"):
         if composed[key] < 1:
             raise InputError(f"{key}={composed[key]}: must be a whole number from 1")
@@ -201,7 +212,7 @@ def _winners(
 
 
 def _badness(row: Mapping[str, Cell], select_by: str) -> tuple[float, int]:
-    value = row[select_by]
+    value = row.get(select_by)
     bad = float(value) if isinstance(value, int | float) else math.inf
     if select_by.endswith("metric") and row["metric_direction"] == "max":
         bad = -bad

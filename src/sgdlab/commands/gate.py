@@ -39,3 +39,6 @@ class Gate(Callback):
         except OmegaConfBaseException as error:
             line = explain(error, str(config.hydra.job.config_name))
             raise RefusedError(InputError(line)) from error
+        except Exception as error:  # Hydra would warn, and start the run unchecked
+            line = " ".join(f"{type(error).__name__}: {error}".split())
+            raise RefusedError(InputError(f"cannot be checked: {line}")) from error

@@ -51,7 +51,8 @@ def study_name(master: DictConfig, jobs: Sequence[Sequence[str]]) -> str:
     the same keys extend the study.
     """
     varied = varied_keys(jobs)
-    fixed = sorted(o for o in jobs[0] if o.partition("=")[0] not in varied)
+    aside = (*varied, "resume", "checkpoint.every", "device")
+    fixed = sorted(o for o in jobs[0] if o.partition("=")[0] not in aside)
     choices = master.hydra.runtime.choices
     parts = [str(choices[g]) for g in ("dataset", "model") if g not in varied]
     parts += [key.rpartition(".")[2] for key in varied] or ["single"]

@@ -62,7 +62,8 @@ def parameter_groups(
 
 def _factors(patterns: Mapping[str, float], names: list[str], where: str) -> dict[str, float]:
     factors = dict.fromkeys(names, 1.0)
-    for pattern, factor in patterns.items():
+    for key, factor in patterns.items():
+        pattern = str(key)  # YAML reads 1 as a number
         is_number = isinstance(factor, int | float) and not isinstance(factor, bool)
         if not is_number or not math.isfinite(factor) or factor < 0:
             raise InputError(f"{where}.{pattern}={factor}: must be a number from 0")

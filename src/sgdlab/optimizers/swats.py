@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -52,6 +52,10 @@ class SWATS(Optimizer):
     Raises:
         InputError: A setting is out of its range.
     """
+
+    averages_state: ClassVar[bool] = False
+    # Decoupled decay would go on at the rate of Adam after the switch.
+    decay_modes: ClassVar[tuple[str, ...]] = ("coupled", "independent")
 
     def __init__(
         self,

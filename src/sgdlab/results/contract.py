@@ -36,6 +36,9 @@ TEXT_COLUMNS = (
 )  # fmt: skip
 """Columns that hold text, whatever it looks like: a study may be called 12."""
 
+FINDINGS = ("average.", "optimizer.switch_step", "optimizer.switch_lr")
+"""How columns after `SUMMARY_COLUMNS` begin that are results, not settings."""
+
 TIME_AND_MEMORY = ("train_seconds", "examples_per_second", "peak_memory_bytes")
 """Columns that differ from one execution of the same run to the next; all others repeat exactly."""
 

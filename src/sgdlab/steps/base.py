@@ -16,11 +16,13 @@ class StepValues(NamedTuple):
         loss: Mean over the update's examples at the parameters before it, a 0-dim tensor.
         grad_norm: Global L2 norm of the gradient before clipping, a 0-dim tensor.
         clip_coef: The factor that clipping applied; 1.0 when it did not.
+        lr: Learning rate used, where it is not the one given.
     """
 
     loss: Tensor
     grad_norm: Tensor
     clip_coef: Tensor | float
+    lr: float | None = None
 
 
 class Stepper(Protocol):

@@ -49,6 +49,11 @@ def stepper_of(
         if simulates:
             raise InputError(f"{simulated}: {name} evaluates the function itself; take another")
         return Evaluating(objective, optimizer)
+    if local_sgd.workers > 1 and not _averages(optimizer):
+        raise InputError(
+            f"local_sgd.workers: how to average the state of {name} is not known; take one of "
+            "torch.optim's or sgdlab's own, or give your class averages_state = True"
+        )
     if simulates and callable(getattr(optimizer, "eval", None)):
         raise InputError(f"{simulated}: {name} evaluates other weights than it trains")
     if staleness.delay:
@@ -59,3 +64,13 @@ def stepper_of(
         workers, steps = local_sgd.workers, local_sgd.steps
         return Local(objective, optimizer, workers, steps, plan.accumulate, project)
     return Plain(objective, optimizer)
+
+
+def _averages(optimizer: Optimizer) -> bool:
+    """Say whether all of an optimizer's state is tensors by parameter, which can be averaged.
+
+    Some packages count steps in their groups or keep lists of tensors; SWATS may have switched
+    in one worker and not in another.
+    """
+    ours = type(optimizer).__module__.startswith(("torch.optim.", "sgdlab.optimizers."))
+    return getattr(optimizer, "averages_state", ours)

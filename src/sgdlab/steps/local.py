@@ -121,7 +121,10 @@ class Local:
             for key, value in first.items():
                 mean = value
                 if torch.is_tensor(value):
-                    mean = _mean([state[p][key] for state in states], weights)
+                    values = [state[p][key] for state in states]
+                    # Counters of steps hardly differ: the largest.
+                    counts = value.ndim == 0 and p.ndim > 0
+                    mean = torch.stack(values).amax(0) if counts else _mean(values, weights)
                 for replica in self._replicas:
                     replica.state[p][key] = mean.clone() if torch.is_tensor(mean) else mean
 
@@ -185,9 +188,9 @@ class Local:
 
 
 def _mean(values: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
-    """Return the weighted mean; counters, which hardly differ, take the largest."""
-    if not values[0].is_floating_point() or values[0].ndim == 0:
-        return torch.stack(list(values)).max(dim=0).values
+    """Return the weighted mean; of whole numbers the largest."""
+    if not values[0].is_floating_point():
+        return torch.stack(list(values)).amax(0)
     mean = torch.zeros_like(values[0])
     for value, weight in zip(values, weights, strict=True):
         mean.add_(value, alpha=weight)

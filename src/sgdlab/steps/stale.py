@@ -60,10 +60,11 @@ class Stale:
         for p, now in zip(parameters, current, strict=True):
             p.data = now
         norm, coefficient = self.objective.clip()
-        set_rates(self.optimizer, lr / max(1, late) if self.correct_lr else lr, momentum)
+        used = lr / max(1, late) if self.correct_lr else lr
+        set_rates(self.optimizer, used, momentum)
         self.optimizer.step()
         self.objective.zero_grad()
-        return StepValues(loss, norm, coefficient)
+        return StepValues(loss, norm, coefficient, used)
 
     def _delay(self, step: int) -> int:
         if not self.random:
