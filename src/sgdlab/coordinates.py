@@ -12,9 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from hydra import compose, initialize_config_dir
 from torch import Tensor, nn
 
-from sgdlab.build import Setup
+from sgdlab.build import Setup, setup
+from sgdlab.config import settle
+from sgdlab.groups import conf_dir
 from sgdlab.progress import NoView
 from sgdlab.results import Cell
 from sgdlab.trainer import fit
@@ -76,3 +79,30 @@ def _slopes(scales: Mapping[int, Sequence[float]]) -> list[float]:
     widths = np.log(list(scales))
     logs = np.log(np.array(list(scales.values())))
     return [float(slope) for slope in np.polyfit(widths, logs, 1)[0]]
+
+
+def main() -> None:
+    """Print the check for the default model and data, at widths 64 to 1024, Adam's kin and SGD's.
+
+    ``python -m sgdlab.coordinates``: seconds.
+    """
+    print("slope of log(activation scale) against log(width) after the first update, by layer")
+    for optimizer, lr in (("adamw", 0.01), ("sgd", 0.1)):
+        for parametrization in ("standard", "mup"):
+            runs: dict[int, Setup] = {}
+            for width in (64, 256, 1024):
+                overrides = [
+                    f"model.hidden=[{width},{width}]", f"parametrization={parametrization}",
+                    f"optimizer={optimizer}", f"lr={lr}", "optimizer.weight_decay=0.0",
+                    "schedule=constant", "max_steps=5",
+                ]  # fmt: skip
+                with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+                    composed = compose("train", overrides, return_hydra_config=True)
+                runs[width] = setup(settle(composed))
+            slopes = [max(found[1:], key=abs) for found in coordinate_check(runs).values()]
+            shown = "  ".join(f"{slope:+.2f}" for slope in slopes)
+            print(f"{optimizer:6} {parametrization:9} {shown}")
+
+
+if __name__ == "__main__":
+    main()

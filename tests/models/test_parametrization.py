@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from sgdlab.build import Setup, setup
 from sgdlab.config import settle
-from sgdlab.coordinates import activation_scales, coordinate_check
+from sgdlab.coordinates import activation_scales, coordinate_check, main
 from sgdlab.errors import InputError
 from sgdlab.groups import conf_dir
 from sgdlab.models.cnn import CNN
@@ -333,3 +333,14 @@ def test_a_model_that_leaves_a_parameter_out_is_refused() -> None:
 def test_impossible_base_widths_are_refused(width: Any) -> None:
     with pytest.raises(InputError, match=r"model.mup_base_width=.*whole number from 1"):
         mup(64, mup_base_width=width)
+
+
+def test_the_coordinate_check_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
+    """``python -m sgdlab.coordinates``: flat under mup, growing at the output in standard."""
+    main()
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    found = {(line[0], line[1]): [float(cell) for cell in line[2:]] for line in lines}
+    for optimizer in ("adamw", "sgd"):
+        assert max(map(abs, found[optimizer, "mup"])) < 0.2
+        assert found[optimizer, "standard"][-1] > 0.25
+    assert found["adamw", "standard"][-1] > 1.0
