@@ -38,7 +38,7 @@ from sgdlab.trainer import averager_of, fit
 _TECHNIQUES = (
     "clip_norm", "parametrization", "decay.mode", "decay.bias_and_norm", "decay.multipliers",
     "lr_multipliers", "staleness.delay", "staleness.random", "staleness.correct_lr",
-    "local_sgd.workers", "local_sgd.steps", "scaling.candidate",
+    "local_sgd.workers", "local_sgd.steps",
 )  # fmt: skip
 
 
@@ -248,7 +248,9 @@ def _plain(value: Any) -> Cell:
 
 def _settings(config: DictConfig) -> dict[str, Cell]:
     """Return the own settings of optimizer, schedule and model, and the techniques, as columns."""
+    candidate = config.scaling.get("candidate")
     techniques: dict[str, Cell] = {
+        "scaling.candidate": None if candidate is None else float(candidate),
         "average": config.names.get("average"),
         **{key: _plain(OmegaConf.select(config, key)) for key in _TECHNIQUES},
     }
