@@ -1,6 +1,5 @@
 """Averages of the iterates, kept beside the run and evaluated beside the raw weights."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -9,11 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
+from sgdlab.checks import lies_in, require_number
 from sgdlab.errors import InputError
 
 
 @dataclass(frozen=True)
-class Average(ABC):
+class Average:
     """Which iterates are averaged, and how.
 
     Attributes:
@@ -26,11 +26,12 @@ class Average(ABC):
     start: float = 0.0
 
     def __post_init__(self) -> None:
-        _require(self.start, "start", 0 <= self.start < 1, "a fraction from 0 to below 1")
+        if not lies_in(self.start, 0, 1, open_high=True):
+            raise InputError(f"average.start={self.start}: must be a fraction from 0 to below 1")
 
-    @abstractmethod
     def due(self, step: int, total_steps: int, steps_per_epoch: int) -> bool:
-        """Say whether the weights after ``step`` updates enter the average."""
+        """Say whether the weights after ``step`` updates enter the average: all after the start."""
+        return step > self.start * total_steps
 
     def rule(self) -> Callable[..., None] | None:
         """Return the ``multi_avg_fn`` of `AveragedModel`; None is the equal-weighted mean."""
@@ -45,10 +46,6 @@ class Polyak(Average):
     the best possible asymptotic variance ``σ²/h²/T`` at any stable constant learning rate; a later
     start (suffix averaging, Rakhlin et al. 2012) forgets the way from the initial weights.
     """
-
-    def due(self, step: int, total_steps: int, steps_per_epoch: int) -> bool:
-        """Say yes for every step after the start."""
-        return step > self.start * total_steps
 
 
 @dataclass(frozen=True)
@@ -66,11 +63,7 @@ class Exponential(Average):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require(self.decay, "decay", 0 <= self.decay < 1, "a number from 0 to below 1")
-
-    def due(self, step: int, total_steps: int, steps_per_epoch: int) -> bool:
-        """Say yes for every step after the start."""
-        return step > self.start * total_steps
+        require_number("average.decay", self.decay, 0, 1, open_high=True)
 
     def rule(self) -> Callable[..., None]:
         """Return torch's foreach update."""
@@ -94,23 +87,19 @@ class Stochastic(Average):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        right = "a whole number of epochs from 1"
-        _require(self.every, "every", isinstance(self.every, int) and self.every >= 1, right)
+        every = self.every
+        if not isinstance(every, int) or isinstance(every, bool) or every < 1:
+            raise InputError(f"average.every={every}: must be a whole number of epochs from 1")
 
     def due(self, step: int, total_steps: int, steps_per_epoch: int) -> bool:
         """Say yes at the end of an epoch, every ``every`` epochs after the start."""
         epoch, rest = divmod(step, steps_per_epoch)
-        return rest == 0 and epoch % self.every == 0 and step > self.start * total_steps
+        ends = rest == 0 and epoch % self.every == 0
+        return ends and super().due(step, total_steps, steps_per_epoch)
 
 
 def none() -> None:
     """Keep no average."""
-
-
-def _require(value: object, key: str, is_right: bool, right: str) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not is_right:
-        raise InputError(f"average.{key}={value}: must be {right}")
 
 
 class Averager:

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sgdlab.checks import lies_in, require_number
 from sgdlab.errors import InputError
 
 
@@ -36,7 +37,7 @@ class Scaling(ABC):
         size = self.base_batch_size
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             raise InputError(f"scaling.base_batch_size={size}: must be a whole number from 1")
-        if not _is_positive(self.candidate):
+        if not lies_in(self.candidate, 0, open_low=True):
             raise InputError(f"scaling.candidate={self.candidate}: must be a positive number")
         checked_candidates(self.candidates)
 
@@ -59,17 +60,12 @@ def checked_candidates(candidates: object) -> list[float]:
     if not isinstance(candidates, Sequence) or isinstance(candidates, str):
         raise InputError(f"scaling.candidates={candidates}: {right}")
     shown = f"scaling.candidates=[{','.join(map(str, candidates))}]"
-    factors = [float(value) for value in candidates if _is_positive(value)]
+    factors = [float(value) for value in candidates if lies_in(value, 0, open_low=True)]
     if len(factors) < len(candidates):
         raise InputError(f"{shown}: {right}")
     if len(set(factors)) < len(factors):
         raise InputError(f"{shown}: names a factor twice, which would be the same run twice")
     return factors
-
-
-def _is_positive(value: object) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and 0 < value < math.inf  # type: ignore[operator]
 
 
 @dataclass(frozen=True)
@@ -124,9 +120,7 @@ class Gentle(Scaling):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        f = self.factor
-        if not _is_positive(f) or not 1.5 <= f <= 2:
-            raise InputError(f"scaling.factor={f}: must be a number from 1.5 to 2")
+        require_number("scaling.factor", self.factor, 1.5, 2)
 
     def rule(self, lr: float, effective_batch_size: int) -> float:
         """Return ``lr · f^log₂(B / B0)``."""

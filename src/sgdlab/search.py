@@ -8,6 +8,7 @@ from typing import Any
 
 from scipy.stats import qmc
 
+from sgdlab.checks import is_number
 from sgdlab.errors import InputError, offer
 
 Value = float | int | str | bool | None
@@ -77,7 +78,7 @@ def _dimension(key: str, entry: Mapping[str, Any], where: str) -> Dimension:
     low, high = entry.get("low"), entry.get("high")
     scale = entry.get("scale", "linear")
     for name, bound in (("low", low), ("high", high)):
-        if not isinstance(bound, int | float) or isinstance(bound, bool):
+        if not is_number(bound):
             raise InputError(f"{where}.{name}={bound}: must be a number")
     assert low is not None
     assert high is not None

@@ -53,13 +53,6 @@ def test_half_the_rate_breaks_the_polyak_lojasiewicz_factor(monkeypatch):
     assert "32b" in failed(bounds.polyak_lojasiewicz)
 
 
-def test_limits_of_stability_enclose():
-    h = descent.around(2.0)
-    assert len(h) == 40
-    assert (np.diff(h) > 0).all()
-    assert h[19] < 2.0 < h[20]
-
-
 def test_huber_is_smooth_where_its_pieces_meet():
     thresholds = torch.tensor([0.5], dtype=torch.float64)
     huber = Huber(torch.zeros(1, dtype=torch.float64), 3.0, thresholds)

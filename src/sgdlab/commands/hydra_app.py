@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -13,6 +13,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from sgdlab.commands.gate import RefusedError
+from sgdlab.commands.parser import Parser
 from sgdlab.errors import InputError
 from sgdlab.groups import groups, refuse_shadowed
 from sgdlab.hydra_errors import explain
@@ -100,13 +101,7 @@ _NO_SWEEP = {
 
 
 def _parse(command: str, arguments: list[str]) -> argparse.Namespace:
-    parser = get_args_parser()
-    parser.prog = f"sgdlab {command}"
-
-    def refuse(message: str) -> NoReturn:
-        raise InputError(f"{command}: {message}; see sgdlab {command} --hydra-help")
-
-    parser.error = refuse  # type: ignore[method-assign]
+    parser = Parser(command, help_flag="--hydra-help", parents=[get_args_parser()], add_help=False)
     flags = parser.parse_intermixed_args(arguments)
     if flags.multirun and command in _NO_SWEEP:
         raise InputError(f"{command} -m: {_NO_SWEEP[command]}")

@@ -4,11 +4,11 @@ import argparse
 import ast
 import inspect
 from pathlib import Path
-from typing import NoReturn
 
 import yaml
 
 import sgdlab
+from sgdlab.commands.parser import Parser
 from sgdlab.errors import InputError, offer
 from sgdlab.groups import conf_dir, groups, members
 
@@ -25,10 +25,10 @@ examples:
 """
 
 
-def parser(shown: list[str]) -> argparse.ArgumentParser:
+def parser(shown: list[str]) -> Parser:
     """Return the parser of the command line; ``shown`` are the groups that its help names."""
-    parser = argparse.ArgumentParser(
-        prog="sgdlab list",
+    parser = Parser(
+        "list",
         description="What there is to choose from, a line each; or all about one member.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -45,10 +45,6 @@ def parser(shown: list[str]) -> argparse.ArgumentParser:
     return parser
 
 
-def _refuse(message: str) -> NoReturn:
-    raise InputError(f"list: {message}; see sgdlab list --help")
-
-
 def main(arguments: list[str]) -> int:
     """Print the members of all groups or of one, or a member's documentation, or draw schedules.
 
@@ -56,9 +52,7 @@ def main(arguments: list[str]) -> int:
         InputError: There is no such group or member, or the plot cannot be made.
     """
     shown = [group for group in groups() if group not in HIDDEN]
-    command = parser(shown)
-    command.error = _refuse  # type: ignore[method-assign]
-    options = command.parse_args(arguments)
+    options = parser(shown).parse_args(arguments)
     group: str | None = options.group
     if group is not None and group not in groups():
         raise InputError(f"list {group}: no such group; {offer(group, shown)}")

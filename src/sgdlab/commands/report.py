@@ -1,20 +1,18 @@
 """``sgdlab report DIR…``: tables, figures and a page from finished runs of any origin."""
 
-import argparse
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 from rich.console import Console
 
-from sgdlab.errors import InputError
+from sgdlab.commands.parser import Parser
 from sgdlab.report import build
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
-        prog="sgdlab report",
+    parser = Parser(
+        "report",
         description="Compare the optimizers of finished runs: tables, tests, figures and a page.",
     )
     parser.add_argument(
@@ -39,10 +37,6 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _refuse(message: str) -> NoReturn:
-    raise InputError(f"report: {message}; see sgdlab report --help")
-
-
 def main(argv: list[str]) -> int:
     """Write the report and print its summary.
 
@@ -52,9 +46,7 @@ def main(argv: list[str]) -> int:
     Raises:
         InputError: A folder is missing or holds no run, or the target cannot be one.
     """
-    command = parser()
-    command.error = _refuse  # type: ignore[method-assign]
-    options = command.parse_args(argv)
+    options = parser().parse_args(argv)
     folders: list[Path] = options.folders
     out: Path = options.out or (folders[0] if len(folders) == 1 else Path()) / "report"
     report = build(folders, out, options.target)

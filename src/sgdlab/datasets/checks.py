@@ -1,8 +1,8 @@
 """Checks of the settings of test problems, each refused in one line."""
 
-import math
 from collections.abc import Sequence
 
+from sgdlab.checks import is_number
 from sgdlab.errors import InputError, offer
 
 
@@ -12,9 +12,9 @@ def positive(key: str, value: object) -> float:
     Raises:
         InputError: It is none.
     """
-    if not _is_number(value) or not value > 0:  # type: ignore[operator]
+    if not is_number(value) or value <= 0:
         raise InputError(f"dataset.{key}={value}: must be a positive number")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 def not_negative(key: str, value: object) -> float:
@@ -23,9 +23,9 @@ def not_negative(key: str, value: object) -> float:
     Raises:
         InputError: It is none.
     """
-    if not _is_number(value) or not value >= 0:  # type: ignore[operator]
+    if not is_number(value) or value < 0:
         raise InputError(f"dataset.{key}={value}: must be a number from 0")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 def finite(key: str, value: object) -> float:
@@ -34,9 +34,9 @@ def finite(key: str, value: object) -> float:
     Raises:
         InputError: It is none.
     """
-    if not _is_number(value):
+    if not is_number(value):
         raise InputError(f"dataset.{key}={value}: must be a finite number")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 def numbers(key: str, values: object, count: int | None = None) -> list[float]:
@@ -46,11 +46,9 @@ def numbers(key: str, values: object, count: int | None = None) -> list[float]:
         InputError: It is none.
     """
     size = "at least one number" if count is None else f"{count} numbers"
-    is_list = isinstance(values, Sequence) and not isinstance(values, str)
-    if not is_list or not all(map(_is_number, values)):  # type: ignore[arg-type]
-        raise InputError(f"dataset.{key}={values}: must be a list of {size}")
-    found = [float(value) for value in values]  # type: ignore[union-attr]
-    if len(found) != (count or len(found)) or not found:
+    given = values if isinstance(values, Sequence) and not isinstance(values, str) else ()
+    found = [float(value) for value in given if is_number(value)]
+    if not found or len(found) < len(given) or len(found) != (count or len(found)):
         raise InputError(f"dataset.{key}={values}: must be a list of {size}")
     return found
 
@@ -75,7 +73,3 @@ def one_of(key: str, value: object, valid: Sequence[str]) -> str:
     if not isinstance(value, str) or value not in valid:
         raise InputError(f"dataset.{key}={value}: {offer(str(value), valid)}")
     return value
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

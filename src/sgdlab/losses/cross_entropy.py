@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from sgdlab.checks import require_number
 from sgdlab.errors import InputError
 
 
@@ -28,9 +29,7 @@ class CrossEntropy:
     task: Literal["classification", "regression"] | None = None
 
     def __post_init__(self) -> None:
-        s = self.label_smoothing
-        if isinstance(s, bool) or not isinstance(s, int | float) or not 0 <= s < 1:
-            raise InputError(f"loss.label_smoothing={s}: must be a number from 0 to below 1")
+        require_number("loss.label_smoothing", self.label_smoothing, 0, 1, open_high=True)
         if self.task == "regression":
             raise InputError("loss=cross_entropy needs classes; for a regression dataset: loss=mse")
 

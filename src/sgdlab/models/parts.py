@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sgdlab.checks import require_number
 from sgdlab.errors import InputError, offer
 from sgdlab.parametrization import Width
 
@@ -125,8 +126,7 @@ def dense(
     Raises:
         InputError: An impossible setting.
     """
-    if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout < 1:
-        raise InputError(f"model.dropout={dropout}: must be a number from 0 to below 1")
+    require_number("model.dropout", dropout, 0, 1, open_high=True)
     activation(activation_name)
     layers: list[nn.Module] = []
     m_in = 1.0

@@ -2,6 +2,7 @@
 
 import math
 
+from sgdlab import checks
 from sgdlab.errors import InputError
 
 
@@ -25,9 +26,8 @@ def require_number(
     Raises:
         InputError: ``optimizer.momentum=1.5: must be a number from 0 to below 1``.
     """
-    if not _lies_in(value, low, below, open_low):
-        right = _range(low, below, open_low)
-        raise InputError(f"optimizer.{key}={value}: must be a number {right}")
+    key = f"optimizer.{key}"
+    checks.require_number(key, value, low, below, open_low=open_low, open_high=True)
 
 
 def require_numbers(
@@ -39,10 +39,10 @@ def require_numbers(
         InputError: ``optimizer.betas=[0.9, 1.5]: must be 2 numbers from 0 to below 1``.
     """
     given = list(values) if isinstance(values, list | tuple) else []
-    if len(given) != count or not all(_lies_in(value, low, below) for value in given):
-        shown = given or values
-        right = f" {_range(low, below)}" if math.isfinite(low) else ""
-        raise InputError(f"optimizer.{key}={shown}: must be {count} numbers{right}")
+    inside = [checks.lies_in(value, low, below, open_high=True) for value in given]
+    if len(given) != count or not all(inside):
+        right = f" {checks.range_text(low, below, open_high=True)}" if math.isfinite(low) else ""
+        raise InputError(f"optimizer.{key}={given or values}: must be {count} numbers{right}")
 
 
 def require_flag(key: str, value: object) -> None:
@@ -53,14 +53,3 @@ def require_flag(key: str, value: object) -> None:
     """
     if not isinstance(value, bool):
         raise InputError(f"optimizer.{key}={value}: must be true or false")
-
-
-def _lies_in(value: object, low: float, below: float, open_low: bool = False) -> bool:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-        return False
-    return low <= value < below and not (open_low and value == low)
-
-
-def _range(low: float, below: float, open_low: bool = False) -> str:
-    end = f" to below {below:g}" if math.isfinite(below) else ""
-    return f"{'above' if open_low else 'from'} {low:g}{end}"

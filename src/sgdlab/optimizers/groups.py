@@ -1,12 +1,12 @@
 """Parameter groups: what weight decay applies to, and multipliers of the rate."""
 
-import math
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
 from torch import nn
 
+from sgdlab.checks import require_number
 from sgdlab.errors import InputError, offer
 
 
@@ -64,9 +64,7 @@ def _factors(patterns: Mapping[str, float], names: list[str], where: str) -> dic
     factors = dict.fromkeys(names, 1.0)
     for key, factor in patterns.items():
         pattern = str(key)  # YAML reads 1 as a number
-        is_number = isinstance(factor, int | float) and not isinstance(factor, bool)
-        if not is_number or not math.isfinite(factor) or factor < 0:
-            raise InputError(f"{where}.{pattern}={factor}: must be a number from 0")
+        require_number(f"{where}.{pattern}", factor, 0)
         matched = [name for name in names if fnmatchcase(name, pattern)]
         if not matched:
             hint = offer(pattern, names)

@@ -11,6 +11,7 @@ from torch.optim.optimizer import ParamsT
 
 from sgdlab.errors import InputError
 from sgdlab.optimizers.checks import require_flag, require_number, require_numbers
+from sgdlab.optimizers.closure import loss_of
 from sgdlab.optimizers.trust_ratio import trust_ratio
 
 
@@ -96,10 +97,7 @@ class LAMB(Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """Make one update; return the closure's loss, if there is a closure."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+        loss = loss_of(closure)
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is None:

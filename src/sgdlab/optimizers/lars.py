@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 
 from sgdlab.optimizers.checks import require_flag, require_number
+from sgdlab.optimizers.closure import loss_of
 from sgdlab.optimizers.trust_ratio import trust_ratio
 
 
@@ -89,10 +90,7 @@ class LARS(Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """Make one update; return the closure's loss, if there is a closure."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+        loss = loss_of(closure)
         for group in self.param_groups:
             inside = group["lr"] if group["lr_in_velocity"] else 1.0
             outside = 1.0 if group["lr_in_velocity"] else group["lr"]

@@ -7,6 +7,7 @@ from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 
 from sgdlab.optimizers.checks import require_number, require_numbers
+from sgdlab.optimizers.closure import loss_of
 
 
 class Lion(Optimizer):
@@ -47,10 +48,7 @@ class Lion(Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """Make one update; return the closure's loss, if there is a closure."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+        loss = loss_of(closure)
         for group in self.param_groups:
             lr, (beta1, beta2) = group["lr"], group["betas"]
             for p in group["params"]:

@@ -11,6 +11,7 @@ from torch.optim.optimizer import ParamsT
 
 from sgdlab.errors import InputError
 from sgdlab.optimizers.checks import require_number
+from sgdlab.optimizers.closure import loss_of
 
 
 class ScheduleFree(Optimizer):
@@ -72,10 +73,7 @@ class ScheduleFree(Optimizer):
         """
         if not all(group["train_mode"] for group in self.param_groups):
             raise RuntimeError("the parameters hold the average: call train() before step()")
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+        loss = loss_of(closure)
         for group in self.param_groups:
             lr, share = self._advance(group)
             beta = self._beta(group)

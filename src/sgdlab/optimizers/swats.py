@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 
 from sgdlab.optimizers.checks import require_number, require_numbers
+from sgdlab.optimizers.closure import loss_of
 
 
 class SWATS(Optimizer):
@@ -88,10 +89,7 @@ class SWATS(Optimizer):
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """Make one update; return the closure's loss, if there is a closure."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+        loss = loss_of(closure)
         common = self._common()
         common["step"] += 1
         if common["switch_step"] is not None:

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from typing import TypeGuard
 
+from sgdlab import checks
 from sgdlab.errors import InputError, offer
 
 
@@ -31,14 +31,10 @@ def require_number(
     Raises:
         InputError: Says the key, its value and what would be right.
     """
-    if _is_number(value):
-        above = value > low if open_low else value >= low
-        below = value < high if open_high else value <= high
-        if above and below:
-            return
-    right = f"above {low:g}" if open_low else f"from {low:g}"
-    limit = f" to {'below ' if open_high else ''}{high:g}" if math.isfinite(high) else ""
-    raise InputError(f"schedule.{key}={shown}: must be a number {right}{limit}")
+    key = f"schedule.{key}"
+    checks.require_number(
+        key, value, low, high, open_low=open_low, open_high=open_high, shown=shown
+    )
 
 
 def require_whole(key: str, value: object) -> None:
@@ -48,7 +44,7 @@ def require_whole(key: str, value: object) -> None:
         InputError: Says the key, its value and what would be right.
     """
     require_number(key, value, value, low=0)
-    if _is_number(value) and value != int(value):
+    if checks.is_number(value) and value != int(value):
         raise InputError(f"schedule.{key}={value}: must be a whole number")
 
 
@@ -70,7 +66,3 @@ def require_one_of(key: str, value: object, valid: Sequence[str]) -> None:
     """
     if value not in valid:
         raise InputError(f"schedule.{key}={value}: {offer(str(value), valid)}")
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

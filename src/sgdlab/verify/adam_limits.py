@@ -9,11 +9,10 @@ import torch
 from sgdlab.datasets.projection import Box
 from sgdlab.verify.adaptive import FAMILY
 from sgdlab.verify.case import Check, Curve, Experiment
-from sgdlab.verify.descent import around
 from sgdlab.verify.lab import train
 from sgdlab.verify.noise import five_errors
-from sgdlab.verify.parallel import growth, largest_stable
 from sgdlab.verify.problems import Rows, dataset
+from sgdlab.verify.stability import around, growth, largest_stable
 
 
 def reddi() -> Iterator[Check]:

@@ -8,7 +8,7 @@ import torch
 
 from sgdlab.verify.case import Check, Curve, Experiment
 from sgdlab.verify.lab import Trajectory, train
-from sgdlab.verify.parallel import growth, largest_stable
+from sgdlab.verify.stability import around, growth, largest_stable
 
 FAMILY = "descent"
 
@@ -148,15 +148,6 @@ def steps_to_target() -> Iterator[Check]:
 def _first_below(values: np.ndarray, target: float) -> float:
     below = np.flatnonzero(values <= target)
     return float(below[0]) if len(below) else math.nan
-
-
-def around(limit: float) -> np.ndarray:
-    """Return 40 ascending curvatures about a limit of stability, the nearest within 1e-6 of it.
-
-    Close to the limit since the dominant root may turn into a complex pair a thousandth below.
-    """
-    offsets = np.geomspace(1e-6, 0.03, 20)
-    return limit * (1 + np.concatenate([-offsets[::-1], offsets]))
 
 
 def stability() -> Iterator[Check]:
