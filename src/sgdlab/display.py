@@ -1,12 +1,12 @@
 """Results for a person: tables on stdout, so that they can be piped."""
 
-import math
 import sys
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
+from sgdlab.checks import is_number
 from sgdlab.results import COMPLETED, DIVERGED, FAILED, Cell
 
 STATUS_STYLE = {COMPLETED: "green", DIVERGED: "yellow", FAILED: "red"}
@@ -132,8 +132,7 @@ def print_ranking(
 
     def rank(row: Mapping[str, Cell]) -> tuple[bool, float]:
         loss = row.get("final_val_loss")
-        known = isinstance(loss, int | float) and math.isfinite(loss)
-        return (not known, float(loss) if known else 0.0)  # type: ignore[arg-type]
+        return (False, float(loss)) if is_number(loss) else (True, 0.0)
 
     ranked = sorted(rows, key=rank)
     averaged = any("average.final_val_loss" in row for row in rows)

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from sgdlab.results import RunWriter
+from sgdlab.results import OTHER_SETTINGS, RunWriter, other_settings
 
 
 def make_run(
@@ -27,8 +27,12 @@ def make_run(
     config: Mapping[str, Any] | None = None,
     train_loss: bool = True,
     seconds: float | None = 0.25,
+    told: bool = False,
 ) -> Path:
-    """Write a run of 10 steps per evaluation; ``status="unfinished"`` leaves out the summary."""
+    """Write a run of 10 steps per evaluation; ``status="unfinished"`` leaves out the summary.
+
+    ``told``: the summary has the hash of the settings that have no column.
+    """
     names = {"dataset": dataset, "model": model, "optimizer": optimizer, "schedule": "constant"}
     whole: dict[str, Any] = {
         "defaults": ["train_schema", "app", "_self_"],
@@ -43,8 +47,9 @@ def make_run(
         "trial": trial,
         "evaluate_test": phase != "tune",
     }
+    whole |= config or {}
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text(yaml.safe_dump({**whole, **(config or {})}))
+    (folder / "config.yaml").write_text(yaml.safe_dump(whole))
     writer = RunWriter(folder, metric)
     best = max if metric == "accuracy" else min
     for number, value in enumerate(val):
@@ -92,7 +97,10 @@ def make_run(
         "test_metric": test if done else None,
         "optimizer.momentum": 0.9,
     }
-    writer.finish({**cells, **(summary or {})})
+    cells |= summary or {}
+    if told:
+        cells[OTHER_SETTINGS] = other_settings(whole, cells)
+    writer.finish(cells)
     return folder
 
 

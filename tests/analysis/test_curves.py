@@ -43,8 +43,7 @@ def test_lines_of_a_run(tmp_path: Path) -> None:
     assert values is not None
     assert list(values[0]) == [0, 0.25, 0.5]
     assert list(values[1]) == [0.1, 0.6, 0.9]
-    binned = binned_steps(study.runs, 0, "loss", 15)
-    assert binned is not None
+    binned = binned_steps(study.runs, [0, 1], ["loss"], 15)["loss"][0]
     steps = np.arange(1, 21)
     assert list(binned[0]) == [8, 18]
     assert binned[1] == pytest.approx([np.mean(2 / steps[:15]), np.mean(2 / steps[15:])])

@@ -92,7 +92,7 @@ def test_the_columns_are_those_of_the_contract(run: Path):
     techniques = ["average", "clip_norm", "parametrization", "decay", "staleness", "local_sgd"]
     techniques += ["lr_multipliers", "scaling"]
     assert list(dict.fromkeys(own))[:2] == ["optimizer", "schedule"]
-    assert set(own[own.index("average") :]) == {"model", *techniques}
+    assert set(own[own.index("average") :]) == {"model", "other_settings", *techniques}
 
 
 def test_step_epoch_and_examples_count_every_example_once_an_epoch(run: Path):

@@ -23,6 +23,9 @@ BINS = 100
 PERCENTILES_FROM = 10
 """The band is the 10th to the 90th percentile from this many seeds, else smallest to largest."""
 
+MOST_LOST = 12
+"""Lines of runs that did not complete that are drawn of each optimizer."""
+
 
 @dataclass(frozen=True)
 class Band:
@@ -42,7 +45,8 @@ class Curve:
     Attributes:
         optimizer: Its name.
         band: Of the completed runs; None when there are none.
-        lost: The line of each run that did not complete, with its status.
+        lost: Lines of runs that did not complete, with their status: at most `MOST_LOST`, taken
+            evenly.
     """
 
     optimizer: str
@@ -61,14 +65,21 @@ def curves(runs: Runs, entries: Sequence[Entry], line: Callable[[int], Line | No
     found: list[Curve] = []
     for entry in entries:
         done = completed(runs, entry.chosen)
+        ended = set(done)
         lines = [drawn for row in done if (drawn := line(row)) is not None]
         lost = [
             (text(runs.rows[row]["status"]), drawn)
-            for row in entry.chosen
-            if row not in done and (drawn := line(row)) is not None
+            for row in _evenly([row for row in entry.chosen if row not in ended])
+            if (drawn := line(row)) is not None
         ]
         found.append(Curve(entry.optimizer, band(lines, percentiles), lost))
     return found
+
+
+def _evenly(rows: Sequence[int]) -> list[int]:
+    if len(rows) <= MOST_LOST:
+        return list(rows)
+    return [rows[i] for i in np.linspace(0, len(rows) - 1, MOST_LOST, dtype=int)]
 
 
 def seeds(runs: Runs, entries: Sequence[Entry]) -> list[int]:
@@ -82,14 +93,15 @@ def band(lines: Sequence[Line], percentiles: bool) -> Band | None:
     if not lines:
         return None
     first = lines[0][0]
-    if all(len(x) == len(first) and bool(np.all(x == first)) for x, _ in lines):
+    if all(np.array_equal(x, first) for x, _ in lines):
         x = first
+        ys = np.vstack([y for _, y in lines])
     else:
         start, end = max(x[0] for x, _ in lines), min(x[-1] for x, _ in lines)
         if start > end:
             return None
         x: Floats = np.linspace(start, end, GRID, dtype=np.float64)
-    ys = np.vstack([np.interp(x, line_x, line_y) for line_x, line_y in lines])
+        ys = np.vstack([np.interp(x, line_x, line_y) for line_x, line_y in lines])
     ends = (10.0, 90.0) if percentiles else (0.0, 100.0)
     low, high = np.percentile(ys, ends, axis=0)
     return Band(x, np.median(ys, axis=0), low, high, len(lines))
@@ -101,15 +113,23 @@ def evaluations(runs: Runs, row: int, column: str, split: str, x: str) -> Line |
     return None if table is None else _line(table[x], table[column])
 
 
-def binned_steps(runs: Runs, row: int, column: str, width: int) -> Line | None:
-    """Return a column of ``steps.csv`` as means over ``width`` steps; the last bin may be short."""
-    table = runs.read_steps(row)
-    if table is None:
-        return None
-    line = _line(table["step"], table[column])
-    if line is None:
-        return None
-    x, y = line
+def binned_steps(
+    runs: Runs, rows: Sequence[int], columns: Sequence[str], width: int
+) -> dict[str, dict[int, Line]]:
+    """Return, by column of ``steps.csv`` and row, means over ``width`` steps.
+
+    The last bin of a run may be short. Rows without data in a column are absent.
+    """
+    found: dict[str, dict[int, Line]] = {column: {} for column in columns}
+    for row, table in runs.read_steps(rows):
+        for column in columns:
+            line = None if table is None else _line(table["step"], table[column])
+            if line is not None:
+                found[column][row] = _binned(*line, width)
+    return found
+
+
+def _binned(x: Floats, y: Floats, width: int) -> Line:
     starts = np.arange(0, len(x), width)
     sizes = np.diff(np.append(starts, len(x)))
     return np.add.reduceat(x, starts) / sizes, np.add.reduceat(y, starts) / sizes

@@ -5,9 +5,16 @@ from dataclasses import dataclass, field
 
 from sgdlab.analysis import words
 from sgdlab.analysis.load import Runs
-from sgdlab.analysis.words import is_number
-from sgdlab.analysis.workloads import Workload, missing, text, varying
-from sgdlab.results import COMPLETED, DIVERGED, FINDINGS, SUMMARY_COLUMNS, Cell
+from sgdlab.analysis.workloads import (
+    Fingerprint,
+    Workload,
+    fingerprint,
+    missing,
+    text,
+    varying,
+)
+from sgdlab.checks import is_number
+from sgdlab.results import COMPLETED, DIVERGED, Cell
 
 _ALWAYS_SHOWN = ("lr", "momentum", "weight_decay")
 _SHARED = ("batch_size", "accumulate", "scaling", "schedule", "epochs")
@@ -48,6 +55,16 @@ class _Setting:
     settings: dict[str, Cell]
     config: dict[str, Cell]
 
+    def rank(self, runs: Runs) -> tuple[bool, float, str]:
+        """Return the sort key of settings: those that completed first, then by mean loss."""
+        members = [runs.rows[row] for row in self.rows]
+        incomplete = any(run["status"] != COMPLETED for run in members)
+        losses = [
+            float(run["final_val_loss"]) for run in members if is_number(run["final_val_loss"])
+        ]
+        mean = sum(losses) / len(losses) if losses else math.inf
+        return incomplete, mean, repr(sorted(self.settings.items()))
+
 
 def entries(runs: Runs, workload: Workload) -> list[Entry]:
     """Return the optimizers of a workload, by name."""
@@ -86,10 +103,11 @@ def _entry(runs: Runs, optimizer: str, rows: list[int], shared: list[str]) -> En
             f"{optimizer}: {words.count(repeats, 'run')} repeat{'s' if repeats == 1 else ''} "
             "the setting and seed of another and counts once."
         )
-    ranked = sorted(candidates, key=lambda setting: _rank(runs, setting))
+    ranks = {id(setting): setting.rank(runs) for setting in candidates}
+    ranked = sorted(candidates, key=lambda setting: ranks[id(setting)])
     best = ranked[0] if ranked else None
     chosen = best.rows if best else []
-    notes += _choice_notes(runs, optimizer, ranked)
+    notes += _choice_notes(optimizer, ranked, [ranks[id(setting)] for setting in ranked])
     settings = best.settings if best else {}
     everything = [setting.settings for setting in (*candidates, *tried)]
     return Entry(
@@ -106,14 +124,16 @@ def _entry(runs: Runs, optimizer: str, rows: list[int], shared: list[str]) -> En
     )
 
 
-def _choice_notes(runs: Runs, optimizer: str, ranked: list[_Setting]) -> list[str]:
+def _choice_notes(
+    optimizer: str, ranked: list[_Setting], ranks: list[tuple[bool, float, str]]
+) -> list[str]:
     """Say what spoke against the setting chosen, where several were run."""
     if len(ranked) < 2:
         return []
     notes: list[str] = []
     chosen = ranked[0]
-    (incomplete, mean, _), ranks = _rank(runs, chosen), [_rank(runs, s) for s in ranked[1:]]
-    if not incomplete and any(rank[0] and rank[1] < mean for rank in ranks):
+    incomplete, mean, _ = ranks[0]
+    if not incomplete and any(rank[0] and rank[1] < mean for rank in ranks[1:]):
         notes.append(
             f"{optimizer}: a setting with a lower mean loss has runs that did not complete, "
             "and ranks after those that completed."
@@ -130,28 +150,46 @@ def _choice_notes(runs: Runs, optimizer: str, ranked: list[_Setting]) -> list[st
 def _group(runs: Runs, rows: list[int]) -> list[_Setting]:
     """Group runs by setting; those that did not complete join the only setting that they fit."""
     groups: list[_Setting] = []
+    by_config: dict[Fingerprint, list[_Setting]] = {}
+    fingerprints: dict[int, Fingerprint] = {}
     complete = [row for row in rows if runs.rows[row]["status"] == COMPLETED]
-    for row in [*complete, *(row for row in rows if row not in set(complete))]:
-        config, settings = runs.configs[row], summary_settings(runs, row)
-        ended = row in complete
-        if not ended:  # its summary says how many epochs it made, not how many it should have
-            settings.pop("epochs", None)
-        fits = [g for g in groups if _same(g, config, settings, strict=ended)]
+    done = set(complete)
+    without_config = False
+    for row in [*complete, *(row for row in rows if row not in done)]:
+        config, ended = runs.configs[row], row in done
+        if id(config) not in fingerprints:
+            fingerprints[id(config)] = fingerprint(config)
+        own = by_config.setdefault(fingerprints[id(config)], [])
+        if config and not without_config:
+            fits = own
+        else:
+            settings = _own_settings(runs, row, ended)
+            fits = [g for g in groups if _same(g, config, settings, strict=ended)]
         if len(fits) == 1 or (fits and ended):
             fits[0].rows.append(row)
         else:
-            groups.append(_Setting([row], settings, config))
+            group = _Setting([row], _own_settings(runs, row, ended), config)
+            groups.append(group)
+            own.append(group)
+            without_config = without_config or not config
     for group in groups:
         group.settings = {**group.config, **group.settings}
         group.rows.sort()
     return groups
 
 
+def _own_settings(runs: Runs, row: int, ended: bool) -> dict[str, Cell]:
+    settings = summary_settings(runs, row)
+    if not ended:  # its summary says how many epochs it made, not how many it should have
+        settings.pop("epochs", None)
+    return settings
+
+
 def _same(
     group: _Setting, config: dict[str, Cell], settings: dict[str, Cell], strict: bool
 ) -> bool:
     if group.config and config:
-        return not varying([group.config, config])
+        return fingerprint(group.config) == fingerprint(config)
     if strict:
         return not varying([group.settings, settings])
     common = (set(group.settings) & set(settings)) - {"epochs"}
@@ -160,11 +198,10 @@ def _same(
 
 def summary_settings(runs: Runs, row: int, only: tuple[str, ...] | None = None) -> dict[str, Cell]:
     """Return the settings in a row of ``runs.csv``, empty cells left out."""
-    known = (*SUMMARY_COLUMNS, "directory")
-    extra = [c for c in runs.columns if c not in known and not c.startswith(FINDINGS)]
     found: dict[str, Cell] = {}
-    for column in only or ("base_lr", *_SHARED, *extra):
-        cell = runs.rows[row][column]
+    run = runs.rows[row]
+    for column in only or ("base_lr", *_SHARED, *runs.setting_columns):
+        cell = run[column]
         if not missing(cell):
             found["lr" if column == "base_lr" else column] = cell
     return found
@@ -184,14 +221,6 @@ def seed_of(runs: Runs, row: int) -> float:
     """Return the seed of a run, unknown ones after all others."""
     seed = runs.rows[row]["seed"]
     return math.inf if missing(seed) else float(seed)
-
-
-def _rank(runs: Runs, setting: _Setting) -> tuple[bool, float, str]:
-    members = [runs.rows[row] for row in setting.rows]
-    incomplete = any(run["status"] != COMPLETED for run in members)
-    losses = [float(run["final_val_loss"]) for run in members if is_number(run["final_val_loss"])]
-    mean = sum(losses) / len(losses) if losses else math.inf
-    return incomplete, mean, repr(sorted(setting.settings.items()))
 
 
 def _short(settings: dict[str, Cell], more: list[str]) -> str:

@@ -2,17 +2,30 @@
 """Reads run folders of any age and origin into one table, and attributes those that did not end."""
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from sgdlab import results
+from sgdlab.analysis.configs import Configs
 from sgdlab.errors import InputError
-from sgdlab.results import COMPLETED, DIVERGED, FAILED, UNFINISHED, Cell
+from sgdlab.results import (
+    COMPLETED,
+    DIVERGED,
+    FAILED,
+    FINDINGS,
+    OTHER_SETTINGS,
+    SUMMARY_COLUMNS,
+    UNFINISHED,
+    Cell,
+    Columns,
+    flatten,
+)
 
 NUMERIC = (
     "trial", "batch_size", "accumulate", "effective_batch_size", "base_lr", "lr", "seed", "epochs",
@@ -22,19 +35,14 @@ NUMERIC = (
     "final_val_metric", "best_val_metric", "best_val_step", "test_loss", "test_metric",
 )  # fmt: skip
 """Columns of ``summary.csv`` that hold numbers."""
+DRAWN = ("step", "loss", "grad_norm")
+"""Columns of ``steps.csv`` that are drawn."""
 
-# What a run is called, where it goes, what it runs on and how it is watched is no setting.
-_LABELS = (
-    "defaults", "names", "study", "phase", "trial", "resume", "checkpoint", "hydra", "lr",
-    "device", "seed", "threads", "evaluate_test", "diagnostics", "logger", "engine", "experiment",
-)  # fmt: skip
-
+KEPT = 5_000_000
+"""Rows of ``steps.csv`` that are kept once read, 24 bytes each; those of more are read again."""
 
 Row = dict[str, Any]
 """A run as a row of ``runs.csv``; None where a cell is empty."""
-
-Columns = dict[str, NDArray[Any]]
-"""A table of a run by column."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,8 @@ class Runs:
             seed excepted; empty when it cannot be read.
         evals: Per row, ``evals.csv``; rows whose table cannot be read are absent.
         problems: A line for every damaged file.
+        steps: Per row, the columns `DRAWN` of ``steps.csv``, of as many runs as fit `KEPT`.
+        validations: What `sgdlab.analysis.targets.validation` found so far.
     """
 
     columns: list[str]
@@ -55,20 +65,30 @@ class Runs:
     configs: list[dict[str, Cell]]
     evals: dict[int, Columns]
     problems: list[str]
+    steps: dict[int, Columns] = field(default_factory=dict[int, Columns], repr=False)
+    validations: dict[tuple[int, str, str], Columns | None] = field(
+        default_factory=dict[tuple[int, str, str], Columns | None], repr=False
+    )
+
+    @cached_property
+    def setting_columns(self) -> list[str]:
+        """Columns after `SUMMARY_COLUMNS` that are settings."""
+        known = {*SUMMARY_COLUMNS, "directory", OTHER_SETTINGS}
+        return [c for c in self.columns if c not in known and not c.startswith(FINDINGS)]
 
     @property
     def table(self) -> pd.DataFrame:
         """The rows as ``runs.csv`` has them."""
-        return pd.DataFrame(self.rows, columns=pd.Index(self.columns), dtype=object)
+        return results.as_table(self.columns, self.rows)
 
-    def read_steps(self, row: int) -> Columns | None:
-        """Return ``steps.csv`` of a run; None when it cannot be read."""
-        run = self.rows[row]
-        try:
-            table = results.read_steps(Path(run["directory"]), partial=not _ended(run))
-        except InputError:
-            return None
-        return by_column(table)
+    def read_steps(self, rows: Sequence[int]) -> Iterator[tuple[int, Columns | None]]:
+        """Yield each of some rows with `DRAWN` of its ``steps.csv``; None when it is unreadable."""
+        yield from ((row, self.steps[row]) for row in rows if row in self.steps)
+        others = [row for row in rows if row not in self.steps]
+        directories = [self.rows[row]["directory"] for row in others]
+        partial = [not _ended(self.rows[row]) for row in others]
+        for position, found in results.read_every_steps(directories, partial):
+            yield others[position], None if isinstance(found, InputError) else found
 
 
 def load(roots: Sequence[Path]) -> Runs:
@@ -79,30 +99,27 @@ def load(roots: Sequence[Path]) -> Runs:
     Raises:
         InputError: A root is missing or holds no run.
     """
-    table, problems = results.collect(_places(roots))
-    records = cast("list[Row]", table.astype(object).where(table.notna(), None).to_dict("records"))
-    runs = Runs([str(column) for column in table.columns], records, [], {}, problems)
-    for row, run in enumerate(records):
-        directory = Path(run["directory"])
-        damage = _bad_cells(run, directory)
-        try:
-            config = results.read_config(directory)
-        except InputError as error:
-            problems.append(str(error))
-            config = {}
-        runs.configs.append(determining(config))
+    columns, rows, problems = results.collect_rows(_places(roots))
+    directories = [str(row["directory"]) for row in rows]
+    configs = Configs()
+    settings = [configs.settings(*pair) for pair in zip(directories, rows, strict=True)]
+    runs = Runs(columns, [_without_nan(row) for row in rows], settings, {}, problems)
+    damage = [_bad_cells(*pair) for pair in zip(runs.rows, directories, strict=True)]
+    for row, lines in _read_tables(runs, directories).items():
+        damage[row] += lines
+    for row, run in enumerate(runs.rows):
+        if row in configs.problems:
+            problems.append(configs.problems[row])
         if run["optimizer"] is None:
-            _fill_from_config(run, config)
-        damage += _read_tables(runs, row, directory)
-        if damage:
-            problems += damage
-            run |= {"status": FAILED, "reason": damage[0]}
+            _fill_from_config(run, configs.read(directories[row]))
+        if damage[row]:
+            problems += damage[row]
+            run |= {"status": FAILED, "reason": damage[row][0]}
     return runs
 
 
-def by_column(table: pd.DataFrame) -> Columns:
-    """Return a table as one array per column."""
-    return {str(column): table[column].to_numpy() for column in table.columns}
+def _without_nan(row: Mapping[str, Cell]) -> Row:
+    return {column: None if cell != cell else cell for column, cell in row.items()}
 
 
 def _ended(run: Row) -> bool:
@@ -120,7 +137,7 @@ def _places(roots: Sequence[Path]) -> list[Path]:
             raise InputError(f"{root}: no such folder; {right}")
         if not root.is_dir():
             raise InputError(f"{root}: not a folder; {right}")
-        if not results.find_runs([root]):
+        if not results.has_run(root):
             raise InputError(f"{root}: no run in it; {right}")
         whole = root.resolve()
         inside = whole.is_relative_to(here)
@@ -128,9 +145,9 @@ def _places(roots: Sequence[Path]) -> list[Path]:
     return list(places.values())
 
 
-def _bad_cells(run: Row, directory: Path) -> list[str]:
+def _bad_cells(run: Row, directory: str) -> list[str]:
     """Empty cells of a summary that should be numbers and are not; say where."""
-    where = f"{directory / 'summary.csv'}, line 2"
+    where = f"{os.path.join(directory, 'summary.csv')}, line 2"
     lines: list[str] = []
     if run["status"] not in (COMPLETED, DIVERGED, FAILED, UNFINISHED):
         lines.append(f"{where}: status is {run['status']}, not completed, diverged or failed")
@@ -142,44 +159,33 @@ def _bad_cells(run: Row, directory: Path) -> list[str]:
     return lines[:1]
 
 
-def _read_tables(runs: Runs, row: int, directory: Path) -> list[str]:
-    """Read both tables of a run, keep its evaluations, and return a line per damaged file."""
-    run = runs.rows[row]
-    damage: list[str] = []
-    last = 0
-    for name, read in (("steps", results.read_steps), ("evals", results.read_evals)):
-        if not _ended(run) and not (directory / f"{name}.csv").is_file():
-            continue
-        try:
-            content = by_column(read(directory, partial=not _ended(run)))
-        except InputError as error:
-            damage.append(str(error))
-            continue
-        if len(content["step"]):
-            last = max(last, int(content["step"].max()))
-        if name == "evals":
-            runs.evals[row] = content
-    if run["steps"] is None:
-        run["steps"] = last
+def _read_tables(runs: Runs, directories: Sequence[str]) -> dict[int, list[str]]:
+    """Read both tables of every run, keep the evaluations, and return the damage by row."""
+    damage: dict[int, list[str]] = {}
+    last = [0] * len(directories)
+    kept = 0
+    for name, read in (("steps", results.read_every_steps), ("evals", results.read_every_evals)):
+        there = [
+            row
+            for row, run in enumerate(runs.rows)
+            if _ended(run) or os.path.isfile(os.path.join(directories[row], f"{name}.csv"))
+        ]
+        partial = [not _ended(runs.rows[row]) for row in there]
+        for position, content in read([directories[row] for row in there], partial):
+            row = there[position]
+            if isinstance(content, InputError):
+                damage.setdefault(row, []).append(str(content))
+                continue
+            if runs.rows[row]["steps"] is None and not np.isnan(content["step"]).all():
+                last[row] = max(last[row], int(np.nanmax(content["step"])))
+            if name == "evals":
+                runs.evals[row] = content
+            elif (kept := kept + len(content["step"])) <= KEPT:
+                runs.steps[row] = {column: content[column] for column in DRAWN}
+    for row, run in enumerate(runs.rows):
+        if run["steps"] is None:
+            run["steps"] = last[row]
     return damage
-
-
-def determining(config: Mapping[str, Any]) -> dict[str, Cell]:
-    """Return the flat settings of a config that determine the result, the seed excepted."""
-    return flatten({key: value for key, value in config.items() if key not in _LABELS})
-
-
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Cell]:
-    """Return nested mappings as one, with dotted keys; lists become their JSON text."""
-    flat: dict[str, Cell] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(cast("Mapping[str, Any]", value), f"{prefix}{key}.")
-        elif value is None or isinstance(value, (str, int, float)):
-            flat[f"{prefix}{key}"] = value
-        else:
-            flat[f"{prefix}{key}"] = results.text(value)
-    return flat
 
 
 def _fill_from_config(run: Row, config: Mapping[str, Any]) -> None:

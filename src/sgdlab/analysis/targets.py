@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from sgdlab.analysis.entries import Entry
-from sgdlab.analysis.load import Columns, Runs
+from sgdlab.analysis.load import Runs
 from sgdlab.analysis.statistics import describe
-from sgdlab.analysis.words import is_number
 from sgdlab.analysis.workloads import Workload
-from sgdlab.results import COMPLETED
+from sgdlab.checks import is_number
+from sgdlab.results import COMPLETED, Columns
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,27 @@ def reach(runs: Runs, workload: Workload, row: int, target: float) -> Reach:
 
 
 def validation(runs: Runs, row: int, column: str, split: str = "val") -> Columns | None:
-    """Return the evaluations of a run on a split with raw weights; None when there are none."""
-    table = runs.evals.get(row)
+    """Return ``step``, ``train_seconds`` and a column of the evaluations of a run on a split.
+
+    With raw weights, by step, where the column is not empty; None when there are none.
+    """
+    key = (row, column, split)
+    if key not in runs.validations:
+        runs.validations[key] = _validation(runs.evals.get(row), column, split)
+    return runs.validations[key]
+
+
+def _validation(table: Columns | None, column: str, split: str) -> Columns | None:
     if table is None or column not in table:
         return None
-    keep = (table["split"] == split) & (table["weights"] == "raw")
-    keep &= ~np.isnan(table[column].astype(float))
-    order = np.argsort(table["step"][keep], kind="stable")
-    return {name: cells[keep][order] for name, cells in table.items()} if len(order) else None
+    keep = (table["split"] == split) & (table["weights"] == "raw") & ~np.isnan(table[column])
+    places = np.flatnonzero(keep)
+    if not len(places):
+        return None
+    steps = table["step"][places]
+    if (steps[1:] < steps[:-1]).any():
+        places = places[np.argsort(steps, kind="stable")]
+    return {name: table[name][places] for name in ("step", "train_seconds", column)}
 
 
 def completed(runs: Runs, rows: Sequence[int]) -> list[int]:

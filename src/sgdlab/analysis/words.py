@@ -7,11 +7,6 @@ NOTHING = "–"
 """What stands for a number that was not measured."""
 
 
-def is_number(value: object) -> bool:
-    """Whether ``value`` is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def number(value: float | None, digits: int = 4) -> str:
     """Return ``value`` with ``digits`` significant digits: ``0.03``, ``1,234``, ``1.2e-07``."""
     if value is None or not math.isfinite(value):

@@ -71,12 +71,14 @@ def workloads(runs: Runs) -> tuple[list[Workload], list[int]]:
     return found, sorted(nowhere)
 
 
-_Key = tuple[tuple[tuple[str, Cell], ...], int | None, str]
+_Data = tuple[tuple[str, Cell], ...]
+_Key = tuple[_Data, int | None, str]
 
 
 def _variants(runs: Runs, rows: list[int]) -> tuple[list[tuple[_Key, list[int]]], list[int]]:
     """Split runs of the same names by data, number of parameters and metric."""
-    keys = {row: _key(runs, row) for row in rows}
+    data: dict[int, _Data] = {}
+    keys = {row: _key(runs, row, data) for row in rows}
     whole = {key for key in keys.values() if key[1] is not None and key[2]}
     parts: dict[_Key, list[int]] = {key: [] for key in whole}
     left: list[int] = []
@@ -91,11 +93,14 @@ def _variants(runs: Runs, rows: list[int]) -> tuple[list[tuple[_Key, list[int]]]
     return sorted(parts.items(), key=lambda part: repr(part[0])), left
 
 
-def _key(runs: Runs, row: int) -> _Key:
+def _key(runs: Runs, row: int, known: dict[int, _Data]) -> _Key:
+    """Return what tells variants apart; ``known`` keeps the settings of data per config."""
     config = runs.configs[row]
-    data = tuple(sorted((k, v) for k, v in config.items() if k.startswith(("dataset.", "split."))))
+    if id(config) not in known:
+        ours = [(k, v) for k, v in config.items() if k.startswith(("dataset.", "split."))]
+        known[id(config)] = tuple(sorted(ours))
     size, metric = runs.rows[row]["num_parameters"], runs.rows[row]["metric"]
-    return data, None if missing(size) else int(size), text(metric)
+    return known[id(config)], None if missing(size) else int(size), text(metric)
 
 
 def _fits(key: _Key, other: _Key) -> bool:
@@ -118,7 +123,21 @@ def varying(variants: Iterable[dict[str, Cell]]) -> list[str]:
     """Return the keys that do not have the same value in all ``variants``, sorted."""
     variants = list(variants)
     keys = sorted({key for variant in variants for key in variant})
-    return [key for key in keys if len({repr(_plain(v.get(key))) for v in variants}) > 1]
+    found: list[str] = []
+    for key in keys:
+        values = {(type(cell := variant.get(key)), cell) for variant in variants}
+        if len(values) > 1 and len({repr(_plain(cell)) for _, cell in values}) > 1:
+            found.append(key)
+    return found
+
+
+Fingerprint = frozenset[tuple[str, str]]
+
+
+def fingerprint(variant: dict[str, Cell]) -> Fingerprint:
+    """Return what is equal for two variants where `varying` finds nothing between them."""
+    cells = variant.items()
+    return frozenset((key, repr(_plain(cell))) for key, cell in cells if cell is not None)
 
 
 def _plain(value: Cell) -> Cell:

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sgdlab.analysis import Analysis, Result, words
@@ -21,6 +22,9 @@ from sgdlab.results import COMPLETED
 
 FOLD_FROM = 25
 """A table with more rows is folded away until asked for."""
+
+LISTED = 200
+"""Runs and files that a list on the page shows; more are left to ``runs.csv``."""
 
 
 def document(analysis: Analysis, images: Mapping[int, Sequence[Image]], version: str) -> Document:
@@ -102,7 +106,12 @@ def _commands(analysis: Analysis, result: Result) -> list[Block]:
     if not blocks:
         return [Text("There is no run in the comparison yet.", "note")]
     if rest:
-        blocks.append(Fold(f"The other {words.count(len(rest), 'run')} of the comparison", rest))
+        others = f"other {words.count(len(rest), 'run')} of the comparison"
+        if len(rest) > LISTED:
+            note = Text("The folders of all runs are in runs.csv.", "note")
+            blocks.append(Fold(f"{LISTED} of the {others}", [*rest[:LISTED], note]))
+        else:
+            blocks.append(Fold(f"The {others}", rest))
     return blocks
 
 
@@ -116,7 +125,10 @@ def _whole(analysis: Analysis) -> list[Section]:
     """Return what concerns all runs found, whatever their workload."""
     lost = tables.not_completed(analysis)
     table: Block = lost
-    if len(lost.rows) > FOLD_FROM:
+    if len(lost.rows) > LISTED:
+        some = replace(lost, rows=lost.rows[:LISTED])
+        table = Fold(f"The first {LISTED} of {len(lost.rows):,} runs; runs.csv has all", [some])
+    elif len(lost.rows) > FOLD_FROM:
         table = Fold(f"All {words.count(len(lost.rows), 'run')}", [lost])
     if lost.rows:
         share = f"{len(lost.rows):,} of {words.count(len(analysis.runs.rows), 'run')}"
@@ -125,7 +137,10 @@ def _whole(analysis: Analysis) -> list[Section]:
         blocks = [Text("Every run found completed.")]
     sections = [Section("What did not complete", blocks)]
     if analysis.runs.problems:
-        sections.append(Section("Damaged files", [Notes(list(analysis.runs.problems))]))
+        listed: list[Block] = [Notes(analysis.runs.problems[:LISTED])]
+        if (more := len(analysis.runs.problems) - LISTED) > 0:
+            listed.append(Text(f"And {more:,} more; the command prints them all.", "note"))
+        sections.append(Section("Damaged files", listed))
     files = (
         "Numbers in full: comparison.csv (a row per optimizer), pairwise.csv (a row per pair) and "
         "runs.csv (a row per run), beside this page. Commands are relative to "

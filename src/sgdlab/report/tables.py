@@ -10,6 +10,7 @@ from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.tables import UNDECIDED
 from sgdlab.analysis.verdicts import metric_name
 from sgdlab.analysis.workloads import text
+from sgdlab.checks import is_number
 from sgdlab.report.document import Table
 from sgdlab.results import COMPLETED
 
@@ -24,7 +25,7 @@ PAIRS_NOTE = (
 def comparison(result: Result) -> Table:
     """Return how well the optimizers of a workload did: their settings, means and intervals."""
     metric = result.workload.metric
-    tested = any(_known(row["test_metric_mean"]) for row in result.rows)
+    tested = any(is_number(row["test_metric_mean"]) for row in result.rows)
     names = {"test_metric": "Test", "val_metric": "Validation"}
     goal = f"Steps to {words.metric(result.target.value, metric)}"
     records: list[dict[str, str]] = []
@@ -33,7 +34,7 @@ def comparison(result: Result) -> Table:
         record["Completed"] = _completed(row)
         for prefix, split in names.items():
             low, high = (words.plain(row[f"{prefix}_ci_{end}"], metric) for end in ("low", "high"))
-            between = f" ({low} to {high})" if _known(row[f"{prefix}_ci_low"]) else ""
+            between = f" ({low} to {high})" if is_number(row[f"{prefix}_ci_low"]) else ""
             if tested or prefix == "val_metric":
                 mean = words.metric(row[f"{prefix}_mean"], metric)
                 record[f"{split} {metric}"] = f"{mean}{between}"
@@ -78,10 +79,6 @@ def _table(records: Sequence[dict[str, str]], caption: str, left: Sequence[str])
     return Table(columns, rows, caption, numeric=frozenset(columns) - frozenset(left))
 
 
-def _known(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
-
-
 def _round3(value: float) -> float:
     return float(f"{value:.3g}") if math.isfinite(value) else value
 
@@ -93,7 +90,7 @@ def _completed(row: dict[str, Any]) -> str:
 
 def _steps(row: dict[str, Any]) -> str:
     steps = row["median_steps_to_target"]
-    if _known(steps):
+    if is_number(steps):
         return f"{steps:,.0f}"
     return "not reached" if row["n"] else words.NOTHING
 
@@ -129,7 +126,7 @@ def pairs(result: Result) -> Table:
                 pair["second"],
                 str(pair["n_pairs"]),
                 words.difference(pair["mean_difference"], metric, unit=False),
-                f"{low} to {high}" if _known(pair["ci_low"]) else words.NOTHING,
+                f"{low} to {high}" if is_number(pair["ci_low"]) else words.NOTHING,
                 words.p_value(pair["p_value"]),
                 words.p_value(pair["p_adjusted"]),
                 verdict,
@@ -173,7 +170,7 @@ def not_completed(analysis: Analysis) -> Table:
             words.NOTHING if run["seed"] is None else str(run["seed"]),
             words.setting(run["base_lr"]) if run["base_lr"] is not None else words.NOTHING,
             str(run["status"]),
-            words.number(run["steps"]) if _known(run["steps"]) else words.NOTHING,
+            words.number(run["steps"]) if is_number(run["steps"]) else words.NOTHING,
             text(run["reason"]) or words.NOTHING,
         ]
         for run in analysis.runs.rows

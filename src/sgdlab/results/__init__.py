@@ -6,6 +6,8 @@ Floats are written with ``repr``, so that they read back exactly; what was not m
 empty cell, never an imputed number.
 """
 
+from sgdlab.results.blocks import BlockWriter, float_texts, step_lines
+from sgdlab.results.configs import ConfigReader, read_config
 from sgdlab.results.contract import (
     COMPLETED,
     DIVERGED,
@@ -20,14 +22,26 @@ from sgdlab.results.contract import (
     text,
 )
 from sgdlab.results.read import (
+    as_table,
     collect,
+    collect_rows,
     find_runs,
-    read_config,
+    has_run,
     read_evals,
+    read_every_evals,
+    read_every_steps,
     read_steps,
     read_study,
     read_summary,
 )
+from sgdlab.results.settings import (
+    OTHER_SETTINGS,
+    columns_that_tell,
+    determining,
+    flatten,
+    other_settings,
+)
+from sgdlab.results.tables import Columns
 from sgdlab.results.write import (
     RunWriter,
     atomic_write,
@@ -45,20 +59,35 @@ __all__ = [
     "EVAL_COLUMNS",
     "FAILED",
     "FINDINGS",
+    "OTHER_SETTINGS",
     "STEP_COLUMNS",
     "SUMMARY_COLUMNS",
     "TIME_AND_MEMORY",
     "UNFINISHED",
+    "BlockWriter",
     "Cell",
+    "Columns",
+    "ConfigReader",
     "RunWriter",
+    "as_table",
     "atomic_write",
     "collect",
+    "collect_rows",
+    "columns_that_tell",
+    "determining",
     "find_runs",
+    "flatten",
+    "float_texts",
+    "has_run",
+    "other_settings",
     "read_config",
     "read_evals",
+    "read_every_evals",
+    "read_every_steps",
     "read_steps",
     "read_study",
     "read_summary",
+    "step_lines",
     "text",
     "write_config",
     "write_environment",

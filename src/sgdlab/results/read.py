@@ -2,10 +2,13 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -20,6 +23,10 @@ from sgdlab.results.contract import (
     Cell,
     after_summary,
 )  # fmt: skip
+from sgdlab.results.settings import OTHER_SETTINGS, typed
+from sgdlab.results.tables import Columns, read_table, read_tables
+
+_TEXTS = frozenset((*TEXT_COLUMNS, OTHER_SETTINGS))
 
 
 def find_runs(roots: Iterable[Path]) -> list[Path]:
@@ -27,68 +34,74 @@ def find_runs(roots: Iterable[Path]) -> list[Path]:
 
     A run directory holds a ``config.yaml`` beside a ``steps.csv`` or ``summary.csv``.
     """
-    found: set[Path] = set()
-    for root in roots:
-        for config in root.rglob("config.yaml"):
-            folder = config.parent
-            if (folder / "steps.csv").is_file() or (folder / "summary.csv").is_file():
-                found.add(folder)
-    return sorted(found)
+    return [Path(folder) for folder in _folders(roots)]
 
 
-def read_summary(directory: Path) -> dict[str, Cell] | None:
+def _folders(roots: Iterable[Path]) -> list[str]:
+    """Return the run directories in the order of their parts, as paths are sorted."""
+    found = {folder.removeprefix("./") for root in roots for folder in _walk(str(root))}
+    return sorted(found, key=lambda folder: folder.split(os.sep))
+
+
+def has_run(root: Path) -> bool:
+    """Whether there is a run directory at or below ``root``."""
+    return next(_walk(str(root)), None) is not None
+
+
+def _walk(root: str) -> Iterator[str]:
+    """Yield the run directories below a folder; links to folders are not followed."""
+    waiting = [root]
+    while waiting:
+        folder = waiting.pop()
+        config = ran = False
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    elif entry.name == "config.yaml":
+                        config = entry.is_file()
+                    elif entry.name in ("steps.csv", "summary.csv"):
+                        ran = ran or entry.is_file()
+        except OSError:
+            continue
+        if config and ran:
+            yield folder
+
+
+def read_summary(directory: Path | str) -> dict[str, Cell] | None:
     """Return the summary of a run with typed cells, or None when the run has not ended.
 
     Raises:
         InputError: The file is damaged; names the file and the line.
     """
-    path = directory / "summary.csv"
-    if not path.is_file():
-        return None
-    content = path.read_text()
-    rows = list(csv.reader(io.StringIO(content)))
-    if len(rows) < 2 or len(rows[1]) != len(rows[0]) or not content.endswith("\n"):
-        raise InputError(f"{path}, line {max(len(rows), 1)}: truncated; run it again")
-    if missing := [column for column in SUMMARY_COLUMNS if column not in rows[0]]:
-        raise InputError(f"{path}, line 1: no column {missing[0]}; not a summary of sgdlab")
-    cells = zip(rows[0], rows[1], strict=True)
-    return {
-        column: (cell or None) if column in TEXT_COLUMNS else _cell(cell) for column, cell in cells
-    }
-
-
-def _cell(cell: str) -> Cell:
-    if cell == "":
-        return None
-    if cell in ("true", "false"):
-        return cell == "true"
-    for kind in (int, float):
-        try:
-            return kind(cell)
-        except ValueError:
-            continue
-    return cell
-
-
-def read_config(directory: Path) -> dict[str, Any]:
-    """Return ``config.yaml`` of a run as plain values, without Hydra.
-
-    Raises:
-        InputError: The file is missing or damaged; names the file and the line.
-    """
-    path = directory / "config.yaml"
-    if not path.is_file():
-        raise InputError(f"{path}: missing")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    path = os.path.join(directory, "summary.csv")
     try:
-        content = yaml.load(path.read_text(), Loader=loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise InputError(f"{path}{where}: not valid YAML") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}, line 1: not a mapping; not a config of sgdlab")
-    return cast("dict[str, Any]", content)
+        with open(path, "rb", buffering=0) as file:
+            content = file.read().decode().replace("\r\n", "\n")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}, line 1: not text; not a summary of sgdlab") from error
+    first, _, rest = content.partition("\n")
+    head, lacking = _head(first)
+    rows = [head, *csv.reader(io.StringIO(rest))]
+    if len(rows) < 2 or len(rows[1]) != len(head) or not content.endswith("\n"):
+        raise InputError(f"{path}, line {len(rows)}: truncated; run it again")
+    if lacking is not None:
+        raise InputError(f"{path}, line 1: no column {lacking}; not a summary of sgdlab")
+    summary = dict(zip(head, map(typed, rows[1]), strict=True))
+    for column, cell in zip(head, rows[1], strict=True):
+        if column in _TEXTS:
+            summary[column] = cell or None
+    return summary
+
+
+@lru_cache(maxsize=64)
+def _head(line: str) -> tuple[list[str], str | None]:
+    """Return the columns of a summary, and the first that it lacks."""
+    head: list[str] = next(csv.reader([line]), list[str]())
+    return head, next((column for column in SUMMARY_COLUMNS if column not in head), None)
 
 
 def read_steps(directory: Path, partial: bool = False) -> pd.DataFrame:
@@ -101,7 +114,7 @@ def read_steps(directory: Path, partial: bool = False) -> pd.DataFrame:
     Raises:
         InputError: The file is missing or damaged; names the file and the line.
     """
-    return _read_table(directory / "steps.csv", STEP_COLUMNS, partial)
+    return read_table(directory / "steps.csv", STEP_COLUMNS, partial)
 
 
 def read_evals(directory: Path, partial: bool = False) -> pd.DataFrame:
@@ -114,38 +127,21 @@ def read_evals(directory: Path, partial: bool = False) -> pd.DataFrame:
     Raises:
         InputError: The file is missing or damaged; names the file and the line.
     """
-    return _read_table(directory / "evals.csv", EVAL_COLUMNS, partial)
+    return read_table(directory / "evals.csv", EVAL_COLUMNS, partial)
 
 
-def _read_table(path: Path, columns: Sequence[str], partial: bool) -> pd.DataFrame:
-    if not path.is_file():
-        raise InputError(f"{path}: missing")
-    content = path.read_bytes()
-    if partial:
-        content = content[: content.rfind(b"\n") + 1]
-    lines = content.split(b"\n")
-    header = lines[0].decode(errors="replace").split(",")
-    if header[: len(columns)] != list(columns):
-        raise InputError(f"{path}, line 1: expected the columns {','.join(columns)}")
-    # pandas pads short rows without a word, so damage is looked for before parsing.
-    commas = len(header) - 1
-    for number, line in enumerate(lines[:-1], start=1):
-        if line.count(b",") != commas:
-            raise InputError(f"{path}, line {number}: truncated ({len(header)} cells expected)")
-    if lines[-1]:
-        raise InputError(f"{path}, line {len(lines)}: truncated (no line end)")
-    # Exact floats: an option of old, the only way of new pandas (which warns of the option).
-    old = tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1)
-    exact: dict[str, Any] = {"float_precision": "round_trip"} if old else {}
-    table = cast(pd.DataFrame, pd.read_csv(io.BytesIO(content), **exact))
-    for column in table.columns.difference(["weights", "split"]):
-        numbers = pd.to_numeric(table[column], errors="coerce")
-        bad = numbers.isna() & table[column].notna()
-        if bad.any():
-            line = int(bad.to_numpy().argmax()) + 2
-            raise InputError(f"{path}, line {line}: {column} is not a number")
-        table[column] = numbers
-    return table
+def read_every_steps(
+    directories: Sequence[str], partial: Sequence[bool]
+) -> Iterator[tuple[int, Columns | InputError]]:
+    """Yield the position of each run and its ``steps.csv`` by column, or what is wrong with it."""
+    return read_tables([os.path.join(d, "steps.csv") for d in directories], STEP_COLUMNS, partial)
+
+
+def read_every_evals(
+    directories: Sequence[str], partial: Sequence[bool]
+) -> Iterator[tuple[int, Columns | InputError]]:
+    """Yield the position of each run and its ``evals.csv`` by column, or what is wrong with it."""
+    return read_tables([os.path.join(d, "evals.csv") for d in directories], EVAL_COLUMNS, partial)
 
 
 def collect(roots: Sequence[Path]) -> tuple[pd.DataFrame, list[str]]:
@@ -155,18 +151,35 @@ def collect(roots: Sequence[Path]) -> tuple[pd.DataFrame, list[str]]:
     ``status=unfinished``, one with a damaged summary a row with ``status=failed`` and its reason.
     Cells keep their own types (``dtype=object``), so that a seed stays an integer beside gaps.
     """
+    columns, rows, problems = collect_rows(roots)
+    return as_table(columns, rows), problems
+
+
+def collect_rows(
+    roots: Sequence[Path],
+) -> tuple[list[str], list[dict[str, Cell]], list[str]]:
+    """Return what `collect` does as names of columns and a dictionary per row, with all of them."""
     rows: list[dict[str, Cell]] = []
     problems: list[str] = []
-    for directory in find_runs(roots):
+    for directory in _folders(roots):
         try:
             summary = read_summary(directory) or {"status": UNFINISHED}
         except InputError as error:
             problems.append(str(error))
             summary = {"status": FAILED, "reason": str(error)}
-        rows.append({"directory": str(directory), **summary})
-    table = pd.DataFrame(rows, dtype=object)
-    settings = sorted(set(table.columns) - {"directory", *SUMMARY_COLUMNS}, key=after_summary)
-    return table.reindex(columns=["directory", *SUMMARY_COLUMNS, *settings]), problems
+        rows.append({"directory": directory, **summary})
+    known = {"directory", *SUMMARY_COLUMNS}
+    further = {column for head in {tuple(row) for row in rows} for column in head} - known
+    columns = ["directory", *SUMMARY_COLUMNS, *sorted(further, key=after_summary)]
+    return columns, [{column: row.get(column) for column in columns} for row in rows], problems
+
+
+def as_table(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Return rows that have all ``columns`` as a table whose cells keep their own types."""
+    cells = np.empty((len(rows), len(columns)), dtype=object)
+    for number, column in enumerate(columns):
+        cells[:, number] = [row[column] for row in rows]
+    return pd.DataFrame(cells, columns=pd.Index(columns), dtype=object)
 
 
 def read_study(directory: Path) -> dict[str, Any] | None:

@@ -6,11 +6,12 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import pandas as pd
 import yaml
 
+from sgdlab.results.config_text import config_text
 from sgdlab.results.contract import (
     EVAL_COLUMNS,
     STEP_COLUMNS,
@@ -75,8 +76,7 @@ class RunWriter:
 def write_config(directory: Path, config: Mapping[str, Any]) -> None:
     """Write the resolved config; it opens with the defaults that restore Hydra's settings."""
     head = {"defaults": ["train_schema", "app", "_self_"]}
-    content = yaml.safe_dump({**head, **config}, sort_keys=False, allow_unicode=True)
-    atomic_write(directory / "config.yaml", content)
+    atomic_write(directory / "config.yaml", config_text({**head, **config}), durable=False)
 
 
 def write_study(directory: Path, protocol: Mapping[str, Any]) -> None:
@@ -87,7 +87,8 @@ def write_study(directory: Path, protocol: Mapping[str, Any]) -> None:
 
 def write_environment(directory: Path, environment: Mapping[str, Any]) -> None:
     """Write ``environment.json``."""
-    atomic_write(directory / "environment.json", json.dumps(environment, indent=2) + "\n")
+    content = json.dumps(environment, indent=2) + "\n"
+    atomic_write(directory / "environment.json", content, durable=False)
 
 
 def write_error(directory: Path, traceback: str) -> None:
@@ -96,14 +97,19 @@ def write_error(directory: Path, traceback: str) -> None:
 
 
 def _open(path: Path, columns: Sequence[str], append_after: int | None) -> TextIO:
+    start_table(path, columns, append_after)
+    return path.open("a", newline="")
+
+
+def start_table(path: Path, columns: Sequence[str], append_after: int | None) -> None:
+    """Write the head of a table, and the rows that stay when a run goes on from a step."""
     kept: list[str] = []
     if append_after is not None and path.is_file():
         for line in path.read_text().splitlines(keepends=True)[1:]:
             step = line.split(",", 1)[0]
             if line.endswith("\n") and step.isdigit() and int(step) <= append_after:
                 kept.append(line)
-    atomic_write(path, ",".join(columns) + "\n" + "".join(kept))
-    return path.open("a", newline="")
+    atomic_write(path, ",".join(columns) + "\n" + "".join(kept), durable=bool(kept))
 
 
 def write_summary(directory: Path, summary: Mapping[str, Cell]) -> None:
@@ -117,29 +123,61 @@ def write_summary(directory: Path, summary: Mapping[str, Cell]) -> None:
     atomic_write(directory / "summary.csv", out.getvalue())
 
 
-def atomic_write(path: Path, content: str) -> None:
-    """Write ``content`` so that readers see either the old file or the whole new one."""
+def atomic_write(path: Path, content: str, durable: bool = True) -> None:
+    """Write ``content`` so that readers see either the old file or the whole new one.
+
+    Args:
+        path: The file; its folder is created when missing.
+        content: All of it.
+        durable: Wait until it is on disk. What a run opens with need not be there before the
+            summary is: without one, a run starts again.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     with part.open("w", newline="") as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
     part.replace(path)
+
+
+_WRITTEN_AS_THEY_ARE = {str, int, float, type(None)}
+"""Types of which the csv module writes what `text` returns."""
 
 
 def write_runs(path: Path, table: pd.DataFrame) -> None:
     """Write a collected table (``runs.csv``), directories relative to it where possible."""
-    table = table.copy()
-    base = path.parent.resolve()
-    for index, directory in table["directory"].items():
-        absolute = Path(str(directory)).resolve()
-        if absolute.is_relative_to(base):
-            table.loc[index, "directory"] = absolute.relative_to(base).as_posix()  # type: ignore[index]
-    columns = list(table.columns)
+    base = os.path.realpath(path.parent)
+    inside = base if base.endswith(os.sep) else base + os.sep
+    parents: dict[str, str] = {}
+    columns: list[Sequence[object]] = []
+    for number, column in enumerate(table.columns):
+        cells = table.iloc[:, number]
+        values = cast("list[object]", cells.astype(object).where(cells.notna(), None).tolist())
+        if column == "directory":
+            values = [_below(str(value), inside, parents) for value in values]
+        if not {type(value) for value in values} <= _WRITTEN_AS_THEY_ARE:
+            values = [text(value) for value in values]
+        columns.append(values)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    for row in table.astype(object).where(table.notna(), None).itertuples(index=False):
-        writer.writerow([text(cell) for cell in row])
+    writer.writerow(table.columns)
+    writer.writerows(zip(*columns, strict=True))
     atomic_write(path, out.getvalue())
+
+
+def _below(directory: str, base: str, parents: dict[str, str]) -> str:
+    """Return a folder relative to ``base``, which ends in a separator, where it lies in it.
+
+    ``parents`` keeps what parents of folders really are: runs have few.
+    """
+    parent, name = os.path.split(directory)
+    if parent not in parents:
+        parents[parent] = os.path.realpath(parent)
+    absolute = os.path.join(parents[parent], name)
+    if name in ("", ".", "..") or os.path.islink(absolute):
+        absolute = os.path.realpath(directory)
+    if absolute.startswith(base):
+        return Path(absolute[len(base) :]).as_posix()
+    return "." if absolute + os.sep == base else directory

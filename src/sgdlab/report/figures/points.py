@@ -1,16 +1,20 @@
-"""Scatter figures: the metric against the learning rate, and every seed side by side."""
+"""The metric against the learning rate: a point per run, thinned where there are thousands."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation, NullFormatter
 
-from sgdlab.analysis.statistics import Description
-from sgdlab.report.figures.style import FAINT, INK, Look, canvas, context, plain, svg
+from sgdlab.report.figures.style import INK, Look, canvas, context, plain, svg
+
+SPOTS = 2000
+"""Points of a figure, all optimizers together, from which those on one spot are drawn once."""
+
+LINE_BINS = 40
+"""The median line over more learning rates than this is that of so many parts of their range."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +49,14 @@ def learning_rates(
         log = not percent and bool(values) and min(values) > 0 and max(values) > 20 * min(values)
         if log:
             axes.set_yscale("log")
+        most = max(SPOTS // len(trials), 20)
         for item in trials:
-            _trials(axes, item, looks[item.optimizer])
+            _trials(axes, item, looks[item.optimizer], most, log)
         edge = 0.035 if maximise else 0.965
         for item in trials:
+            lost = [x for x, _ in thinned([(x, edge) for x in item.lost], most // 10, False)]
             axes.plot(
-                item.lost, [edge] * len(item.lost), "x", color=looks[item.optimizer].colour,
+                lost, [edge] * len(lost), "x", color=looks[item.optimizer].colour,
                 transform=axes.get_xaxis_transform(), markersize=5.5, markeredgewidth=1.3,
             )  # fmt: skip
         if any(item.lost for item in trials):
@@ -76,17 +82,63 @@ def _few(value: float, _: object = None) -> str:
     return f"{value:.3g}" if digit in (2, 5) else ""
 
 
-def _trials(axes: Axes, item: Trials, look: Look) -> None:
+def thinned(
+    points: Sequence[tuple[float, float]], most: int, log: bool
+) -> list[tuple[float, float]]:
+    """Return points that look like all of them: the first on each spot.
+
+    Args:
+        points: x, on a log axis, and y.
+        most: How many at most.
+        log: Whether y is on a log axis, too.
+    """
+    kept = list(points)
+    if len(kept) <= most:
+        return kept
+    x, y = np.log([x for x, _ in points]), np.array([y for _, y in points])
+    if log:
+        y = np.log(y)
+    cells = 128
+    while len(kept) > most and cells > 1:
+        at = [
+            np.floor((side - side.min()) / (np.ptp(side) or 1.0) * cells).astype(int)
+            for side in (x, y)
+        ]
+        _, first = np.unique(at[0] * (cells + 1) + at[1], return_index=True)
+        kept = [points[int(i)] for i in np.sort(first)]
+        cells = cells * 3 // 4
+    return kept
+
+
+def many_rates(trials: Sequence[Trials]) -> bool:
+    """Whether a line is not that of every learning rate."""
+    return any(len({x for x, _ in item.points}) > LINE_BINS for item in trials)
+
+
+def _line(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    """Return learning rates and the median at each; of many, of parts of their range."""
     by_lr: dict[float, list[float]] = {}
-    for x, y in item.points:
+    for x, y in points:
         by_lr.setdefault(x, []).append(y)
-    repeated = any(len(ys) > 1 for ys in by_lr.values())
-    if repeated and len(by_lr) > 1:
-        xs = sorted(by_lr)
-        medians = [float(np.median(by_lr[x])) for x in xs]
+    if len(by_lr) > LINE_BINS:
+        logs = np.log([x for x, _ in points])
+        part = np.floor((logs - logs.min()) / (np.ptp(logs) / LINE_BINS)).clip(0, LINE_BINS - 1)
+        members = [[points[int(i)] for i in np.flatnonzero(part == p)] for p in np.unique(part)]
+        by_lr = {float(np.median([x for x, _ in m])): [y for _, y in m] for m in members}
+    elif len(by_lr) == len(points):
+        return [], []
+    xs = sorted(by_lr)
+    return xs, [float(np.median(by_lr[x])) for x in xs]
+
+
+def _trials(axes: Axes, item: Trials, look: Look, most: int, log: bool) -> None:
+    repeated = len({x for x, _ in item.points}) < len(item.points)
+    xs, medians = _line(item.points)
+    if len(xs) > 1:
         axes.plot(xs, medians, color=look.colour, linestyle=look.dash, linewidth=1.1, alpha=0.8)  # type: ignore[arg-type]
-    x, y = zip(*item.points, strict=True) if item.points else ((), ())
-    size = 11 if repeated else 20
+    shown = thinned(item.points, most, log)
+    x, y = zip(*shown, strict=True) if shown else ((), ())
+    size = 6 if len(item.points) > most else 11 if repeated else 20
     axes.scatter(
         x, y, s=size, color=look.colour, marker=look.marker, alpha=0.75, linewidths=0, zorder=3
     )
@@ -124,72 +176,3 @@ def _legend(trials: Sequence[Trials], looks: Mapping[str, Look]) -> list[Line2D]
             Line2D([], [], marker="x", linestyle="none", color=INK, label="did not complete")
         )
     return handles
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The metric of one optimizer by seed, and what describes it."""
-
-    optimizer: str
-    by_seed: dict[float, float]
-    description: Description
-
-
-def seeds(
-    samples: Sequence[Sample], looks: Mapping[str, Look], x_label: str, percent: bool
-) -> str | None:
-    """Return the SVG of every seed's metric, a row per optimizer, best on top; None if empty.
-
-    Grey lines link the runs of one seed; equal values are stacked; the bar is the mean and its
-    95 % interval.
-    """
-    samples = [s for s in samples if s.by_seed]
-    if not samples:
-        return None
-    height = 1.1 + 0.3 * len(samples) if len(samples) > 3 else 1.1 + 0.75 * len(samples)
-    with context():
-        figure, axes = canvas(height)
-        axes.grid(False)
-        axes.grid(True, axis="x")
-        heights = [_stacked(sample.by_seed, row) for row, sample in enumerate(samples)]
-        for row, (above, below) in enumerate(pairwise(samples)):
-            for seed in sorted(set(above.by_seed) & set(below.by_seed)):
-                x = [above.by_seed[seed], below.by_seed[seed]]
-                y = [heights[row][seed], heights[row + 1][seed]]
-                axes.plot(x, y, color=FAINT, linewidth=0.6, alpha=0.6, zorder=1)
-        for row, sample in enumerate(samples):
-            look = looks[sample.optimizer]
-            order = sorted(sample.by_seed)
-            values = [sample.by_seed[seed] for seed in order]
-            y = [heights[row][seed] for seed in order]
-            axes.scatter(values, y, s=16, color=look.colour, alpha=0.7, linewidths=0, zorder=3)
-            _mean(axes, row, sample.description, look)
-        axes.set_yticks(range(len(samples)), [plain(s.optimizer) for s in samples])
-        axes.tick_params(axis="y", length=0)
-        axes.set_ylim(len(samples) - 0.45, -0.55)
-        axes.set_xlabel(x_label)
-        axes.xaxis.set_major_locator(MaxNLocator(6))
-        if percent:
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}"))
-        return svg(figure, f"{x_label} by seed")
-
-
-def _stacked(by_seed: Mapping[float, float], row: int) -> dict[float, float]:
-    """Return the height of each point: equal values stand on top of each other, up to a limit."""
-    seen: dict[float, list[float]] = {}
-    for seed in sorted(by_seed):
-        seen.setdefault(round(by_seed[seed], 9), []).append(seed)
-    most = max(len(group) for group in seen.values())
-    step = min(0.09, 0.42 / max(most - 1, 1))
-    return {seed: row - step * i for group in seen.values() for i, seed in enumerate(group)}
-
-
-def _mean(axes: Axes, row: int, description: Description, look: Look) -> None:
-    y = row + 0.22
-    if np.isfinite(description.ci_low):
-        ends = [description.ci_low, description.ci_high]
-        axes.plot(ends, [y, y], color=look.colour, linewidth=1.4, zorder=4)
-    axes.plot(
-        [description.mean], [y], marker="D", markersize=4.5, color=look.colour, zorder=5,
-        markeredgecolor=INK, markeredgewidth=0.5,
-    )  # fmt: skip

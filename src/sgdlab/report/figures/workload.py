@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from sgdlab.analysis import words
 from sgdlab.analysis.curves import (
+    MOST_LOST,
     PERCENTILES_FROM,
     Curve,
     Line,
@@ -21,8 +22,10 @@ from sgdlab.analysis.study import Result
 from sgdlab.analysis.tables import by_seed
 from sgdlab.analysis.targets import completed, validation
 from sgdlab.analysis.verdicts import metric_name
+from sgdlab.checks import is_number
 from sgdlab.report.document import Image
 from sgdlab.report.figures import lines, points
+from sgdlab.report.figures import seeds as seeds_of
 from sgdlab.report.figures.style import Look
 
 STEPS, SECONDS = "steps", "training time (s)"
@@ -40,6 +43,8 @@ class _Figures:
         self.percent = result.workload.metric == "accuracy"
         self.unit = " (%)" if self.percent else ""
         self.width = bin_width(runs, self.entries)
+        chosen = [row for entry in self.entries for row in entry.chosen]
+        self.steps = binned_steps(runs, chosen, ("loss", "grad_norm"), self.width)
 
     def band(self) -> str:
         counts = seeds(self.runs, self.entries)
@@ -59,7 +64,9 @@ class _Figures:
         chosen = [row for entry in self.entries for row in entry.chosen]
         if len(completed(self.runs, chosen)) == len(chosen):
             return ""
-        return " Thin lines: runs that did not complete (× diverged, | others)."
+        lost = len(chosen) - len(completed(self.runs, chosen))
+        some = f", up to {MOST_LOST} of each optimizer" if lost > MOST_LOST else ""
+        return f" Thin lines: runs that did not complete (× diverged, | others{some})."
 
     def loss(self) -> list[Image]:
         done = [row for e in self.entries for row in completed(self.runs, e.chosen)]
@@ -82,7 +89,7 @@ class _Figures:
             how = f"Loss of the minibatches, mean over {words.count(self.width, 'step')}."
 
             def at_steps(row: int) -> Line | None:
-                return binned_steps(self.runs, row, "loss", self.width)
+                return self.steps["loss"].get(row)
 
             def at_seconds(row: int) -> Line | None:
                 line = at_steps(row)
@@ -125,7 +132,7 @@ class _Figures:
 
     def gradient(self) -> Image | None:
         drawn = lines.draw(
-            self.curves(lambda row: binned_steps(self.runs, row, "grad_norm", self.width)),
+            self.curves(self.steps["grad_norm"].get),
             self.looks, STEPS, "gradient norm", log=True,
         )  # fmt: skip
         how = f"Global L2 norm before clipping, mean over {words.count(self.width, 'step')}."
@@ -139,10 +146,10 @@ class _Figures:
             at = [
                 (float(lr), self.runs.rows[row])
                 for row in rows
-                if words.is_number(lr := self.runs.rows[row]["base_lr"]) and lr > 0
+                if is_number(lr := self.runs.rows[row]["base_lr"]) and lr > 0
             ]
             found = [(x, run["final_val_metric"]) for x, run in at if run["status"] == "completed"]
-            kept = [(x, float(y)) for x, y in found if words.is_number(y)]
+            kept = [(x, float(y)) for x, y in found if is_number(y)]
             lost = [x for x, run in at if run["status"] != "completed"]
             chosen = entry.settings.get("lr")
             best = float(chosen) if isinstance(chosen, int | float) else None
@@ -152,25 +159,35 @@ class _Figures:
             workload.maximise, self.percent,
         )  # fmt: skip
         what = "tuning trials" if any(e.trials for e in self.entries) else "all runs"
+        if points.many_rates(trials):
+            line = f"The line is the median over a {points.LINE_BINS}th of the range of rates."
+        else:
+            line = "Where a rate was run more than once, the line is the median."
         return self.image(
             "learning-rate",
             drawn,
             f"Final validation {workload.metric} against learning rate, {what}. Triangles: the "
-            "learning rates compared; × at the edge: runs that did not complete. Where a rate was "
-            "run more than once, the line is the median.",
+            f"learning rates compared; × at the edge: runs that did not complete. {line}",
         )
 
     def seeds(self) -> Image | None:
         name = metric_name(self.result.workload, self.result.column)
-        samples: list[points.Sample] = []
+        samples: list[seeds_of.Sample] = []
         for entry in self.entries:
             values = by_seed(self.runs, entry, self.result.column)
-            samples.append(points.Sample(entry.optimizer, values, describe(list(values.values()))))
-        drawn = points.seeds(samples, self.looks, f"{name}{self.unit}", self.percent)
-        caption = (
-            f"{name[0].upper()}{name[1:]} of every seed. Grey lines link the same seed of "
-            "neighbours; equal values are stacked; diamond and bar: mean and its 95 % interval."
-        )
+            samples.append(
+                seeds_of.Sample(entry.optimizer, values, describe(list(values.values())))
+            )
+        drawn = seeds_of.seeds(samples, self.looks, f"{name}{self.unit}", self.percent)
+        title = f"{name[0].upper()}{name[1:]}"
+        if seeds_of.crowd(samples):
+            how = f"{title} of all seeds, as histograms of equal area"
+        else:
+            how = (
+                f"{title} of every seed. Grey lines link the same seed of neighbours; equal values "
+                "are stacked"
+            )
+        caption = f"{how}; diamond and bar: mean and its 95 % interval."
         return self.image("seeds", drawn, caption)
 
     def curves(self, line: object) -> list[Curve]:

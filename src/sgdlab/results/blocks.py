@@ -1,0 +1,91 @@
+"""Rows of many runs at once: text made by columns, files opened only while they are written."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from sgdlab.results.contract import EVAL_COLUMNS, STEP_COLUMNS, Cell, text
+from sgdlab.results.write import start_table
+
+
+def float_texts(values: NDArray[np.float64]) -> list[str]:
+    """Return floats as `repr` writes them, four times as fast."""
+    if len(values) and (values == values[0]).all():
+        return [repr(float(values[0]))] * len(values)
+    texts = pl.Series(values).cast(pl.String).to_list()
+    size = np.abs(values)
+    # Here Python and polars differ in when they write an exponent, and how, and in nan's case.
+    with np.errstate(invalid="ignore"):
+        plain = (values == 0) | ((size >= 1e-4) & (size < 1e16))
+    for index in np.flatnonzero(~plain):
+        texts[index] = repr(float(values[index]))
+    return texts
+
+
+def step_lines(
+    prefixes: Sequence[str], columns: Sequence[NDArray[np.float64]], counts: Sequence[int]
+) -> list[str]:
+    """Return the lines of ``steps.csv`` that a block of steps adds, for each run.
+
+    Args:
+        prefixes: ``step,epoch,examples`` of each step.
+        columns: ``lr``, ``loss``, ``grad_norm`` and ``clip_coef``, each ``[steps, runs]``.
+        counts: Steps that belong to each run.
+    """
+    # Made at once for all runs: a call for each costs more than its numbers.
+    cells = [float_texts(column.T.ravel()) for column in columns]
+    steps = len(prefixes)
+    lines: list[str] = []
+    for run, count in enumerate(counts):
+        own = (column[run * steps : run * steps + count] for column in cells)
+        rows = zip(prefixes[:count], *own, strict=True)
+        lines.append("".join([f"{p},{lr},{loss},{g},{c}\n" for p, lr, loss, g, c in rows]))
+    return lines
+
+
+class BlockWriter:
+    """Writes the tables of one of many runs; no file stays open, so a thousand runs can.
+
+    Args:
+        directory: The run directory; created when missing.
+        metric: Name of the metric column of ``evals.csv``.
+        append_after: When a run goes on from a checkpoint, its step: later rows are cut off.
+    """
+
+    def __init__(self, directory: Path, metric: str, append_after: int | None = None) -> None:
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "summary.csv").unlink(missing_ok=True)
+        (directory / "error.txt").unlink(missing_ok=True)
+        start_table(directory / "steps.csv", STEP_COLUMNS, append_after)
+        start_table(directory / "evals.csv", (*EVAL_COLUMNS, metric), append_after)
+        self._steps: list[str] = []
+        self._evals: list[str] = []
+
+    def steps(self, lines: str) -> None:
+        """Take lines of ``steps.csv``."""
+        self._steps.append(lines)
+
+    def evaluation(self, row: Sequence[Cell]) -> None:
+        """Take a row of ``evals.csv``."""
+        self._evals.append(f"{','.join(map(text, row))}\n")
+
+    def flush(self, durable: bool = False) -> None:
+        """Append all rows so far to the files.
+
+        Args:
+            durable: Wait until they are on disk: a checkpoint must never be ahead of its rows.
+        """
+        for name, lines in (("steps.csv", self._steps), ("evals.csv", self._evals)):
+            if not lines:
+                continue
+            with (self.directory / name).open("a", newline="") as file:
+                file.writelines(lines)
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+            lines.clear()
