@@ -23,6 +23,7 @@ from sgdlab.errors import InputError
 from sgdlab.identity import device_kind
 from sgdlab.instantiate import call, where
 from sgdlab.losses.mean import Mean
+from sgdlab.plain import Plain
 from sgdlab.schedules.base import Schedule
 from sgdlab.steps.base import Stepper
 from sgdlab.steps.choose import stepper_of
@@ -78,12 +79,16 @@ def device_of(config: DictConfig) -> torch.device:
 def dataset_of(config: DictConfig) -> Dataset:
     """Return the dataset of a config, split and standardised; kept for the runs that follow."""
     return _dataset(
-        json.dumps(OmegaConf.to_container(config.dataset), sort_keys=True),
+        json.dumps(_plain(config.dataset), sort_keys=True),
         str(config.names.get("dataset", "dataset")),
         config.split.seed,
         config.split.val,
         config.split.test,
     )
+
+
+def _plain(section: DictConfig | Plain) -> object:
+    return section.plain() if isinstance(section, Plain) else OmegaConf.to_container(section)
 
 
 @functools.lru_cache(maxsize=4)
@@ -129,9 +134,14 @@ def _plan(config: DictConfig, data: Dataset) -> BatchPlan:
     return BatchPlan.of(config.batch_size, config.accumulate, len(data.train.y), workers)
 
 
-def total_steps(config: DictConfig) -> int:
-    """Return how many updates a config asks for: ``max_steps``, else ``epochs`` in updates."""
-    return config.max_steps or config.epochs * plan_of(config).steps_per_epoch
+def total_steps(config: DictConfig, plan: BatchPlan | None = None) -> int:
+    """Return how many updates a config asks for: ``max_steps``, else ``epochs`` in updates.
+
+    Args:
+        config: As `sgdlab.config.settle` returns it.
+        plan: Of the config, if it is known; else the dataset is loaded when it is needed.
+    """
+    return config.max_steps or config.epochs * (plan or plan_of(config)).steps_per_epoch
 
 
 def setup(config: DictConfig, probe: nn.Module | None = None, data: Dataset | None = None) -> Setup:
@@ -171,7 +181,7 @@ def setup(config: DictConfig, probe: nn.Module | None = None, data: Dataset | No
         plan=plan,
         base_lr=config.lr,
         lr=lr,
-        total_steps=config.max_steps or config.epochs * plan.steps_per_epoch,
+        total_steps=total_steps(config, plan),
         seed=config.seed,
         device=device,
         loss_factor=config.limits.loss_factor,

@@ -34,7 +34,7 @@ def optimizer_of(config: DictConfig, model: nn.Module, lr: float) -> Optimizer:
     if not groups:
         raise InputError(f"{where(config, 'model')}: no trainable parameters")
     # Tuples, as torch documents them: some packages refuse the lists that YAML gives.
-    tuples = {str(k): tuple(v) for k, v in section.items() if isinstance(v, ListConfig)}
+    tuples = {str(k): tuple(v) for k, v in section.items() if isinstance(v, ListConfig | list)}
     optimizer = call(section, place, {}, params=groups, **tuples, **_fastest(config, groups))
     if not isinstance(optimizer, Optimizer):
         raise InputError(f"{place}: {section._target_} gives no torch.optim.Optimizer")

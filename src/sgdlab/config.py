@@ -5,7 +5,8 @@ checks the values. The sections of the groups (``model``, ``optimizer``, …) ar
 signature of the ``_target_`` is the schema, and `sgdlab.build` checks it by building.
 """
 
-import math
+import functools
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
+from sgdlab.checks import lies_in
 from sgdlab.errors import InputError, offer
 
 GROUPS = ("dataset", "model", "loss", "optimizer", "schedule", "scaling", "average")
@@ -78,6 +80,16 @@ class CheckpointConfig:
 
 
 @dataclass
+class StackedConfig:
+    """How many runs are trained at once."""
+
+    # Any: bytes as a number, or as text with a unit.
+    max_memory: Any = MISSING
+    # true, false or auto.
+    compile: Any = MISSING
+
+
+@dataclass
 class TrainConfig:
     """One run. Values and their meaning stand in ``conf/train.yaml``."""
 
@@ -108,6 +120,8 @@ class TrainConfig:
     local_sgd: LocalSgdConfig = field(default_factory=LocalSgdConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
+    engine: str = MISSING
+    stacked: StackedConfig = field(default_factory=StackedConfig)
     evaluate_test: bool = MISSING
     resume: bool = MISSING
     study: str | None = MISSING
@@ -146,6 +160,23 @@ def settle(composed: DictConfig, runtime: Any = None) -> DictConfig:
     Raises:
         InputError: A value is impossible; see `validate`.
     """
+    config = own_part(composed, runtime)
+    OmegaConf.resolve(config)
+    _agree_on_lr(config, OmegaConf.select(composed, "hydra.overrides.task") or [])
+    validate(config)
+    return config
+
+
+def own_part(composed: DictConfig, runtime: Any = None) -> DictConfig:
+    """Return what of a composed config belongs to the run, interpolations unresolved.
+
+    Args:
+        composed: As `settle`.
+        runtime: As `settle`.
+
+    Raises:
+        InputError: A root key that no run has.
+    """
     if runtime is None:
         runtime = OmegaConf.select(composed, "hydra.runtime")
     choices: DictConfig | dict[str, str] = runtime.choices if runtime else {}
@@ -164,9 +195,6 @@ def settle(composed: DictConfig, runtime: Any = None) -> DictConfig:
         s.path for s in sources if s.provider == "command-line" and _holds_python(s.path)
     ]
     config.import_from = list(dict.fromkeys([*config.import_from, *own]))
-    OmegaConf.resolve(config)
-    _agree_on_lr(config, OmegaConf.select(composed, "hydra.overrides.task") or [])
-    validate(config)
     return config
 
 
@@ -188,17 +216,20 @@ def _agree_on_lr(config: DictConfig, overrides: list[str]) -> None:
         config.optimizer.lr = float(config.lr)
 
 
-def validate(config: DictConfig) -> None:
+def validate(config: Mapping[str, Any]) -> None:
     """Refuse impossible values of the root keys.
+
+    Args:
+        config: Settled; a ``DictConfig`` or its plain container.
 
     Raises:
         InputError: Names the key, its value and what would be right.
     """
-    if config.lr is None:
+    if config["lr"] is None:
         raise InputError("lr is not set, and the optimizer's YAML has none: add lr=0.01")
-    if not (_is_number(config.lr) and config.lr > 0 and math.isfinite(config.lr)):
-        raise InputError(f"lr={config.lr}: must be a positive number, such as 0.01")
-    if config.batch_size != "full":
+    if not lies_in(config["lr"], 0, open_low=True):
+        raise InputError(f"lr={config['lr']}: must be a positive number, such as 0.01")
+    if config["batch_size"] != "full":
         _at_least(config, "batch_size", 1, "a whole number from 1, or full")
     _at_least(config, "accumulate", 1, "a whole number from 1")
     _at_least(config, "epochs", 1, "a whole number from 1")
@@ -207,40 +238,46 @@ def validate(config: DictConfig) -> None:
     _at_least(config, "eval.every", 1, "a whole number of epochs from 1")
     _at_least(config, "eval.batch_size", 1, "a whole number from 1")
     for key in ("max_steps", "threads", "checkpoint.every"):
-        if OmegaConf.select(config, key) is not None:
+        if _select(config, key) is not None:
             _at_least(config, key, 1, "a whole number from 1, or null")
     for key in ("clip_norm", "limits.loss_factor"):
-        value = OmegaConf.select(config, key)
+        value = _select(config, key)
         if value is not None and not value > 0:
             raise InputError(f"{key}={value}: must be positive, or null to switch it off")
     _at_least(config, "staleness.delay", 0, "a whole number of updates from 0")
     for key in ("local_sgd.workers", "local_sgd.steps"):
         _at_least(config, key, 1, "a whole number from 1")
-    if config.staleness.delay and config.local_sgd.workers > 1:
+    if config["staleness"]["delay"] and config["local_sgd"]["workers"] > 1:
         raise InputError("staleness.delay and local_sgd.workers: simulate one at a time")
     for key in ("decay.multipliers", "lr_multipliers"):
-        value = OmegaConf.select(config, key)
-        if value is not None and not isinstance(value, DictConfig):
+        value = _select(config, key)
+        if value is not None and not isinstance(value, Mapping):
             raise InputError(f"{key}={value}: must map patterns of names to factors, {{*.bias:2}}")
     _one_of(config, "parametrization", ("standard", "mup"))
     _one_of(config, "device", ("auto", "cpu", "cuda"))
     _one_of(config, "precision", ("fp32", "bf16"))
+    _one_of(config, "engine", ("auto", "stacked", "sequential"))
+    compiles = config["stacked"]["compile"]
+    if not (isinstance(compiles, bool) or compiles == "auto"):
+        raise InputError(f"stacked.compile={compiles}: must be true, false or auto")
     _one_of(config, "dtype", ("float32", "float64"))
-    if config.dtype == "float64" and config.precision == "bf16":
+    if config["dtype"] == "float64" and config["precision"] == "bf16":
         raise InputError("precision=bf16 with dtype=float64: autocast needs dtype=float32")
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _select(config: Mapping[str, Any], key: str) -> Any:
+    if isinstance(config, DictConfig):
+        return OmegaConf.select(config, key)
+    return functools.reduce(lambda section, part: section[part], key.split("."), config)
 
 
-def _at_least(config: DictConfig, key: str, low: int, right: str) -> None:
-    value = OmegaConf.select(config, key)
+def _at_least(config: Mapping[str, Any], key: str, low: int, right: str) -> None:
+    value = _select(config, key)
     if not isinstance(value, int) or isinstance(value, bool) or value < low:
         raise InputError(f"{key}={value}: must be {right}")
 
 
-def _one_of(config: DictConfig, key: str, valid: tuple[str, ...]) -> None:
+def _one_of(config: Mapping[str, Any], key: str, valid: tuple[str, ...]) -> None:
     value = str(config[key])
     if value not in valid and not (key == "device" and value.startswith("cuda:")):
         raise InputError(f"{key}={value}: {offer(value, valid)}")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
@@ -23,27 +24,33 @@ _LABELS = (
     "lr",
     "device",
     "import_from",
+    "engine",
+    "stacked",
 )
 
 
 _PLACES = ("root", "download")
 
 
-def run_id(config: DictConfig) -> str:
+def run_id(config: DictConfig | Mapping[str, Any]) -> str:
     """Return a short hash of all that determines the result of a settled config.
 
     Types are normalised (``lr=1`` and ``lr=1.0`` agree); labels, places and resume settings do
     not count; the kind of device does.
+
+    Args:
+        config: A ``DictConfig`` or its plain container.
     """
-    content = cast("dict[str, Any]", OmegaConf.to_container(config))
-    labels = _LABELS if "lr" in config.optimizer else tuple(set(_LABELS) - {"lr"})
-    content = {key: value for key, value in content.items() if key not in labels}
+    plain = OmegaConf.to_container(config) if isinstance(config, DictConfig) else config
+    plain = cast("dict[str, Any]", plain)
+    labels = _LABELS if "lr" in config["optimizer"] else tuple(set(_LABELS) - {"lr"})
+    content = {key: value for key, value in plain.items() if key not in labels}
     # Where a download lies does not change what is in it.
     if str(content["dataset"].get("_target_")).startswith("sgdlab."):
         content["dataset"] = {k: v for k, v in content["dataset"].items() if k not in _PLACES}
     # Which factors a sweep tries does not change what one of them gives.
     content["scaling"] = {k: v for k, v in content["scaling"].items() if k != "candidates"}
-    content["device"] = device_kind(config.device)
+    content["device"] = device_kind(plain["device"])
     content["rules"] = RULES_VERSION
     canonical = json.dumps(_normalise(content), sort_keys=True)
     # A letter in front: ten digits would be read as a number, by us and by spreadsheets.
@@ -88,6 +95,16 @@ def study_name(comparison: DictConfig) -> str:
     return "-".join([*names, *shown, digest])
 
 
+def run_name(settled: Mapping[str, Any], identity: str) -> str:
+    """Return what ``${run_name:}`` stands for: the optimizer and the run id."""
+    return f"{settled['names'].get('optimizer', 'run')}-{identity}"
+
+
+def run_folder(settled: Mapping[str, Any], identity: str) -> str:
+    """Return what ``${run_folder:}`` stands for: the phase, if any, and the run id."""
+    return f"{settled['phase']}/{identity}" if settled["phase"] else identity
+
+
 def _resolve_study_name(*, _root_: DictConfig) -> str:
     return study_name(_root_)
 
@@ -98,12 +115,12 @@ def _resolve_run_id(*, _root_: DictConfig) -> str:
 
 def _resolve_run_name(*, _root_: DictConfig) -> str:
     config = settle(_root_)
-    return f"{config.names.get('optimizer', 'run')}-{run_id(config)}"
+    return run_name(config, run_id(config))
 
 
 def _resolve_run_folder(*, _root_: DictConfig) -> str:
     config = settle(_root_)
-    return f"{config.phase}/{run_id(config)}" if config.phase else run_id(config)
+    return run_folder(config, run_id(config))
 
 
 # On import, so that the worker of a launcher can resolve them, too.

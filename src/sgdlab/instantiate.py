@@ -1,6 +1,8 @@
 """Calling what a section of a config names. The only caller of `hydra.utils.instantiate`."""
 
+import copy
 import inspect
+import json
 import pkgutil
 from collections.abc import Callable
 from typing import Any
@@ -8,9 +10,10 @@ from typing import Any
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from sgdlab.errors import InputError
+from sgdlab.plain import Plain
 
 # Packages of optional extras, by module name.
 _EXTRAS = {"pytorch_optimizer": "more-optimizers"}
@@ -56,14 +59,20 @@ def call(
     Raises:
         InputError: It refuses its settings; one line says which and why.
     """
-    taken = _accepted(target_of(section, where), offered or {})
+    target = target_of(section, where)
+    taken = _accepted(target, offered or {})
     try:
+        if _is_quick(section, target):
+            return target(**{**_settings_of(section), **taken, **arguments})
         # Only the settings pass through Hydra, which would turn tuples into lists.
-        prepared = instantiate(section, _convert_="all", _partial_=True)
-        return prepared(**taken, **arguments)
+        prepared = instantiate(_typed(section), _convert_="all", _partial_=True)
+        built = prepared(**taken, **arguments)
+        if isinstance(section, Plain):
+            _vetted.add(_seal(section, target))
+        return built
     except Exception as error:
-        nested = isinstance(error, InstantiationException) and error.__cause__
-        cause = error.__cause__ if nested and error.__cause__ else error
+        wrapped = error.__cause__ if isinstance(error, InstantiationException) else None
+        cause = wrapped or error
         if is_out_of_memory(cause):
             raise cause from None
         if isinstance(cause, InputError):
@@ -73,7 +82,43 @@ def call(
         raise InputError(f"{where}: {line}{_settings(section)}") from error
 
 
+_vetted: set[str] = set()
+"""What Hydra, which refuses some targets, has called in this process."""
+
+
+def _is_quick(section: DictConfig, target: Callable[..., Any]) -> bool:
+    """Say whether calling a target without Hydra is the same: flat settings, vetted before."""
+    if not isinstance(section, Plain):
+        return False
+    flat = all(_is_flat(str(key), value) for key, value in section.items())
+    return flat and _seal(section, target) in _vetted
+
+
+def _seal(section: DictConfig, target: Callable[..., Any]) -> str:
+    """Return what stands for a call that Hydra allows: a class, else every setting, too."""
+    is_class = isinstance(target, type) and not issubclass(target, type)
+    return str(section["_target_"]) if is_class else json.dumps(section)
+
+
+def _is_flat(key: str, value: Any) -> bool:
+    if isinstance(value, list):
+        return all(_is_flat(key, item) for item in value)
+    special = key != "_target_" and key.startswith("_")
+    reads_as_other = isinstance(value, str) and ("${" in value or value == "???")
+    return isinstance(value, str | int | float | None) and not special and not reads_as_other
+
+
+def _settings_of(section: DictConfig) -> dict[str, Any]:
+    return {str(k): copy.deepcopy(v) for k, v in section.items() if k != "_target_"}
+
+
+def _typed(section: DictConfig) -> DictConfig:
+    return OmegaConf.create(section.plain()) if isinstance(section, Plain) else section
+
+
 def _accepted(target: Callable[..., Any], offered: dict[str, Any]) -> dict[str, Any]:
+    if not offered:
+        return {}
     try:
         parameters = inspect.signature(target).parameters
     except (TypeError, ValueError):

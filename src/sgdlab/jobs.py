@@ -1,117 +1,22 @@
 """Many runs: composed quickly, checked before the first starts, launched, collected."""
 
-import contextlib
-import copy
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra.core.config_search_path import ConfigSearchPath
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
-from hydra.errors import HydraException
-from hydra.types import HydraContext, RunMode, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
-from omegaconf.errors import OmegaConfBaseException
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, open_dict, read_write
 
-from sgdlab.config import settle
 from sgdlab.errors import InputError
 from sgdlab.experiment import finished
-from sgdlab.hydra_errors import explain
-from sgdlab.identity import run_id
+from sgdlab.loader import Job, QuickLoader, explained, typed
 from sgdlab.notices import warn
-from sgdlab.preflight import check
+from sgdlab.preflight import Checks
 from sgdlab.progress import SweepView
 from sgdlab.results import FAILED, Cell, collect, read_summary, write_runs
 from sgdlab.scaling import checked_candidates
 
-
-class QuickLoader(ConfigLoaderImpl):
-    """Hydra's config loader, made quick for sweeps: composes once per combination of group choices.
-
-    Composing costs tens of milliseconds; the jobs of a sweep differ mostly in values, which are
-    set on a copy. Launchers call `load_sweep_config` and cannot tell the difference.
-
-    Args:
-        search_path: Where configs are looked for.
-        common: Overrides in front of those of every job.
-        adapt: Called with each composed config, to change it in place.
-    """
-
-    def __init__(
-        self,
-        search_path: ConfigSearchPath,
-        common: Sequence[str] = (),
-        adapt: Callable[[DictConfig], None] | None = None,
-    ) -> None:
-        super().__init__(search_path)
-        self._common = list(common)
-        self._adapt = adapt
-        self._composed: dict[tuple[str, ...], DictConfig] = {}
-        self._parsed: dict[str, Override] = {}
-
-    def load_sweep_config(
-        self, master_config: DictConfig, sweep_overrides: list[str]
-    ) -> DictConfig:
-        """Return the config of one job."""
-        base, values = self._split(master_config, sweep_overrides)
-        config = copy.deepcopy(base)
-        ConfigLoaderImpl._apply_overrides_to_config(values, config)
-        with read_write(config.hydra), open_dict(config.hydra):
-            config.hydra.mode = RunMode.MULTIRUN
-            config.hydra.overrides.task = [*self._common, *sweep_overrides]
-            config.hydra.job.override_dirname = ",".join(sweep_overrides)
-        return config
-
-    def value_of(self, key: str, master_config: DictConfig, sweep_overrides: Sequence[str]) -> Any:
-        """Return one value of a job's config, at a hundredth of the cost of the config."""
-        base, values = self._split(master_config, sweep_overrides)
-        typed = [o.value() for o in values if o.key_or_group == key]
-        return typed[-1] if typed else OmegaConf.select(base, key)
-
-    def _split(
-        self, master_config: DictConfig, overrides: Sequence[str]
-    ) -> tuple[DictConfig, list[Override]]:
-        """Return the config that the group choices of a job give, and the overrides of values."""
-        parsed = [self._parse(text) for text in overrides]
-        key = tuple(str(o.input_line) for o in parsed if self._is_structural(o))
-        if key not in self._composed:
-            base = super().load_sweep_config(master_config, [*self._common, *key])
-            if self._adapt is not None:
-                self._adapt(base)
-            self._composed[key] = base
-        return self._composed[key], [o for o in parsed if not self._is_structural(o)]
-
-    def _parse(self, text: str) -> Override:
-        if text not in self._parsed:
-            (self._parsed[text],) = OverridesParser.create().parse_overrides([text])
-        return self._parsed[text]
-
-    def _is_structural(self, override: Override) -> bool:
-        changes_keys = override.is_add() or override.is_force_add() or override.is_delete()
-        key = override.key_or_group
-        is_group = override.package is not None or self.repository.group_exists(key)
-        return changes_keys or is_group
-
-    def load_config(self, path: str) -> DictConfig | None:
-        """Return a config file of the search path as it stands, or None."""
-        if not self.repository.config_exists(path):
-            return None
-        found = self.repository.load_config(path)
-        return cast(DictConfig, found.config) if found is not None else None
-
-
-@dataclass(frozen=True)
-class Job:
-    """One run of a sweep, before it runs."""
-
-    overrides: tuple[str, ...]
-    config: DictConfig
-    run_id: str
-    directory: Path
+__all__ = ["Job", "QuickLoader", "expand", "launch", "prepare"]
 
 
 def prepare(master: DictConfig, loader: QuickLoader, jobs: Sequence[Sequence[str]]) -> list[Job]:
@@ -121,22 +26,19 @@ def prepare(master: DictConfig, loader: QuickLoader, jobs: Sequence[Sequence[str
         InputError: A job cannot be built, or two jobs are the same run.
     """
     prepared: list[Job] = []
-    seen: dict[str, tuple[str, ...]] = {}
+    seen: dict[str, Job] = {}
     doubts: dict[str, None] = {}
+    checks = Checks()
     for overrides in jobs:
-        own = tuple(overrides)
-        with _explained(master, own):
-            composed = loader.load_sweep_config(master, list(own))
-        config = settle(composed)
-        doubts |= dict.fromkeys(check(config))
-        identity = run_id(config)
-        if identity in seen:
+        job = loader.job(master, overrides)
+        doubts |= dict.fromkeys(checks.of(job.settled, lambda job=job: job.config))
+        if (same := seen.get(job.run_id)) is not None:
             raise InputError(
-                f"the sweep lists the same run twice: {_typed(own)} equals {_typed(seen[identity])}"
+                "the sweep lists the same run twice: "
+                f"{typed(job.overrides)} equals {typed(same.overrides)}"
             )
-        seen[identity] = own
-        directory = Path(composed.hydra.sweep.dir) / composed.hydra.sweep.subdir
-        prepared.append(Job(own, config, identity, directory))
+        seen[job.run_id] = job
+        prepared.append(job)
     for doubt in doubts:
         warn(doubt)
     return prepared
@@ -155,7 +57,7 @@ def expand(
     """
     expanded: list[list[str]] = []
     for job in jobs:
-        with _explained(master, job):
+        with explained(master, job):
             candidates = loader.value_of("scaling.candidates", master, job)
         factors = checked_candidates(candidates) if candidates else []
         rest = [o for o in job if not (factors and o.startswith("scaling.candidates="))]
@@ -163,19 +65,6 @@ def expand(
             [*rest, "scaling.candidates=[]", f"scaling.candidate={factor}"] for factor in factors
         ] or [rest]
     return expanded
-
-
-@contextlib.contextmanager
-def _explained(master: DictConfig, overrides: Sequence[str]) -> Iterator[None]:
-    try:
-        yield
-    except (HydraException, OmegaConfBaseException) as error:
-        line = explain(error, master.hydra.job.config_name, overrides=overrides)
-        raise InputError(f"{line} (in the run {_typed(overrides)})") from error
-
-
-def _typed(overrides: Sequence[str]) -> str:
-    return " ".join(o for o in overrides if not o.startswith("study="))
 
 
 def launch(
@@ -192,16 +81,19 @@ def launch(
     A failed run does not stop the others; ``runs.csv`` of the study is written even when the
     sweep is interrupted.
     """
-    todo = [job for job in jobs if finished(job.directory, job.run_id, job.config.resume) is None]
+    todo = [
+        job for job in jobs if finished(job.directory, job.run_id, job.settled["resume"]) is None
+    ]
     if len(todo) < len(jobs):
         warn(f"{title}: {len(jobs) - len(todo)} of {len(jobs)} runs are finished; skipped")
     errors: dict[Path, str] = {}
     try:
         if todo:
+            loader.listed = jobs
             launcher = Plugins.instance().instantiate_launcher(
                 hydra_context=HydraContext(config_loader=loader, callbacks=context.callbacks),
                 task_function=task,
-                config=master,
+                config=_with_launcher(master),
             )
             view = SweepView(title, [job.directory for job in todo], len(jobs) - len(todo))
             with view:
@@ -216,6 +108,24 @@ def launch(
     return [_row(job, errors.get(job.directory)) for job in jobs]
 
 
+_STACKED = "hydra_plugins.sgdlab_stacked.StackedLauncher"
+
+
+def _with_launcher(master: DictConfig) -> DictConfig:
+    """Return the config with the launcher that ``engine`` asks for, unless one was chosen.
+
+    ``engine=auto`` stacks in comparisons; a sweep takes the launcher that it names.
+    """
+    chosen = not str(master.hydra.launcher._target_).endswith(".BasicLauncher")
+    stacks = master.engine == "stacked" or (master.engine == "auto" and "optimizers" in master)
+    if chosen or not stacks:
+        return master
+    config = master.copy()
+    with read_write(config), read_write(config.hydra), open_dict(config.hydra):
+        config.hydra.launcher = {"_target_": _STACKED}
+    return config
+
+
 def _row(job: Job, error: str | None) -> dict[str, Cell]:
     try:
         summary = read_summary(job.directory)
@@ -223,6 +133,5 @@ def _row(job: Job, error: str | None) -> dict[str, Cell]:
         summary, error = None, str(damage)
     if summary is not None and error is None:
         return summary
-    names = OmegaConf.to_container(job.config.names)
     reason = error or "the launcher returned without a summary"
-    return {**names, "run_id": job.run_id, "status": FAILED, "reason": reason}  # type: ignore[dict-item]
+    return {**job.settled["names"], "run_id": job.run_id, "status": FAILED, "reason": reason}

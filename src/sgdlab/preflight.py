@@ -1,7 +1,10 @@
 """Before a run leaves any file: what would be refused, and what is probably not meant."""
 
 import functools
+import hashlib
 import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -16,14 +19,51 @@ from sgdlab.build import (
     model_of,
     setup,
 )  # fmt: skip
+from sgdlab.datasets.base import Dataset, Split
 from sgdlab.errors import InputError
 from sgdlab.groups import conf_dir
 from sgdlab.instantiate import is_out_of_memory
 from sgdlab.parametrization import family_of
+from sgdlab.plain import Plain
 from sgdlab.schedules.base import Schedule
 from sgdlab.steps.base import has_momentum
 
 _PROBE_KEYS = ("dataset", "split", "model", "dtype", "names", "parametrization")
+
+
+# What a run is called, and what is drawn from its seed, decides nothing that is checked.
+_INERT = ("seed", "study", "phase", "trial", "resume", "evaluate_test", "checkpoint")
+_KEPT_BYTES = 256 * 2**20
+
+
+class Checks:
+    """Checks the runs of a sweep: each distinct part is built once, whatever the seeds."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, list[str]] = {}
+
+    def of(self, settled: Mapping[str, Any], config: Callable[[], DictConfig]) -> list[str]:
+        """Return what `check` returns for a settled config.
+
+        Args:
+            settled: Its plain container.
+            config: Gives it as a ``DictConfig``, for those that need it.
+
+        Raises:
+            InputError: As `setup`.
+        """
+        relevant = {key: value for key, value in settled.items() if key not in _INERT}
+        try:
+            key = hashlib.sha256(json.dumps(relevant).encode()).digest()
+        except (TypeError, ValueError):
+            return check(config())
+        if key not in self._known:
+            try:
+                doubts = _checked(cast(DictConfig, Plain(settled)))
+            except Exception:  # whatever it is, `check` says it as it does for a single run
+                doubts = check(config())
+            self._known[key] = doubts
+        return self._known[key]
 
 
 def check(config: DictConfig) -> list[str]:
@@ -35,24 +75,62 @@ def check(config: DictConfig) -> list[str]:
     Raises:
         InputError: As `setup`.
     """
-    _refuse_wrong_types(config)
-    extend_path(config)
     try:
-        device_of(config)
-        key = {name: config[name] for name in _PROBE_KEYS}
-        probe = _probe(json.dumps(OmegaConf.to_container(OmegaConf.create(key)), sort_keys=True))
-        return _doubts(config, setup(config, probe))
+        return _checked(config)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
         return []  # The run itself ends as failed, with advice; a sweep goes on.
 
 
-@functools.lru_cache(maxsize=2)
-def _probe(key: str) -> nn.Module:
-    config = OmegaConf.create({**json.loads(key), "seed": 0})
-    assert isinstance(config, DictConfig)
-    return model_of(config, dataset_of(config))
+def _checked(config: DictConfig) -> list[str]:
+    _refuse_wrong_types(config)
+    extend_path(config)
+    device_of(config)
+    sections = {name: config[name] for name in _PROBE_KEYS}
+    plain = sections if isinstance(config, Plain) else _plain(sections)
+    probe, data = _probe(json.dumps(plain, sort_keys=True))
+    return _doubts(config, setup(config, probe, data))
+
+
+def _plain(sections: dict[str, Any]) -> Any:
+    return OmegaConf.to_container(OmegaConf.create(sections))
+
+
+_probes: dict[str, tuple[nn.Module, Dataset]] = {}
+
+
+def _probe(key: str) -> tuple[nn.Module, Dataset]:
+    """Return the model and the dataset of some sections; kept while they are small together."""
+    if key not in _probes:
+        config = OmegaConf.create({**json.loads(key), "seed": 0})
+        assert isinstance(config, DictConfig)
+        data = dataset_of(config)
+        model = model_of(config, data)
+        while (
+            _probes and sum(map(_bytes, [model, *(m for m, _ in _probes.values())])) > _KEPT_BYTES
+        ):
+            del _probes[next(iter(_probes))]
+        _probes[key] = model, _hollow(data, getattr(torch, config.dtype))
+    return _probes[key]
+
+
+def _bytes(model: nn.Module) -> int:
+    return sum(p.numel() * p.element_size() for p in model.parameters())
+
+
+def _hollow(data: Dataset, dtype: torch.dtype) -> Dataset:
+    """Return a dataset of the same shapes that holds one example a split: none is looked at."""
+    parts = {
+        name: Split(
+            *(
+                t[:1].clone().to(dtype if t.is_floating_point() else t.dtype).expand_as(t)
+                for t in split
+            )
+        )
+        for name, split in (("train", data.train), ("val", data.val), ("test", data.test))
+    }
+    return replace(data, **parts)
 
 
 def _refuse_wrong_types(config: DictConfig) -> None:
@@ -69,7 +147,7 @@ def _refuse_wrong_types(config: DictConfig) -> None:
                 raise InputError(f"{where}: expected true or false")
             if key == "betas":
                 wanted = len(cast("list[float]", default))
-                if not isinstance(value, ListConfig) or len(value) != wanted:
+                if not isinstance(value, ListConfig | list) or len(value) != wanted:
                     raise InputError(f"{where}: expected {wanted} numbers, such as {default}")
 
 
@@ -106,7 +184,9 @@ def _doubts(config: DictConfig, built: Setup) -> list[str]:
             "its rule is scaling=sqrt"
         )
     length = built.total_steps, built.plan.steps_per_epoch
-    if built.average and not any(built.average.due(t + 1, *length) for t in range(length[0])):
+    # From the end: an average takes in late weights, and a run may have millions of steps.
+    from_the_end = range(length[0], 0, -1)
+    if built.average and not any(built.average.due(t, *length) for t in from_the_end):
         doubts.append(
             f"average={config.names.get('average')} takes in no weights of these {length[0]} steps:"
             " lower average.start or average.every, or train longer"

@@ -64,8 +64,13 @@ def train(composed: DictConfig) -> dict[str, Cell]:
         return run_experiment(config, directory, NoView())
     if finished(directory, run_id(config), config.resume) is not None:
         warn(f"{directory} is finished; resume=false runs it again")
-    with RunView(total_steps(config), dataset_of(config).metric) as view:
-        summary = run_experiment(config, directory, view)
+    if config.engine == "stacked":  # such as the config.yaml of a run that was one of many
+        from sgdlab.stacked.launch import train_alone  # few runs need it
+
+        summary = train_alone(config, directory)
+    else:
+        with RunView(total_steps(config), dataset_of(config).metric) as view:
+            summary = run_experiment(config, directory, view)
     print_summary(summary, _shown(directory))
     if summary["status"] == FAILED:
         raise SystemExit(1)
