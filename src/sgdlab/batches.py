@@ -73,6 +73,11 @@ class BatchPlan:
         """Updates of one epoch, the last and smaller one included."""
         return -(-self.examples // self.effective_batch_size)
 
+    def order(self, seed: int, epoch: int) -> Tensor:
+        """Return the order of the examples in an epoch, counted from 0; on CPU."""
+        generator = torch.Generator().manual_seed(stream_seed(seed, "order", epoch))
+        return torch.randperm(self.examples, generator=generator)
+
     def epoch(
         self, x: Tensor, y: Tensor, seed: int, epoch: int, skip: int = 0
     ) -> Iterator[list[tuple[Tensor, Tensor]]]:
@@ -87,8 +92,7 @@ class BatchPlan:
             epoch: Counted from 0.
             skip: Updates at the start of the epoch that are done already.
         """
-        generator = torch.Generator().manual_seed(stream_seed(seed, "order", epoch))
-        order = torch.randperm(self.examples, generator=generator).to(x.device)
+        order = self.order(seed, epoch).to(x.device)
         effective = self.effective_batch_size
         block = max(1, _BLOCK // effective) * effective
         for part in order[skip * effective :].split(block):

@@ -27,6 +27,11 @@ def save(path: Path, run_id: str, run: Setup, average: Averager | None, progress
     }
     if run.device.type == "cuda":
         state["cuda_rng"] = torch.cuda.get_rng_state(run.device)
+    write_state(path, state)
+
+
+def write_state(path: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint atomically."""
     part = path.with_name(f".{path.name}.part")
     with part.open("wb") as file:
         torch.save(state, file)
@@ -40,7 +45,7 @@ def load(path: Path, run_id: str, run: Setup, average: Averager | None) -> Progr
     if not path.is_file():
         return None
     state = torch.load(path, map_location="cpu", weights_only=True)
-    if state["run_id"] != run_id:
+    if state["run_id"] != run_id or "slots" in state:  # or of the stacked engine
         return None
     run.model.load_state_dict(state["model"])
     load_exactly(run.optimizer, state["optimizer"])

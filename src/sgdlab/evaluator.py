@@ -2,7 +2,6 @@
 
 import contextlib
 import copy
-import math
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -51,24 +50,16 @@ class Evaluator:
         """Evaluate the training and validation splits; return the training loss."""
         run = self._run
         with self._weights() as model:
-            at.train_loss = self._split(model, at, "raw", "train", run.data.train).loss
+            train = self._split(model, at, "raw", "train", run.data.train)
             val = self._split(model, at, "raw", "val", run.data.val)
-        at.val_loss, at.val_metric = val
-        better = max if run.data.metric_direction == "max" else min
-        if math.isfinite(val.loss):
-            if at.best_val_loss is None or val.loss < at.best_val_loss:
-                at.best_val_loss = val.loss
-            old = at.best_val_metric
-            best = val.metric if old is None else better(old, val.metric)
-            if best != old:
-                at.best_val_metric, at.best_val_step = best, at.step
+        at.record(train, val, run.data.metric_direction)
         if (averaged := self._averaged()) is not None:
-            train = self._split(averaged, at, "average", "train", run.data.train)
-            at.average_train_loss = train.loss
+            found = self._split(averaged, at, "average", "train", run.data.train)
+            at.average_train_loss = found.loss
             found = self._split(averaged, at, "average", "val", run.data.val)
             at.average_val_loss, at.average_val_metric = found
         self._view.evaluated(val.metric)
-        return at.train_loss
+        return train.loss
 
     def test(self, at: Progress) -> tuple[Evaluation, Evaluation | None]:
         """Evaluate the test split with the raw weights and with the average."""

@@ -68,7 +68,7 @@ class StepLog:
             self._rows.append((step, epoch, examples, lr, loss, norm, float(coefficient)))
             self.last = (step, examples, evaluations)
             self._view.step(step, loss, lr, norm)
-            self.reason = self._judge(step, loss, norm)
+            self.reason = verdict(step, loss, norm, self._limit)
             if self.reason is not None:
                 break
         self._pending.clear()
@@ -80,11 +80,26 @@ class StepLog:
         self._sink.steps(self._rows)
         self._rows = []
 
-    def _judge(self, step: int, loss: float, norm: float) -> str | None:
-        if not math.isfinite(loss):
-            return f"loss is {loss} at step {step}"
-        if not math.isfinite(norm):
-            return f"gradient norm is {norm} at step {step}"
-        if loss > self._limit:
-            return f"loss {loss:.4g} at step {step} exceeds limits.loss_factor ({self._limit:.4g})"
-        return None
+
+def verdict(step: int, loss: float, norm: float, limit: float) -> str | None:
+    """Return why a run has diverged at a step; None when it has not.
+
+    Args:
+        step: Counted from 1.
+        loss: Of the step.
+        norm: Of its gradient.
+        limit: A loss above it counts as diverged.
+    """
+    if not math.isfinite(loss):
+        return f"loss is {loss} at step {step}"
+    if not math.isfinite(norm):
+        return f"gradient norm is {norm} at step {step}"
+    if loss > limit:
+        return f"loss {loss:.4g} at step {step} exceeds limits.loss_factor ({limit:.4g})"
+    return None
+
+
+def loss_limit(factor: float | None, initial_loss: float) -> float:
+    """Return the loss above which a run counts as diverged."""
+    # A loss that starts at or below zero has no meaningful multiple.
+    return factor * initial_loss if factor and initial_loss > 0 else math.inf

@@ -11,9 +11,9 @@ import torch
 from sgdlab.averaging import Averager
 from sgdlab.build import Setup
 from sgdlab.evaluator import Evaluator, View, Writer
-from sgdlab.outcome import Outcome, Progress
+from sgdlab.outcome import Outcome, Progress, next_stop
 from sgdlab.results import COMPLETED, DIVERGED
-from sgdlab.steplog import StepLog
+from sgdlab.steplog import StepLog, loss_limit
 
 
 def averager_of(run: Setup) -> Averager | None:
@@ -55,7 +55,7 @@ def fit(
     evaluation = Evaluator(run, writer, view, average)
     if at.step == 0:
         at.initial_loss = evaluation.all_but_test(at)
-    log = StepLog(writer, view, _loss_limit(run, at), run.device.type)
+    log = StepLog(writer, view, loss_limit(run.loss_factor, at.initial_loss), run.device.type)
     if not math.isfinite(at.initial_loss):
         return Outcome(DIVERGED, f"loss is {at.initial_loss} at initialisation", at)
 
@@ -67,7 +67,7 @@ def fit(
         try:
             with _clock(run, at):
                 updates = plan.epoch(train.x, train.y, run.seed, epoch, done)
-                count = _next_stop(run, at.step, epoch_end) - at.step
+                count = next_stop(at.step, min(epoch_end, total), run.checkpoint_every) - at.step
                 for update in itertools.islice(updates, count):
                     where = (at.step, total, plan.steps_per_epoch)
                     lr = run.lr * schedule(*where)
@@ -101,21 +101,6 @@ def fit(
     if not run.evaluate_test:
         return Outcome(COMPLETED, None, at)
     return Outcome(COMPLETED, None, at, *evaluation.test(at))
-
-
-def _next_stop(run: Setup, step: int, epoch_end: int) -> int:
-    """Return the step after which there is something else to do than to train."""
-    stop = min(epoch_end, run.total_steps)
-    if run.checkpoint_every:
-        stop = min(stop, (step // run.checkpoint_every + 1) * run.checkpoint_every)
-    return stop
-
-
-def _loss_limit(run: Setup, at: Progress) -> float:
-    # A loss that starts at or below zero has no meaningful multiple.
-    return (
-        run.loss_factor * at.initial_loss if run.loss_factor and at.initial_loss > 0 else math.inf
-    )
 
 
 @contextlib.contextmanager

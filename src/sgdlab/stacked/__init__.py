@@ -1,0 +1,1 @@
+"""Trains many runs at once: parameters with a run axis, one update for all of them."""

@@ -1,0 +1,61 @@
+"""Compiled updates, where a compiler is at hand."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sgdlab.notices import warn
+from sgdlab.stacked.batches import Micro
+from sgdlab.stacked.rules.base import Coefficients, State
+from sgdlab.stacked.stack import Advance
+
+
+class Compiler:
+    """Compiles the updates of stacks of one group, whole updates of full batches only.
+
+    The last update of an epoch may be smaller, and would have to be compiled for itself. Where no
+    compiler is installed, or it fails, the same update runs uncompiled.
+
+    Args:
+        batch_size: Of a whole micro-batch.
+        accumulate: Micro-batches of a whole update.
+    """
+
+    def __init__(self, batch_size: int, accumulate: int) -> None:
+        self._batch_size, self._accumulate = batch_size, accumulate
+        self._known: dict[tuple[int, ...], Any] = {}
+        self._works = True
+
+    def __call__(self, advance: Advance, class_of: list[int]) -> Advance:
+        """Return the compiled form of an update.
+
+        Args:
+            advance: Updates that differ in nothing else than ``class_of`` share their code.
+            class_of: The class of coefficients of each parameter.
+        """
+        key = tuple(class_of)
+        if key not in self._known:
+            self._known[key] = torch.compile(advance, dynamic=False)
+        compiled = self._known[key]
+
+        def run(
+            params: list[Tensor],
+            states: list[State],
+            micros: list[Micro],
+            clip: Tensor | None,
+            coefficients: list[Coefficients],
+        ) -> tuple[list[Tensor], list[State], Tensor, Tensor, Tensor | None]:
+            arguments = (params, states, micros, clip, coefficients)
+            whole = [len(x[0]) for x, _, _ in micros] == [self._batch_size] * self._accumulate
+            if not (whole and self._works):
+                return advance(*arguments)
+            try:
+                return compiled(*arguments)
+            except Exception as error:
+                self._works = False
+                line = next(iter(str(error).strip().splitlines()), type(error).__name__)
+                warn(f"stacked.compile: {type(error).__name__}: {line}; going on uncompiled")
+                return advance(*arguments)
+
+        return run

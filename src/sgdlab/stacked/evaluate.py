@@ -1,0 +1,54 @@
+"""Loss and metric of many runs over a whole split."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from sgdlab.datasets.base import Dataset, Split
+from sgdlab.evaluation import Evaluation
+from sgdlab.stacked.losses import StackedLoss
+from sgdlab.stacked.model import StackedModel
+
+# Examples in one forward pass, at most: what many runs keep for a thousand does not fit the cache.
+_CHUNK = 128
+
+
+@torch.no_grad()
+def evaluate(
+    model: StackedModel,
+    params: Sequence[Tensor],
+    loss: StackedLoss,
+    data: Dataset,
+    split: Split,
+    batch_size: int,
+) -> list[Evaluation]:
+    """Evaluate every run on all examples of ``split``; see `sgdlab.evaluation.evaluate`.
+
+    Args:
+        model: With the running statistics of the runs.
+        params: Stacked.
+        loss: Stacked.
+        data: Gives the metric and the scale of the targets.
+        split: Inputs as the model takes them, and targets.
+        batch_size: Most examples in one forward pass.
+    """
+    runs, n = len(params[0]), len(split.y)
+    total = torch.zeros(runs, dtype=torch.float64, device=split.x.device)
+    score = torch.zeros_like(total)
+    size = min(batch_size, _CHUNK)
+    for x, y in zip(split.x.split(size), split.y.split(size), strict=True):
+        output = model.forward(params, x.expand(runs, *x.shape))
+        target = loss.target(y.expand(runs, *y.shape))
+        total += loss.value(output, target).double() * len(y)
+        if data.metric == "accuracy":
+            score += (output.argmax(dim=2) == y).sum(1)
+        else:
+            error = (output.double() - target.double()) * data.target_scale
+            score += error.square().sum((1, 2))
+    losses = (total / n).tolist()
+    if data.metric == "accuracy":
+        metrics = (score / n).tolist()
+    else:
+        metrics = (score / split.y.numel()).sqrt().tolist()
+    return [Evaluation(*pair) for pair in zip(losses, metrics, strict=True)]

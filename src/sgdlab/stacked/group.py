@@ -1,0 +1,210 @@
+"""Which runs of a sweep can train together."""
+
+import copy
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import torch
+from omegaconf import DictConfig
+from torch import Tensor, nn
+
+from sgdlab.batches import BatchPlan
+from sgdlab.build import Setup, dataset_of, device_of, extend_path, model_of, setup
+from sgdlab.datasets.base import Dataset, Split
+from sgdlab.instantiate import call, where
+from sgdlab.plain import Plain
+from sgdlab.schedules.base import Schedule
+from sgdlab.stacked.losses import StackedLoss, stacked_loss
+from sgdlab.stacked.member import Job, Member, Tensors, tensors_of
+from sgdlab.stacked.model import StackedModel, refusal
+from sgdlab.stacked.rules.base import Rule
+from sgdlab.stacked.rules.choose import rule_of
+from sgdlab.summary import Built, built_of, state_bytes
+
+_ALIKE = (
+    "dataset", "split", "model", "loss", "batch_size", "accumulate", "epochs", "max_steps", "eval",
+    "device", "dtype", "parametrization", "threads", "checkpoint", "import_from", "stacked",
+)  # fmt: skip
+"""Root keys that all runs of a stack have in common; the rest are numbers of each run."""
+
+_MODEL = ("dataset", "split", "model", "parametrization", "dtype", "import_from")
+_OPTIMIZER = ("optimizer", "decay", "lr_multipliers")
+
+
+def _text(settled: Mapping[str, Any], keys: Sequence[str]) -> str:
+    return json.dumps({key: settled[key] for key in keys}, sort_keys=True)
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """What the settings of a run come to, whatever its seed and learning rate."""
+
+    rule: Rule
+    loss: StackedLoss
+    plan: BatchPlan
+    total_steps: int
+    built: Built
+    tensors: list[Tensors]
+
+
+@dataclass
+class Group:
+    """Runs that can train together, in any number.
+
+    Attributes:
+        jobs: The runs.
+        model: Of one run, on CPU.
+        stacked: The same for many; stacks take turns with it.
+        rule: Of all.
+        loss: Of all.
+        data: On the device of the runs, its inputs in the layout of the stacked model.
+        plan: How an epoch is cut.
+        total_steps: Of a run.
+    """
+
+    jobs: list[Job]
+    model: nn.Module
+    stacked: StackedModel
+    rule: Rule
+    loss: StackedLoss
+    data: Dataset
+    plan: BatchPlan
+    total_steps: int
+
+    @property
+    def settled(self) -> Mapping[str, Any]:
+        """The config of the first run, for what all have in common."""
+        return self.jobs[0].settled
+
+
+class Grouping:
+    """Sorts the runs of a sweep, and builds those that can be stacked.
+
+    What runs have in common is built once: the weights of a seed, the optimizer of a setting, a
+    schedule.
+    """
+
+    def __init__(self) -> None:
+        self._trained: dict[str, _Trained | str] = {}
+        self._models: dict[str, tuple[nn.Module, Dataset]] = {}
+        self._schedules: dict[str, Schedule] = {}
+        self._scalings: dict[str, Callable[[float, int], float]] = {}
+        self._weights: dict[str, Mapping[str, Tensor]] = {}
+
+    def of(self, jobs: Sequence[Job]) -> tuple[list[Group], dict[str, list[Job]]]:
+        """Return the groups of runs that can be stacked, and the others by reason."""
+        groups: dict[tuple[str, Rule], Group] = {}
+        others: dict[str, list[Job]] = {}
+        for job in jobs:
+            found = _refusal(job.settled) or self._build(job)
+            if isinstance(found, str):
+                others.setdefault(found, []).append(job)
+                continue
+            key = (_text(job.settled, _ALIKE), found.rule)
+            if key not in groups:
+                groups[key] = self._group(job, found)
+            groups[key].jobs.append(job)
+        return list(groups.values()), others
+
+    def member(self, job: Job, group: Group) -> tuple[Member, Mapping[str, Tensor]]:
+        """Return a run of a group, and its initial weights."""
+        found = self._build(job)
+        assert isinstance(found, _Trained)
+        config = _config(job)
+        scaling = _text(job.settled, ("scaling",))
+        if scaling not in self._scalings:
+            self._scalings[scaling] = call(config.scaling, where(config, "scaling"))
+        lr = self._scalings[scaling](config.lr, group.plan.effective_batch_size)
+        built = replace(found.built, lr=lr)
+        member = Member(job, lr, self._schedule(job), found.tensors, built)
+        seed = _text(job.settled, (*_MODEL, "seed"))
+        if seed not in self._weights:
+            _, data = self._models[_text(job.settled, _MODEL)]
+            self._weights[seed] = model_of(config, data).state_dict()
+        return member, self._weights[seed]
+
+    def _schedule(self, job: Job) -> Schedule:
+        config = _config(job)
+        key = _text(job.settled, ("schedule",))
+        if key not in self._schedules:
+            schedule = cast(Schedule, call(config.schedule, where(config, "schedule")))
+            if hasattr(schedule, "observe"):
+                return schedule  # it has a state: one for each run
+            self._schedules[key] = schedule
+        return self._schedules[key]
+
+    def _build(self, job: Job) -> _Trained | str:
+        optimizer = {k: v for k, v in job.settled["optimizer"].items() if k != "lr"}
+        key = _text({**job.settled, "optimizer": optimizer}, (*_OPTIMIZER, *_ALIKE))
+        if key not in self._trained:
+            self._trained[key] = self._build_new(job)
+        return self._trained[key]
+
+    def _build_new(self, job: Job) -> _Trained | str:
+        config = _config(job)
+        extend_path(config)
+        key = _text(job.settled, _MODEL)
+        if key not in self._models:
+            data = dataset_of(config)
+            self._models[key] = model_of(config, data), data
+        model, data = self._models[key]
+        if data.problem is not None:
+            return f"dataset={data.name} is a function"
+        if reason := refusal(model):
+            return reason
+        run = setup(config, probe=model, data=data)
+        rule = rule_of(run.optimizer)
+        if isinstance(rule, str):
+            return rule
+        loss = stacked_loss(run.objective.loss, data.task == "classification")
+        if isinstance(loss, str):
+            return loss
+        mode = config.decay.mode
+        tensors = tensors_of(run.optimizer, rule, mode, list(model.parameters()))
+        built = replace(built_of(run), optimizer_state_bytes=_state_bytes(run))
+        return _Trained(rule, loss, run.plan, run.total_steps, built, tensors)
+
+    def _group(self, job: Job, found: _Trained) -> Group:
+        config = _config(job)
+        model, data = self._models[_text(job.settled, _MODEL)]
+        data = data.to(device_of(config), getattr(torch, config.dtype))
+        stacked = StackedModel(model)
+        splits = {
+            name: Split(stacked.inputs(split.x), split.y)
+            for name, split in (("train", data.train), ("val", data.val), ("test", data.test))
+        }
+        data = replace(data, **splits)
+        return Group(
+            [], model, stacked, found.rule, found.loss, data, found.plan, found.total_steps
+        )
+
+
+def _config(job: Job) -> DictConfig:
+    return cast(DictConfig, Plain(job.settled))
+
+
+def _refusal(settled: Mapping[str, Any]) -> str | None:
+    """Return what a stack cannot do of what a config asks for."""
+    average = settled["names"].get("average", "none")
+    if average != "none":
+        return f"average={average}"
+    if settled["precision"] != "fp32":
+        return f"precision={settled['precision']}"
+    if settled["staleness"]["delay"]:
+        return "staleness.delay"
+    if settled["local_sgd"]["workers"] > 1:
+        return "local_sgd.workers"
+    return None
+
+
+def _state_bytes(run: Setup) -> int:
+    """Return the size of the optimizer's state once it has made a step."""
+    weights = copy.deepcopy(run.model.state_dict())
+    for p in run.model.parameters():
+        p.grad = torch.zeros_like(p)
+    run.optimizer.step()
+    run.objective.zero_grad()
+    run.model.load_state_dict(weights)
+    return state_bytes(list(run.optimizer.state.values()))

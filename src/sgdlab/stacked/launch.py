@@ -1,0 +1,233 @@
+"""Trains the runs of a sweep: in stacks where that works and is faster, else one by one."""
+
+import contextlib
+import dataclasses
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from sgdlab.environment import environment
+from sgdlab.errors import InputError
+from sgdlab.experiment import finished
+from sgdlab.identity import run_id
+from sgdlab.instantiate import is_out_of_memory
+from sgdlab.notices import warn
+from sgdlab.outcome import Outcome
+from sgdlab.results import (
+    FAILED,
+    BlockWriter,
+    Cell,
+    read_summary,
+    write_config,
+    write_environment,
+    write_error,
+    write_summary,
+)  # fmt: skip
+from sgdlab.stacked import checkpoint, cost
+from sgdlab.stacked.compiler import Compiler
+from sgdlab.stacked.fit import Shared, StackFit
+from sgdlab.stacked.group import Group, Grouping
+from sgdlab.stacked.member import Job, Member
+from sgdlab.stacked.memory import budget, bytes_per_run, keep_freed_memory
+from sgdlab.stacked.stack import Stack
+from sgdlab.stacked.tables import Tables
+from sgdlab.summary import summary_of
+
+
+def sort(jobs: Sequence[Job]) -> tuple[Grouping, list[Group], list[Job]]:
+    """Return the groups of runs to stack, and the runs to train one by one.
+
+    Says in one line which runs are trained one by one, and why.
+
+    Args:
+        jobs: All runs of a sweep, those that are finished, too: which engine trains a run must not
+            depend on how often the sweep was interrupted.
+    """
+    grouping = Grouping()
+    wanted = [job for job in jobs if job.settled["engine"] != "sequential"]
+    groups, others = grouping.of(wanted)
+    kept: list[Group] = []
+    for group in groups:
+        reason = cost.refusal(group) if group.settled["engine"] == "auto" else None
+        if reason is None:
+            kept.append(group)
+        else:
+            others.setdefault(reason, []).extend(group.jobs)
+    if others:
+        count = sum(map(len, others.values()))
+        reasons = ", ".join(f"{reason} ({len(own)})" for reason, own in others.items())
+        warn(f"{count} of {len(jobs)} runs train one by one: {reasons}")
+    stacked = {id(job) for group in kept for job in group.jobs}
+    return grouping, kept, [job for job in jobs if id(job) not in stacked]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Single:
+    settled: dict[str, Any]
+    run_id: str
+    directory: Path
+
+
+def train_alone(config: DictConfig, directory: Path) -> dict[str, Cell]:
+    """Train one run as in a stack, and return its summary: to the last bit as among others.
+
+    Raises:
+        InputError: It cannot be stacked.
+    """
+    identity = run_id(config)
+    if (done := finished(directory, identity, config.resume)) is not None:
+        return done
+    settled = cast("dict[str, Any]", OmegaConf.to_container(config))
+    job = _Single(settled, identity, directory)
+    grouping = Grouping()
+    groups, others = grouping.of([job])
+    if others:
+        raise InputError(f"engine=stacked: {next(iter(others))}; set engine=sequential")
+    train_group(grouping, groups[0], [job])
+    summary = read_summary(directory)
+    assert summary is not None
+    return summary
+
+
+def train_group(grouping: Grouping, group: Group, jobs: Sequence[Job]) -> None:
+    """Train runs of a group, in stacks that fit into memory, and write all their files.
+
+    A stack that fails leaves its runs as ``failed``, with the reason; the others go on.
+    """
+    if not jobs:
+        return
+    keep_freed_memory()
+    compiler = Compiler(group.plan.batch_size, group.plan.accumulate)
+    with _torch_state(group.settled["threads"]):
+        for batch in _split(group, list(jobs)):
+            _train(grouping, group, batch, compiler)
+
+
+def _split(group: Group, jobs: list[Job]) -> Iterator[list[Job]]:
+    """Cut runs into as few stacks of about one size as memory and the cost model allow."""
+    device = group.data.train.x.device
+    fit = budget(group.settled["stacked"]["max_memory"], device) // bytes_per_run(group)
+    most = max(1, min(fit, cost.best_size(group)))
+    count = -(-len(jobs) // most)
+    for index in range(count):
+        yield jobs[index * len(jobs) // count : (index + 1) * len(jobs) // count]
+
+
+def _train(grouping: Grouping, group: Group, jobs: list[Job], compiler: Compiler) -> None:
+    starts: dict[tuple[int, bool], list[tuple[Job, dict[str, Any] | None]]] = {}
+    for job in jobs:
+        resume = job.settled["resume"]
+        state = checkpoint.load(job.directory, job.run_id) if resume else None
+        key = (state["progress"]["step"], state["compiled"]) if state else (0, cost.compiles(group))
+        starts.setdefault(key, []).append((job, state))
+    for (_, compiled), own in starts.items():
+        members: list[Member] = []
+        try:
+            _fit(grouping, group, own, compiler if compiled else None, members)
+        except Exception as error:
+            if is_out_of_memory(error) and len(own) > 1:
+                _halve(grouping, group, [job for job, _ in own], compiler)
+                continue
+            for member in members or [grouping.member(job, group)[0] for job, _ in own]:
+                _fail(member, error)
+
+
+def _halve(grouping: Grouping, group: Group, jobs: list[Job], compiler: Compiler) -> None:
+    middle = len(jobs) // 2
+    warn(f"out of memory with {len(jobs)} runs in one stack: going on with {middle}")
+    left = [job for job in jobs if not (job.directory / "summary.csv").is_file()]
+    for half in (left[:middle], left[middle:]):
+        if half:
+            _train(grouping, group, half, compiler)
+
+
+def _fit(
+    grouping: Grouping,
+    group: Group,
+    runs: Sequence[tuple[Job, Mapping[str, Any] | None]],
+    compiler: Compiler | None,
+    members: list[Member],
+) -> None:
+    weights: list[Mapping[str, Any]] = []
+    for job, state in runs:
+        member, initial = grouping.member(job, group)
+        if state is not None:
+            checkpoint.restore(member, state)
+        members.append(member)
+        weights.append(initial if state is None else state["model"])
+    shared = Shared(
+        data=group.data,
+        plan=group.plan,
+        total_steps=group.total_steps,
+        eval_every=group.settled["eval"]["every"],
+        eval_batch_size=group.settled["eval"]["batch_size"],
+        checkpoint_every=group.settled["checkpoint"]["every"],
+        compiled=compiler is not None,
+    )
+    device = group.data.train.x.device
+
+    def tables(rows: Sequence[Member], ndims: Sequence[int]) -> Tables:
+        dtype = getattr(torch, group.settled["dtype"])
+        per_epoch = group.plan.steps_per_epoch
+        return Tables(group.rule, rows, ndims, group.total_steps, per_epoch, device, dtype)
+
+    with torch.no_grad():
+        stack = Stack(
+            group.stacked, group.loss, group.rule, members, tables, device, weights, compiler
+        )
+        states = [state for _, state in runs if state is not None]
+        if states:
+            stack.restore(states, members[0].progress.step)
+        head = environment(device, group.data.fingerprint)
+
+        def writer(member: Member) -> BlockWriter:
+            _write_head(member, head, shared.compiled)
+            at = member.progress
+            return BlockWriter(member.job.directory, group.data.metric, at.step or None)
+
+        fit = StackFit(stack, shared, writer, _end)
+        fit.advance(shared.total_steps)
+        fit.finish()
+
+
+def _write_head(member: Member, head: Mapping[str, Any], compiled: bool) -> None:
+    settled = member.job.settled
+    how = {**settled["stacked"], "compile": compiled}
+    write_config(member.job.directory, {**settled, "engine": "stacked", "stacked": how})
+    write_environment(member.job.directory, head)
+
+
+def _end(member: Member, outcome: Outcome) -> None:
+    job = member.job
+    summary = summary_of(job.settled, job.run_id, outcome, member.built, "stacked")
+    write_summary(job.directory, summary)
+    (job.directory / "checkpoint.pt").unlink(missing_ok=True)
+
+
+def _fail(member: Member, error: Exception) -> None:
+    job = member.job
+    if (job.directory / "summary.csv").is_file():
+        return  # it had ended before
+    text = " ".join(str(error).split())
+    reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    write_error(job.directory, "".join(traceback.format_exception(error)))
+    outcome = Outcome(FAILED, reason, dataclasses.replace(member.progress))
+    write_summary(
+        job.directory, summary_of(job.settled, job.run_id, outcome, member.built, "stacked")
+    )
+
+
+@contextlib.contextmanager
+def _torch_state(threads: int | None) -> Iterator[None]:
+    before = torch.get_num_threads()
+    try:
+        if threads is not None:
+            torch.set_num_threads(threads)
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        torch.set_num_threads(before)

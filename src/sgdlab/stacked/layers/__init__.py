@@ -1,0 +1,1 @@
+"""Layers of stacked models, one kind per file."""

@@ -1,0 +1,1 @@
+"""Update rules of stacked runs, one optimizer per file."""

@@ -1,0 +1,67 @@
+"""Which rule an optimizer has, and how it applies its weight decay."""
+
+from typing import Literal
+
+from torch import optim
+from torch.optim import Optimizer
+
+from sgdlab.optimizers import lamb, lars, lion, signsgd
+from sgdlab.stacked.rules.adagrad import Adagrad
+from sgdlab.stacked.rules.adam import Adam
+from sgdlab.stacked.rules.base import Rule
+from sgdlab.stacked.rules.lamb import LAMB
+from sgdlab.stacked.rules.lars import LARS
+from sgdlab.stacked.rules.lion import Lion
+from sgdlab.stacked.rules.nadam import NAdam
+from sgdlab.stacked.rules.rmsprop import RMSprop
+from sgdlab.stacked.rules.sgd import SGD
+from sgdlab.stacked.rules.signsgd import SignSGD
+
+RULES: dict[type[Optimizer], type[Rule]] = {
+    optim.SGD: SGD,
+    optim.Adam: Adam,
+    optim.AdamW: Adam,
+    optim.NAdam: NAdam,
+    optim.RMSprop: RMSprop,
+    optim.Adagrad: Adagrad,
+    lars.LARS: LARS,
+    lamb.LAMB: LAMB,
+    lion.Lion: Lion,
+    signsgd.SignSGD: SignSGD,
+}
+"""By exact class: a subclass may do anything else."""
+
+
+def rule_of(optimizer: Optimizer) -> Rule | str:
+    """Return the rule that makes the steps of an optimizer, or why there is none.
+
+    Its groups share the rule and differ in numbers. Flags that only choose an implementation
+    (``foreach``, ``fused``, ``capturable``, ``differentiable``) do not matter.
+
+    Returns:
+        The rule, or a few words: ``Muon has no stacked rule``.
+    """
+    name, groups = type(optimizer).__name__, optimizer.param_groups
+    kind = RULES.get(type(optimizer))
+    if kind is None:
+        return f"{name} has no stacked rule"
+    if any(group.get("maximize") for group in groups):
+        return f"{name} has no stacked rule with maximize=true"
+    if len({bool(group.get("decoupled_weight_decay")) for group in groups}) > 1:
+        return f"parameter groups of {name} differ in decoupled_weight_decay"
+    rules = [kind.of(group) for group in groups]
+    reason = next((rule for rule in rules if isinstance(rule, str)), None)
+    if reason is None and len(set(rules)) > 1:
+        return f"parameter groups of {name} differ in more than numbers"
+    return reason or rules[0]
+
+
+def decay_kind(optimizer: Optimizer) -> Literal["coupled", "decoupled", "own"]:
+    """Say how an optimizer that has a rule applies ``weight_decay``; see `Rule.decay`.
+
+    A property of the run, not of the rule, so that Adam and AdamW share a stack. Where
+    ``decay.mode`` took the decay out of its hands, the groups' ``weight_decay`` is 0.
+    """
+    if optimizer.param_groups[0].get("decoupled_weight_decay"):
+        return "decoupled"
+    return RULES[type(optimizer)].decay

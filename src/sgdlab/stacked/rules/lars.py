@@ -1,0 +1,89 @@
+"""The rule of sgdlab.optimizers.lars.LARS."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sgdlab.stacked.rules.base import Carry, Coefficients, Norm, Numbers, State
+from sgdlab.stacked.rules.idle import without_idle
+from sgdlab.stacked.rules.trust_ratio import is_adapted, trust_ratio
+from sgdlab.stacked.rules.zero_state import ZeroState
+
+_NUMBERS = (
+    "momentum",
+    "weight_decay",
+    "trust_coefficient",
+    "eps",
+    "nesterov",
+    "lr_in_velocity",
+    "exclude_bias_and_norm",
+)
+
+
+@dataclass(frozen=True)
+class LARS(ZeroState):
+    """``d = inside·q·(g + λ·w)``, ``v <- μ·v + d``, ``w <- w - direct·d - through·v``.
+
+    ``q = trust_coefficient·|w| / (|g| + λ·|w| + eps)``, or 1 where a norm is zero or the tensor is
+    excluded. ``inside`` is the rate with ``lr_in_velocity``, else 1; the rest of the rate is in
+    ``direct`` (0 without ``nesterov``) and ``through``.
+    """
+
+    decay = "own"
+    slots = ("velocity",)
+
+    @classmethod
+    def of(cls, group: Mapping[str, Any]) -> "LARS":
+        """Return the rule; see `Rule.of`."""
+        return cls()
+
+    def numbers(self, group: Mapping[str, Any]) -> dict[str, float]:
+        """Return the settings, flags as 0 or 1."""
+        return {name: float(group[name]) for name in _NUMBERS}
+
+    def coefficients(
+        self, h: Numbers, t: NDArray[np.int64], carry: Carry
+    ) -> dict[str, NDArray[np.float64]]:
+        """Return what `update` multiplies by; ``h`` also has ``ndim``, of one run's parameter."""
+        lr, momentum = h["lr"], h["momentum"]
+        velocity_has_rate = h["lr_in_velocity"] != 0
+        outside = np.where(velocity_has_rate, 1.0, lr)
+        coefficients = {
+            "decay": h["weight_decay"],
+            "inside": np.where(velocity_has_rate, lr, 1.0),
+            "momentum": momentum,
+            "direct": outside * h["nesterov"],
+            "through": outside * np.where(h["nesterov"] != 0, momentum, 1.0),
+            "adapted": is_adapted(h),
+            "trust": h["trust_coefficient"],
+            "eps": h["eps"],
+        }
+        idle = without_idle(coefficients, decay=0, inside=1, momentum=0, direct=0, through=0)
+        return without_idle(idle, adapted=0)
+
+    def update(
+        self, w: Tensor, g: Tensor, state: State, c: Coefficients, norm: Norm
+    ) -> tuple[Tensor, State]:
+        """Make a step; see `Rule.update`."""
+        (v,) = state
+        d = torch.addcmul(g, c["decay"], w) if "decay" in c else g
+        factor = c.get("inside")
+        if "adapted" in c:
+            size, slope = norm(w), norm(g)
+            length = slope + c["decay"] * size if "decay" in c else slope
+            norms = (size, slope)
+            q = trust_ratio(c["trust"] * size, length + c["eps"], norms, c["adapted"])
+            factor = q if factor is None else q * factor
+        if factor is not None:
+            d = factor * d
+        v = torch.addcmul(d, c["momentum"], v) if "momentum" in c else d
+        if "direct" in c:
+            w = torch.addcmul(w, c["direct"], d, value=-1)
+        if "through" in c:
+            w = torch.addcmul(w, c["through"], v, value=-1)
+        return w, (v,)

@@ -1,0 +1,32 @@
+"""The trust ratio of LARS and LAMB, for one run or a stack."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sgdlab.stacked.rules.base import Numbers
+
+
+def is_adapted(h: Numbers) -> NDArray[np.float64]:
+    """Return 1 where a tensor has a trust ratio, 0 where it keeps 1, ``[steps, runs]``.
+
+    Args:
+        h: With ``exclude_bias_and_norm`` (0 or 1) and ``ndim``, that of one run's parameter.
+    """
+    return np.where((h["ndim"] <= 1) & (h["exclude_bias_and_norm"] != 0), 0.0, 1.0)
+
+
+def trust_ratio(
+    numerator: Tensor, denominator: Tensor, norms: tuple[Tensor, Tensor], adapted: Tensor
+) -> Tensor:
+    """Return ``numerator / denominator``, or 1 where a norm is zero or the tensor not adapted.
+
+    Args:
+        numerator: 0-dim for one run, ``[R, 1, …]`` for a stack, as all arguments.
+        denominator: Likewise.
+        norms: A tensor that is zero could else never leave zero.
+        adapted: 0 or 1.
+    """
+    usable = torch.logical_and(*norms).logical_and(adapted)
+    return torch.where(usable, numerator / denominator, 1.0)

@@ -1,0 +1,211 @@
+"""Weights and optimizer states of many runs, and one update of them all."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from sgdlab.batches import stream_seed
+from sgdlab.stacked.batches import Micro
+from sgdlab.stacked.losses import StackedLoss
+from sgdlab.stacked.member import Member
+from sgdlab.stacked.model import StackedModel
+from sgdlab.stacked.rules.base import Coefficients, Rule, State
+from sgdlab.stacked.tables import COUPLED, SHRINK, Tables
+
+Advance = Callable[
+    [list[Tensor], list[State], list[Micro], Tensor | None, list[Coefficients]],
+    tuple[list[Tensor], list[State], Tensor, Tensor, Tensor | None],
+]
+
+
+def norm_of_run(x: Tensor) -> Tensor:
+    """Return the L2 norm over each run's tensor, ``[R, 1, …]``."""
+    return torch.linalg.vector_norm(x.flatten(1), dim=1).view(-1, *[1] * (x.ndim - 1))
+
+
+def advance_with(
+    model: StackedModel, loss: StackedLoss, rule: Rule, class_of: list[int]
+) -> Advance:
+    """Return the function that makes one update of all runs.
+
+    It takes parameters, states, micro-batches, the largest norms ``[R]`` (None: no run clips) and
+    the coefficients by class; it returns new parameters and states, and the losses, gradient norms
+    before clipping and clipping factors of the runs, each ``[R]``. ``g <- Σ_i (n_i / n)·g_i`` over
+    micro-batches, ``g <- min(1, c / (|g| + 1e-6))·g``, then decay and the rule.
+    """
+
+    def advance(
+        params: list[Tensor],
+        states: list[State],
+        micros: list[Micro],
+        clip: Tensor | None,
+        coefficients: list[Coefficients],
+    ) -> tuple[list[Tensor], list[State], Tensor, Tensor, Tensor | None]:
+        losses: list[Tensor] = []
+        gradients: list[Tensor] = []
+        for x, y, weight in micros:
+            value, found = model.gradient(params, x, loss.target(y), loss, weight)
+            losses.append(value if len(micros) == 1 else value * weight)
+            if gradients:
+                for total, g in zip(gradients, found, strict=True):
+                    total.add_(g)
+            else:
+                gradients = found
+        value = losses[0] if len(losses) == 1 else torch.stack(losses).sum(0)
+        norms = [torch.linalg.vector_norm(g.flatten(1), dim=1) for g in gradients]
+        norm = torch.linalg.vector_norm(torch.stack(norms, 1), dim=1)
+        factor = None
+        if clip is not None:
+            factor = (clip / (norm + 1e-6)).clamp(max=1.0)
+            for g in gradients:
+                g.mul_(factor.view(-1, *[1] * (g.ndim - 1)))
+        new_params: list[Tensor] = []
+        new_states: list[State] = []
+        for w, g, state, index in zip(params, gradients, states, class_of, strict=True):
+            c = coefficients[index]
+            if SHRINK in c:
+                w = w * c[SHRINK]
+            if COUPLED in c:
+                g = torch.addcmul(g, w, c[COUPLED])
+            w, state = rule.update(w, g, state, c, norm_of_run)
+            new_params.append(w)
+            new_states.append(state)
+        return new_params, new_states, value, norm, factor
+
+    return advance
+
+
+class Stack:
+    """Runs of one architecture that train together.
+
+    The first runs are the members, in their order; a single one is followed by a copy of itself,
+    since libraries take other routines for a batch of one.
+
+    Args:
+        model: Shared; holds the running statistics.
+        loss: Shared.
+        rule: Shared.
+        members: At least one.
+        tables: Makes the learning rates and coefficients of a list of runs.
+        device: Where the runs train.
+        states: State dicts of the members' models.
+        compiler: Makes an update faster, given its classes of coefficients, too.
+    """
+
+    def __init__(
+        self,
+        model: StackedModel,
+        loss: StackedLoss,
+        rule: Rule,
+        members: Sequence[Member],
+        tables: Callable[[Sequence[Member], Sequence[int]], Tables],
+        device: torch.device,
+        states: Sequence[Mapping[str, Tensor]],
+        compiler: Callable[[Advance, list[int]], Advance] | None = None,
+    ) -> None:
+        self.model, self.loss, self.rule, self.device = model, loss, rule, device
+        self._compiler = compiler
+        self.members = list(members)
+        self._tables_of = tables
+        padded = [*states, *states] if len(states) == 1 else states
+        self.params = model.load(padded, device)
+        self.slots: list[State] | None = None
+        self.generators = [_generator(m.seed, device) for m in self.members] if model.draws else []
+        self._arrange()
+
+    @property
+    def rows(self) -> list[Member]:
+        """The members, padded to two."""
+        return self.members * 2 if len(self.members) == 1 else self.members
+
+    def _arrange(self) -> None:
+        rows = self.rows
+        self.tables = self._tables_of(rows, [p.ndim - 1 for p in self.params])
+        if self.model.draws:
+            own = self.generators
+            self.model.set_generators([*own, _generator(0, self.device)] if len(own) == 1 else own)
+        limits = [row.clip_norm for row in rows]
+        self.clip: Tensor | None = None
+        if any(limit is not None for limit in limits):
+            values = [torch.inf if limit is None else limit for limit in limits]
+            self.clip = torch.tensor(values, dtype=self.params[0].dtype, device=self.device)
+        class_of = self.tables.class_of
+        self._advance = advance_with(self.model, self.loss, self.rule, class_of)
+        if self._compiler is not None:
+            self._advance = self._compiler(self._advance, class_of)
+
+    def begin(self, first: list[Coefficients]) -> None:
+        """Make the optimizer states before the first step, of which these are the coefficients."""
+        self.slots = [
+            self.rule.init(w, first[index])
+            for w, index in zip(self.params, self.tables.class_of, strict=True)
+        ]
+
+    def step(self, micros: list[Micro], coefficients: list[Coefficients]) -> list[Tensor | None]:
+        """Make one update; return losses, gradient norms and clipping factors, each ``[R]``."""
+        assert self.slots is not None
+        self.params, self.slots, *values = self._advance(
+            self.params, self.slots, micros, self.clip, coefficients
+        )
+        return values
+
+    def keep(self, indices: Sequence[int], done: int) -> None:
+        """Go on with some of the members only.
+
+        Args:
+            indices: Of the members, in order, at least one.
+            done: Steps made.
+        """
+        if len(indices) == len(self.members):
+            return
+        rows = list(indices) * 2 if len(indices) == 1 else list(indices)
+        chosen = torch.tensor(rows, device=self.device)
+        self.params = [p.index_select(0, chosen) for p in self.params]
+        if self.slots is not None:
+            self.slots = [tuple(s.index_select(0, chosen) for s in own) for own in self.slots]
+        self.model.select(chosen)
+        self.members = [self.members[i] for i in indices]
+        self.generators = [self.generators[i] for i in indices] if self.generators else []
+        self._arrange()
+        self.tables.catch_up(done)
+
+    def state_of(self, row: int) -> dict[str, object]:
+        """Return what a checkpoint of one member holds."""
+        slots: dict[str, dict[str, Tensor]] = {}
+        if self.slots is not None:
+            for position, name in enumerate(self.rule.slots):
+                unpacked = self.model.unpack([own[position] for own in self.slots])
+                for parameter, value in zip(self.model.names, unpacked, strict=True):
+                    slots.setdefault(parameter, {})[name] = value[row].clone()
+        return {
+            "model": self.model.state_dict(self.params, row),
+            "slots": slots,
+            "rng": self.generators[row].get_state() if self.generators else None,
+        }
+
+    def restore(self, states: Sequence[Mapping[str, object]], done: int) -> None:
+        """Take the optimizer states of all members from their checkpoints."""
+        padded = [*states, *states] if len(states) == 1 else list(states)
+        slots: list[list[Tensor]] = []
+        for name in self.rule.slots:
+            stacked = [
+                torch.stack([s["slots"][parameter][name] for s in padded]).to(self.device)  # type: ignore[index]
+                for parameter in self.model.names
+            ]
+            slots.append(self.model.pack(stacked))
+        self.slots = [tuple(own) for own in zip(*slots, strict=True)] or [() for _ in self.params]
+        for generator, state in zip(self.generators, states, strict=False):
+            generator.set_state(state["rng"])  # type: ignore[arg-type]
+        self.tables.catch_up(done)
+
+
+def _generator(seed: int, device: torch.device) -> Generator:
+    return Generator(device).manual_seed(stream_seed(seed, "other"))
+
+
+def read_back(values: Sequence[Tensor]) -> NDArray[np.float64]:
+    """Return recorded values as ``[steps, R]``, waiting for the device once."""
+    return torch.stack(list(values)).double().cpu().numpy()

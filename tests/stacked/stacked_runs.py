@@ -1,0 +1,69 @@
+"""Runs trained by both engines, for the tests of the stacked one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pandas as pd
+from omegaconf import OmegaConf
+
+from sgdlab.experiment import run_experiment
+from sgdlab.identity import run_id
+from sgdlab.progress import NoView
+from sgdlab.stacked.group import Group, Grouping
+from sgdlab.stacked.launch import train_group
+from trainer_runs import config_of
+
+
+@dataclass(frozen=True)
+class Run:
+    """A job as the engine sees it."""
+
+    settled: dict[str, Any]
+    run_id: str
+    directory: Path
+
+
+def job(folder: Path, *overrides: str) -> Run:
+    """Return a run of the shipped config with overrides."""
+    config = config_of(*overrides)
+    identity = run_id(config)
+    settled = cast("dict[str, Any]", OmegaConf.to_container(config))
+    return Run(settled, identity, folder / identity)
+
+
+def jobs(folder: Path, common: Sequence[str], varied: Sequence[Sequence[str]]) -> list[Run]:
+    """Return runs that share some overrides."""
+    return [job(folder, *common, *own) for own in varied]
+
+
+def grouped(runs: Sequence[Run]) -> tuple[Grouping, Group]:
+    """Return the one group that the runs form."""
+    grouping = Grouping()
+    groups, others = grouping.of(runs)
+    assert not others, others
+    (group,) = groups
+    return grouping, group
+
+
+def train_stacked(runs: Sequence[Run]) -> None:
+    """Train runs that form one group."""
+    grouping, group = grouped(runs)
+    train_group(grouping, group, runs)
+    for run in runs:
+        error = run.directory / "error.txt"
+        assert not error.is_file(), error.read_text()
+
+
+def train_one_by_one(folder: Path, runs: Sequence[Run]) -> list[Run]:
+    """Train the same runs by the ordinary trainer, into another folder."""
+    others = [Run(run.settled, run.run_id, folder / run.run_id) for run in runs]
+    for run in others:
+        run_experiment(OmegaConf.create(run.settled), run.directory, NoView())
+    return others
+
+
+def table(run: Run, name: str) -> pd.DataFrame:
+    """Return a table of a run, text as it stands."""
+    return pd.read_csv(run.directory / name)

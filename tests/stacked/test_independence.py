@@ -1,0 +1,139 @@
+"""The bytes of a run do not depend on the runs beside it."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from stacked_runs import Run, grouped, jobs, train_stacked
+
+from sgdlab.stacked.launch import train_group
+
+TABLES = ("steps.csv", "evals.csv", "summary.csv")
+
+
+def _bytes(runs: list[Run]) -> dict[str, list[bytes]]:
+    return {run.run_id: [(run.directory / name).read_bytes() for name in TABLES] for run in runs}
+
+
+COMMON = ("dataset=wine", "batch_size=13", "max_steps=25", "eval.every=2")
+SIX = [
+    ["seed=0"], ["seed=1", "clip_norm=0.1"], ["seed=0", "lr=0.3"], ["seed=2", "optimizer=sgd"],
+    ["seed=1", "optimizer=momentum", "optimizer.weight_decay=0"], ["seed=3", "lr=1e6"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        ("model.hidden=[8,6]",),
+        ("model.hidden=[7,1]", "model.activation=silu"),
+        ("model.hidden=[16]", "model.activation=gelu", "dtype=float64"),
+        ("model.hidden=[5]", "model.batch_norm=true", "model.activation=elu"),
+        ("model.hidden=[9]", "model.dropout=0.4", "model.activation=sigmoid"),
+        ("model.hidden=[3]", "accumulate=3", "loss=mse", "model.activation=tanh"),
+    ],
+    ids=lambda own: " ".join(own),
+)
+def test_alone_in_pairs_and_in_any_order(own: tuple[str, ...], tmp_path: Path) -> None:
+    everything = jobs(tmp_path / "a", (*COMMON, *own), SIX)
+    train_stacked(everything)
+    expected = _bytes(everything)
+    assert b"diverged" in expected[everything[-1].run_id][2]
+    for folder, order in (("b", [[0], [3]]), ("c", [[4, 1], [5, 2, 0, 3]])):
+        runs = jobs(tmp_path / folder, (*COMMON, *own), SIX)
+        for indices in order:
+            train_stacked([runs[i] for i in indices])
+        done = [runs[i] for indices in order for i in indices]
+        assert _bytes(done) == {run.run_id: expected[run.run_id] for run in done}
+
+
+def test_convolutions_too(tmp_path: Path) -> None:
+    common = (
+        "model=cnn",
+        "model.channels=[3,5]",
+        "model.hidden=[7]",
+        "max_steps=6",
+        "eval.every=9",
+    )
+    varied = [["seed=0"], ["seed=1"], ["seed=2"], ["seed=0", "lr=0.1"], ["seed=0", "clip_norm=1"]]
+    runs = jobs(tmp_path / "a", common, varied)
+    train_stacked(runs)
+    for index in (0, 4):
+        alone = jobs(tmp_path / "b", common, [varied[index]])
+        train_stacked(alone)
+        assert _bytes(alone) == _bytes([runs[index]])
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    hidden=st.lists(st.integers(1, 33), min_size=0, max_size=2),
+    batch=st.integers(1, 40),
+    count=st.integers(2, 9),
+    threads=st.sampled_from([1, 2]),
+)
+def test_for_any_widths(
+    hidden: list[int],
+    batch: int,
+    count: int,
+    threads: int,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    common = (
+        "dataset=wine", f"model.hidden={hidden}".replace(" ", ""), f"batch_size={batch}",
+        "max_steps=5", f"threads={threads}", "optimizer=adam",
+    )  # fmt: skip
+    varied = [[f"seed={i}", f"lr={0.001 * (i + 1)}"] for i in range(count)]
+    folder = tmp_path_factory.mktemp("runs")
+    runs = jobs(folder / "a", common, varied)
+    train_stacked(runs)
+    for index in (0, count - 1):
+        alone = jobs(folder / "b", common, [varied[index]])
+        train_stacked(alone)
+        assert _bytes(alone) == _bytes([runs[index]])
+
+
+def test_memory_splits_a_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sgdlab.stacked import launch
+
+    sizes: list[int] = []
+    real = launch.Stack
+
+    def counting(model, loss, rule, members, *rest):
+        sizes.append(len(members))
+        return real(model, loss, rule, members, *rest)
+
+    monkeypatch.setattr(launch, "Stack", counting)
+    whole = jobs(tmp_path / "a", COMMON, SIX)
+    train_stacked(whole)
+    assert sizes == [6]
+    sizes.clear()
+    _, group = grouped(whole)
+    room = 2 * launch.bytes_per_run(group) + 10
+    small = jobs(tmp_path / "b", (*COMMON, f"stacked.max_memory={room}"), SIX)
+    train_stacked(small)
+    assert sizes == [2, 2, 2]
+    assert _bytes(small) == _bytes(whole)
+
+
+def test_running_out_of_memory_halves_the_stack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from sgdlab.stacked import launch
+
+    real = launch.StackFit.advance
+
+    def hungry(self, until: int) -> None:
+        if len(self.stack.members) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        real(self, until)
+
+    whole = jobs(tmp_path / "a", COMMON, SIX)
+    train_stacked(whole)
+    monkeypatch.setattr(launch.StackFit, "advance", hungry)
+    runs = jobs(tmp_path / "b", COMMON, SIX)
+    grouping, group = grouped(runs)
+    train_group(grouping, group, runs)
+    assert _bytes(runs) == _bytes(whole)
+    assert "out of memory with 6 runs in one stack: going on with 3" in capsys.readouterr().err

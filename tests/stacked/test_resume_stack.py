@@ -1,0 +1,138 @@
+"""Stacks that are killed and started again, and runs that fail."""
+
+from pathlib import Path
+
+import pytest
+from stacked_runs import Run, grouped, jobs, train_one_by_one, train_stacked
+
+from sgdlab.results import read_summary
+from sgdlab.stacked import fit
+from sgdlab.stacked.launch import train_group
+
+COMMON = (
+    "dataset=wine", "model.hidden=[6]", "batch_size=16", "max_steps=40", "eval.every=2",
+    "checkpoint.every=7",
+)  # fmt: skip
+FOUR = [["seed=0"], ["seed=1"], ["seed=0", "lr=0.2"], ["seed=1", "lr=1e7"]]
+TABLES = ("steps.csv", "evals.csv", "summary.csv", "config.yaml")
+
+
+def _bytes(runs: list[Run]) -> list[list[bytes]]:
+    return [[(run.directory / name).read_bytes() for name in TABLES] for run in runs]
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        (),
+        ("optimizer=nadam", "lr=0.01"),
+        ("schedule=plateau", "eval.every=1", "schedule.patience=0"),
+        ("model.dropout=0.3", "model.batch_norm=true"),
+        ("schedule=one_cycle", "optimizer=adam", "lr=0.01"),
+    ],
+    ids=lambda own: " ".join(own) or "plain",
+)
+@pytest.mark.parametrize("killed_at", [0, 20])
+def test_a_killed_stack_ends_with_the_same_bytes(
+    own: tuple[str, ...], killed_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = jobs(tmp_path / "a", (*COMMON, *own), FOUR)
+    train_stacked(whole)
+    runs = jobs(tmp_path / "b", (*COMMON, *own), FOUR)
+
+    real = fit.StackFit._block
+
+    def killed(self: fit.StackFit, epoch: int, done: int, stop: int) -> None:
+        if self.step >= killed_at:
+            raise KeyboardInterrupt
+        real(self, epoch, done, stop)
+
+    monkeypatch.setattr(fit.StackFit, "_block", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train_stacked(runs)
+    assert read_summary(runs[0].directory) is None
+    assert (runs[0].directory / "checkpoint.pt").is_file() == (killed_at > 7)
+    monkeypatch.undo()
+    # In another order, and without the one that had diverged before.
+    left = [run for run in reversed(runs) if read_summary(run.directory) is None]
+    train_stacked(left)
+    assert _bytes(runs) == _bytes(whole)
+    assert not list(tmp_path.glob("b/*/checkpoint.pt"))
+
+
+def test_runs_at_different_steps_go_on_in_stacks_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = jobs(tmp_path / "a", COMMON, FOUR)
+    train_stacked(whole)
+    runs = jobs(tmp_path / "b", COMMON, FOUR)
+    real = fit.StackFit._save
+    saved: list[int] = []
+
+    def killed_while_saving(self: fit.StackFit) -> None:
+        saved.append(self.step)
+        if len(saved) == 2:
+            self.live = self.live[:1]
+            real(self)
+            raise KeyboardInterrupt
+        real(self)
+
+    monkeypatch.setattr(fit.StackFit, "_save", killed_while_saving)
+    with pytest.raises(KeyboardInterrupt):
+        train_stacked(runs)
+    assert saved == [7, 14]
+    monkeypatch.undo()
+    train_stacked([run for run in runs if read_summary(run.directory) is None])
+    assert _bytes(runs) == _bytes(whole)
+
+
+def test_a_checkpoint_of_the_other_engine_is_not_taken(tmp_path: Path) -> None:
+    from sgdlab.checkpoint import write_state
+
+    whole = jobs(tmp_path / "a", COMMON, FOUR[:2])
+    train_stacked(whole)
+    runs = jobs(tmp_path / "b", COMMON, FOUR[:2])
+    runs[0].directory.mkdir(parents=True)
+    ordinary = {"run_id": runs[0].run_id, "progress": {"step": 7}, "model": {}, "optimizer": {}}
+    write_state(runs[0].directory / "checkpoint.pt", ordinary)
+    train_stacked(runs)
+    assert _bytes(runs) == _bytes(whole)
+
+
+def test_the_ordinary_trainer_does_not_take_a_stacks_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = jobs(tmp_path / "b", COMMON, FOUR[:2])
+    monkeypatch.setattr(
+        fit.StackFit, "finish", lambda self: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        train_stacked(runs)
+    monkeypatch.undo()
+    assert (runs[0].directory / "checkpoint.pt").is_file()
+    fresh = train_one_by_one(tmp_path / "a", runs)
+    (again,) = train_one_by_one(tmp_path / "b", runs[:1])
+    steps = [(run.directory / "steps.csv").read_bytes() for run in (fresh[0], again)]
+    assert steps[0] == steps[1]
+
+
+def test_a_stack_that_fails_leaves_its_runs_failed_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = jobs(tmp_path / "a", COMMON, FOUR)
+
+    def broken(self: fit.StackFit) -> None:
+        raise RuntimeError("a nail in the machine")
+
+    monkeypatch.setattr(fit.StackFit, "_save", broken)
+    grouping, group = grouped(runs)
+    train_group(grouping, group, runs)
+    for run in runs[:3]:
+        summary = read_summary(run.directory)
+        assert summary is not None
+        assert summary["status"] == "failed"
+        assert summary["reason"] == "RuntimeError: a nail in the machine"
+        assert "broken" in (run.directory / "error.txt").read_text()
+    diverged = read_summary(runs[3].directory)
+    assert diverged is not None
+    assert diverged["status"] == "diverged"  # it had ended before

@@ -1,0 +1,96 @@
+"""Which optimizers have a rule, and how they decay."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import optim
+
+from sgdlab.optimizers.lamb import LAMB
+from sgdlab.optimizers.lars import LARS
+from sgdlab.optimizers.lion import Lion
+from sgdlab.optimizers.muon import Muon
+from sgdlab.optimizers.signsgd import SignSGD
+from sgdlab.stacked.rules.adam import Adam
+from sgdlab.stacked.rules.choose import RULES, decay_kind, rule_of
+from sgdlab.stacked.rules.rmsprop import RMSprop
+from sgdlab.stacked.rules.sgd import SGD
+
+
+def parameters() -> list[torch.Tensor]:
+    return [torch.zeros(2, 3, requires_grad=True), torch.zeros(3, requires_grad=True)]
+
+
+@pytest.mark.parametrize(
+    "flags", [{}, {"foreach": True}, {"fused": True}, {"differentiable": True}]
+)
+def test_implementations_share_a_rule(flags: dict[str, Any]):
+    assert rule_of(optim.SGD(parameters(), lr=0.1, **flags)) == SGD()
+    assert rule_of(optim.Adam(parameters(), **flags)) == Adam()
+
+
+def test_optimizers_that_differ_in_numbers_share_a_rule():
+    assert rule_of(optim.Adam(parameters())) == rule_of(optim.AdamW(parameters(), lr=3.0))
+    nesterov = optim.SGD(parameters(), momentum=0.9, nesterov=True)
+    assert rule_of(nesterov) == rule_of(optim.SGD(parameters()))
+
+
+def test_flags_that_change_the_state_make_another_rule():
+    assert rule_of(optim.AdamW(parameters(), amsgrad=True)) == Adam(amsgrad=True) != Adam()
+    assert rule_of(optim.RMSprop(parameters(), centered=True)) == RMSprop(True) != RMSprop()
+    assert Adam(amsgrad=True).slots == ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+    assert RMSprop(True).slots == ("square_avg", "momentum_buffer", "grad_avg")
+
+
+def test_reasons_name_what_has_no_rule():
+    class Mine(optim.SGD):
+        pass
+
+    assert rule_of(Muon(parameters())) == "Muon has no stacked rule"
+    assert rule_of(Mine(parameters())) == "Mine has no stacked rule"
+    for kind in RULES:
+        if kind.__module__.startswith("torch"):
+            optimizer = kind([{"params": parameters()}], lr=0.1, maximize=True)
+            reason = f"{kind.__name__} has no stacked rule with maximize=true"
+            assert rule_of(optimizer) == reason
+
+
+@pytest.mark.parametrize(
+    ("of_second", "reason"),
+    [
+        ({"maximize": True}, "Adam has no stacked rule with maximize=true"),
+        ({"amsgrad": True}, "parameter groups of Adam differ in more than numbers"),
+        (
+            {"decoupled_weight_decay": True},
+            "parameter groups of Adam differ in decoupled_weight_decay",
+        ),
+    ],
+)
+def test_all_groups_are_asked(of_second: dict[str, Any], reason: str):
+    first, second = parameters()
+    groups = [{"params": [first]}, {"params": [second], **of_second}]
+    assert rule_of(optim.Adam(groups)) == reason
+    numbers = [{"params": [first]}, {"params": [second], "betas": (0.5, 0.5), "weight_decay": 1.0}]
+    assert rule_of(optim.Adam(numbers)) == Adam()
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "kind"),
+    [
+        (optim.SGD(parameters()), "coupled"),
+        (optim.Adam(parameters()), "coupled"),
+        (optim.Adam(parameters(), decoupled_weight_decay=True), "decoupled"),
+        (optim.AdamW(parameters()), "decoupled"),
+        (optim.NAdam(parameters()), "coupled"),
+        (optim.NAdam(parameters(), decoupled_weight_decay=True), "decoupled"),
+        (optim.RMSprop(parameters()), "coupled"),
+        (optim.Adagrad(parameters()), "coupled"),
+        (LARS(parameters()), "own"),
+        (LAMB(parameters()), "own"),
+        (Lion(parameters()), "decoupled"),
+        (SignSGD(parameters()), "coupled"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_decay_kinds(optimizer: optim.Optimizer, kind: str):
+    assert decay_kind(optimizer) == kind
