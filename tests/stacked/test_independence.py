@@ -95,16 +95,16 @@ def test_for_any_widths(
 
 
 def test_memory_splits_a_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sgdlab.stacked import launch
+    from sgdlab.stacked import begin, launch
 
     sizes: list[int] = []
-    real = launch.Stack
+    real = begin.Stack
 
     def counting(model, loss, rule, members, *rest):
         sizes.append(len(members))
         return real(model, loss, rule, members, *rest)
 
-    monkeypatch.setattr(launch, "Stack", counting)
+    monkeypatch.setattr(begin, "Stack", counting)
     whole = jobs(tmp_path / "a", COMMON, SIX)
     train_stacked(whole)
     assert sizes == [6]
@@ -120,9 +120,9 @@ def test_memory_splits_a_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_running_out_of_memory_halves_the_stack(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from sgdlab.stacked import launch
+    from sgdlab.stacked.fit import StackFit
 
-    real = launch.StackFit.advance
+    real = StackFit.advance
 
     def hungry(self, until: int) -> None:
         if len(self.stack.members) > 3:
@@ -131,7 +131,7 @@ def test_running_out_of_memory_halves_the_stack(
 
     whole = jobs(tmp_path / "a", COMMON, SIX)
     train_stacked(whole)
-    monkeypatch.setattr(launch.StackFit, "advance", hungry)
+    monkeypatch.setattr(StackFit, "advance", hungry)
     runs = jobs(tmp_path / "b", COMMON, SIX)
     grouping, group = grouped(runs)
     train_group(grouping, group, runs)

@@ -20,7 +20,7 @@ POOLS = [
     nn.MaxPool2d(1),
     nn.MaxPool2d((2, 3)),
     nn.MaxPool2d(3, stride=2, padding=1),
-    nn.MaxPool2d(2, stride=1, ceil_mode=True),
+    nn.MaxPool2d(3, stride=2, ceil_mode=True),
 ]
 SHAPES = [(4, 3, 8, 8), (3, 2, 7, 5), (1, 1, 3, 3), (1, 4, 3, 4), (2, 1, 4, 6), (64, 16, 8, 8)]
 

@@ -2,40 +2,25 @@
 
 import contextlib
 import dataclasses
-import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from sgdlab.environment import environment
 from sgdlab.errors import InputError
 from sgdlab.experiment import finished
 from sgdlab.identity import run_id
 from sgdlab.instantiate import is_out_of_memory
 from sgdlab.notices import warn
-from sgdlab.outcome import Outcome
-from sgdlab.results import (
-    FAILED,
-    BlockWriter,
-    Cell,
-    read_summary,
-    write_config,
-    write_environment,
-    write_error,
-    write_summary,
-)  # fmt: skip
+from sgdlab.results import Cell, read_summary
 from sgdlab.stacked import checkpoint, cost
+from sgdlab.stacked.begin import begin, fail
 from sgdlab.stacked.compiler import Compiler
-from sgdlab.stacked.fit import Shared, StackFit
 from sgdlab.stacked.group import Group, Grouping
 from sgdlab.stacked.member import Job, Member
 from sgdlab.stacked.memory import budget, bytes_per_run, keep_freed_memory
-from sgdlab.stacked.stack import Stack
-from sgdlab.stacked.tables import Tables
-from sgdlab.summary import summary_of
 
 
 def sort(jobs: Sequence[Job]) -> tuple[Grouping, list[Group], list[Job]]:
@@ -127,13 +112,15 @@ def _train(grouping: Grouping, group: Group, jobs: list[Job], compiler: Compiler
     for (_, compiled), own in starts.items():
         members: list[Member] = []
         try:
-            _fit(grouping, group, own, compiler if compiled else None, members)
+            fit = begin(grouping, group, own, compiler if compiled else None, members)
+            fit.advance(group.total_steps)
+            fit.finish()
         except Exception as error:
             if is_out_of_memory(error) and len(own) > 1:
                 _halve(grouping, group, [job for job, _ in own], compiler)
                 continue
             for member in members or [grouping.member(job, group)[0] for job, _ in own]:
-                _fail(member, error)
+                fail(member, error)
 
 
 def _halve(grouping: Grouping, group: Group, jobs: list[Job], compiler: Compiler) -> None:
@@ -145,89 +132,13 @@ def _halve(grouping: Grouping, group: Group, jobs: list[Job], compiler: Compiler
             _train(grouping, group, half, compiler)
 
 
-def _fit(
-    grouping: Grouping,
-    group: Group,
-    runs: Sequence[tuple[Job, Mapping[str, Any] | None]],
-    compiler: Compiler | None,
-    members: list[Member],
-) -> None:
-    weights: list[Mapping[str, Any]] = []
-    for job, state in runs:
-        member, initial = grouping.member(job, group)
-        if state is not None:
-            checkpoint.restore(member, state)
-        members.append(member)
-        weights.append(initial if state is None else state["model"])
-    shared = Shared(
-        data=group.data,
-        plan=group.plan,
-        total_steps=group.total_steps,
-        eval_every=group.settled["eval"]["every"],
-        eval_batch_size=group.settled["eval"]["batch_size"],
-        checkpoint_every=group.settled["checkpoint"]["every"],
-        compiled=compiler is not None,
-    )
-    device = group.data.train.x.device
-
-    def tables(rows: Sequence[Member], ndims: Sequence[int]) -> Tables:
-        dtype = getattr(torch, group.settled["dtype"])
-        per_epoch = group.plan.steps_per_epoch
-        return Tables(group.rule, rows, ndims, group.total_steps, per_epoch, device, dtype)
-
-    with torch.no_grad():
-        stack = Stack(
-            group.stacked, group.loss, group.rule, members, tables, device, weights, compiler
-        )
-        states = [state for _, state in runs if state is not None]
-        if states:
-            stack.restore(states, members[0].progress.step)
-        head = environment(device, group.data.fingerprint)
-
-        def writer(member: Member) -> BlockWriter:
-            _write_head(member, head, shared.compiled)
-            at = member.progress
-            return BlockWriter(member.job.directory, group.data.metric, at.step or None)
-
-        fit = StackFit(stack, shared, writer, _end)
-        fit.advance(shared.total_steps)
-        fit.finish()
-
-
-def _write_head(member: Member, head: Mapping[str, Any], compiled: bool) -> None:
-    settled = member.job.settled
-    how = {**settled["stacked"], "compile": compiled}
-    write_config(member.job.directory, {**settled, "engine": "stacked", "stacked": how})
-    write_environment(member.job.directory, head)
-
-
-def _end(member: Member, outcome: Outcome) -> None:
-    job = member.job
-    summary = summary_of(job.settled, job.run_id, outcome, member.built, "stacked")
-    write_summary(job.directory, summary)
-    (job.directory / "checkpoint.pt").unlink(missing_ok=True)
-
-
-def _fail(member: Member, error: Exception) -> None:
-    job = member.job
-    if (job.directory / "summary.csv").is_file():
-        return  # it had ended before
-    text = " ".join(str(error).split())
-    reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    write_error(job.directory, "".join(traceback.format_exception(error)))
-    outcome = Outcome(FAILED, reason, dataclasses.replace(member.progress))
-    write_summary(
-        job.directory, summary_of(job.settled, job.run_id, outcome, member.built, "stacked")
-    )
-
-
 @contextlib.contextmanager
 def _torch_state(threads: int | None) -> Iterator[None]:
     before = torch.get_num_threads()
     try:
         if threads is not None:
             torch.set_num_threads(threads)
-        with torch.random.fork_rng(devices=[]):
+        with torch.no_grad():
             yield
     finally:
         torch.set_num_threads(before)

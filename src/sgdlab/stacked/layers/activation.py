@@ -15,7 +15,7 @@ _ops: Any = torch.ops.aten  # pyright knows no operators by name
 
 @dataclass(frozen=True)
 class _Activation:
-    """``forward(x)``, and ``backward(d, saved)`` of what ``keep`` chooses from ``x`` and ``φ(x)``."""
+    """``φ(x)``, and its ``backward(d, kept)``, which keeps ``φ(x)`` or ``x``."""
 
     forward: Callable[[Tensor], Tensor]
     backward: Callable[[Tensor, Tensor], Tensor]

@@ -55,7 +55,7 @@ class BatchNorm(Layer):
             mean = values.sum(axis, keepdim=True).div_(count)
             normal = values - mean
             squares = (normal * normal).sum(axis, keepdim=True)
-            if train and self._tracks:
+            if self._tracks:
                 self._track(mean.squeeze(axis), (squares / (count - 1)).squeeze(axis))
             scale = squares.div_(count).add_(self._eps).sqrt_().reciprocal_()
             normal.mul_(scale)
