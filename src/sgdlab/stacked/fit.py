@@ -226,11 +226,22 @@ class StackFit:
             checkpoint.save(member, self.stack.state_of(row), self._shared.compiled)
 
     def drop(self, members: Sequence[Member], outcome: Callable[[Member], Outcome]) -> None:
-        """End some members before their last step."""
+        """End some members before their last step; compiled code is made anew for the others."""
+        if not members:
+            return
+        gone = {id(member) for member in members}
+        left = [row for row in self.live if id(self.stack.members[row]) not in gone]
         for member in members:
             self._end(member, outcome(member))
-        left = [row for row in self.live if self.stack.members[row] not in members]
-        self._keep(left)
+        self.live = left
+        if left:
+            self.stack.keep(left, self.step)
+            self.live = list(range(len(left)))
+
+    def flush(self) -> None:
+        """Append all rows so far to the files."""
+        for member in self.members:
+            self._writers[id(member)].flush()
 
     def _drop(self, gone: dict[int, str]) -> None:
         if not gone:

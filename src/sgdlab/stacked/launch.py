@@ -12,14 +12,13 @@ from omegaconf import DictConfig, OmegaConf
 from sgdlab.errors import InputError
 from sgdlab.experiment import finished
 from sgdlab.identity import run_id
-from sgdlab.instantiate import is_out_of_memory
 from sgdlab.notices import warn
 from sgdlab.results import Cell, read_summary
-from sgdlab.stacked import checkpoint, cost
-from sgdlab.stacked.begin import begin, fail
+from sgdlab.stacked import cost
+from sgdlab.stacked.cohort import Cohort
 from sgdlab.stacked.compiler import Compiler
 from sgdlab.stacked.group import Group, Grouping
-from sgdlab.stacked.member import Job, Member
+from sgdlab.stacked.member import Job
 from sgdlab.stacked.memory import budget, bytes_per_run, keep_freed_memory
 
 
@@ -87,12 +86,12 @@ def train_group(grouping: Grouping, group: Group, jobs: Sequence[Job]) -> None:
         return
     keep_freed_memory()
     compiler = Compiler(group.plan.batch_size, group.plan.accumulate)
-    with _torch_state(group.settled["threads"]):
-        for batch in _split(group, list(jobs)):
-            _train(grouping, group, batch, compiler)
+    with torch_state(group.settled["threads"]):
+        for batch in split(group, list(jobs)):
+            Cohort(grouping, group, batch, compiler).advance(group.total_steps)
 
 
-def _split(group: Group, jobs: list[Job]) -> Iterator[list[Job]]:
+def split(group: Group, jobs: list[Job]) -> Iterator[list[Job]]:
     """Cut runs into as few stacks of about one size as memory and the cost model allow."""
     device = group.data.train.x.device
     fit = budget(group.settled["stacked"]["max_memory"], device) // bytes_per_run(group)
@@ -102,38 +101,9 @@ def _split(group: Group, jobs: list[Job]) -> Iterator[list[Job]]:
         yield jobs[index * len(jobs) // count : (index + 1) * len(jobs) // count]
 
 
-def _train(grouping: Grouping, group: Group, jobs: list[Job], compiler: Compiler) -> None:
-    starts: dict[tuple[int, bool], list[tuple[Job, dict[str, Any] | None]]] = {}
-    for job in jobs:
-        resume = job.settled["resume"]
-        state = checkpoint.load(job.directory, job.run_id) if resume else None
-        key = (state["progress"]["step"], state["compiled"]) if state else (0, cost.compiles(group))
-        starts.setdefault(key, []).append((job, state))
-    for (_, compiled), own in starts.items():
-        members: list[Member] = []
-        try:
-            fit = begin(grouping, group, own, compiler if compiled else None, members)
-            fit.advance(group.total_steps)
-            fit.finish()
-        except Exception as error:
-            if is_out_of_memory(error) and len(own) > 1:
-                _halve(grouping, group, [job for job, _ in own], compiler)
-                continue
-            for member in members or [grouping.member(job, group)[0] for job, _ in own]:
-                fail(member, error)
-
-
-def _halve(grouping: Grouping, group: Group, jobs: list[Job], compiler: Compiler) -> None:
-    middle = len(jobs) // 2
-    warn(f"out of memory with {len(jobs)} runs in one stack: going on with {middle}")
-    left = [job for job in jobs if not (job.directory / "summary.csv").is_file()]
-    for half in (left[:middle], left[middle:]):
-        if half:
-            _train(grouping, group, half, compiler)
-
-
 @contextlib.contextmanager
-def _torch_state(threads: int | None) -> Iterator[None]:
+def torch_state(threads: int | None) -> Iterator[None]:
+    """Train without autograd and on some threads; give back what was before."""
     before = torch.get_num_threads()
     try:
         if threads is not None:

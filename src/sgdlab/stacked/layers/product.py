@@ -12,7 +12,8 @@ def product(a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
     On CPU the library rounds by where a matrix starts within a cache line, which differs between
     the runs of a stack: matrices that do not fill whole lines are copied to where they do. And
     with a dimension of 1 it picks its routine by strides that mean nothing then: such products
-    are sums of products.
+    are sums of products. Rows of an odd length cost it up to five times as much as whole lines, so
+    that the transposed product is taken where its rows are whole.
     """
     n, k, m = a.shape[1], a.shape[2], b.shape[2]
     if k == 1:
@@ -21,6 +22,10 @@ def product(a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
         o = (a * b.mT).sum(2, keepdim=True)
     elif n == 1:
         o = (a.mT * b).sum(1, keepdim=True)
+    elif _fills(n, a) and not _fills(m, a):
+        o = product(b.mT, a.mT).mT
+    elif torch.compiler.is_compiling():  # whose bits may differ; it sees no addresses
+        o = torch.bmm(a, b)
     elif a.is_cpu and not (_fills_lines(a) and _fills_lines(b) and _fills(n * m, a)):
         rows = n + -n % (_BYTES // a.itemsize)
         taller = a.new_zeros(len(a), rows, k)

@@ -1,0 +1,245 @@
+"""Runs of a sweep at once: a step of one of them against runs one by one.
+
+The model is the MLP 64-64-10 on digits, batch 64, Nesterov momentum, another seed and learning
+rate for each run; ``--model cnn`` is the small CNN, ``cnn32`` the same on synthetic 32x32 photos.
+"""
+
+import argparse
+import contextlib
+import copy
+import io
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.common import machine
+
+MODELS = {
+    "mlp": ["model=mlp", "model.hidden=[64]"],
+    "cnn": ["model=cnn"],
+    "cnn32": ["model=cnn", "dataset=classification"],
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run as the engine sees it."""
+
+    settled: dict[str, Any]
+    run_id: str
+    directory: Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--runs", type=int, nargs="+", default=[128])
+    parser.add_argument("--steps", type=int, default=200, help="measured, of each run")
+    parser.add_argument("--model", choices=list(MODELS), default="mlp")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of a stack")
+    parser.add_argument("--compiled", action="store_true", help="measure compiled steps, too")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--peers", nargs="*", default=["bare", "two", "hydra", "lightning"])
+    parser.add_argument("overrides", nargs="*", help="of the config of all runs")
+
+
+def settled(options: argparse.Namespace, steps: int) -> dict[str, Any]:
+    from hydra import compose, initialize_config_dir
+    from omegaconf import OmegaConf
+
+    from sgdlab.config import settle
+    from sgdlab.groups import conf_dir
+
+    overrides = [
+        "optimizer=nesterov", "schedule=constant", "lr=0.05", f"max_steps={steps}",
+        "eval.every=1000000", *MODELS[options.model], *options.overrides,
+    ]  # fmt: skip
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        config = settle(compose("train", overrides, return_hydra_config=True))
+    return OmegaConf.to_container(config)  # type: ignore[return-value]
+
+
+def jobs_of(base: dict[str, Any], count: int, folder: Path) -> list[Job]:
+    jobs = []
+    for index in range(count):
+        own = copy.deepcopy(base)
+        own["seed"] = index
+        own["lr"] = own["optimizer"]["lr"] = 0.05 * (1 + index / count)
+        jobs.append(Job(own, f"r{index}", folder / f"r{index}"))
+    return jobs
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of a run's step: all of it, and making its rows; compiling, once."""
+
+    step: float
+    rows: float
+    compiling: float
+
+
+def stacked(options: argparse.Namespace, count: int, compiled: bool = False) -> Cost:
+    """Measure the training loop of stacks, its rows included; evaluations are not."""
+    import torch
+
+    from sgdlab.stacked import begin, fit
+    from sgdlab.stacked.compiler import Compiler
+    from sgdlab.stacked.group import Grouping
+    from sgdlab.stacked.launch import split
+    from sgdlab.stacked.memory import keep_freed_memory
+
+    warm = 46  # two epochs: whole batches and the last ones
+    base = settled(options, warm + options.steps)
+    keep_freed_memory()
+    before = torch.get_num_threads()
+    torch.set_num_threads(options.threads)
+    rows = 0.0
+    real = fit.step_lines
+
+    def timed(*arguments: Any) -> list[str]:
+        nonlocal rows
+        start = time.perf_counter()
+        lines = real(*arguments)
+        rows += time.perf_counter() - start
+        return lines
+
+    with tempfile.TemporaryDirectory() as folder, torch.no_grad():
+        grouping = Grouping()
+        (group,), _ = grouping.of(jobs_of(base, count, Path(folder)))
+        compiler = Compiler(group.plan.batch_size, group.plan.accumulate) if compiled else None
+        seconds = compiling = 0.0
+        fit.step_lines = timed
+        for part in split(group, group.jobs):
+            stack = begin.begin(grouping, group, [(job, None) for job in part], compiler, [])
+            start = time.perf_counter()
+            stack.advance(warm)
+            compiling += time.perf_counter() - start
+            rows = 0.0 if not seconds else rows
+            start = time.perf_counter()
+            stack.advance(warm + options.steps)
+            seconds += time.perf_counter() - start
+        fit.step_lines = real
+    torch.set_num_threads(before)
+    each = count * options.steps
+    return Cost(seconds / each, rows / each, compiling - seconds * warm / options.steps)
+
+
+def bare(options: argparse.Namespace) -> float:
+    """Measure the loop that one writes by hand, without logs; one thread."""
+    import torch
+    from torch.nn import functional
+
+    from sgdlab.plain import Plain
+    from sgdlab.stacked.group import Grouping
+
+    base = settled(options, 1)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    grouping = Grouping()
+    (group,), _ = grouping.of(jobs_of(base, 1, Path()))
+    model, data = copy.deepcopy(group.model), Plain({"train": group.data.train})
+    x, y = data.train
+    x = x.unflatten(1, group.data.input_shape) if x.ndim == 2 else x
+    optimizer = torch.optim.SGD(
+        model.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-4, nesterov=True
+    )
+    size, done = group.plan.batch_size, 0
+    total = max(46 + options.steps, 400 if options.model == "mlp" else 0)
+    start = time.perf_counter()
+    while done < total:
+        for part in torch.randperm(len(y)).split(size):
+            if done == 46:
+                start = time.perf_counter()
+            loss = functional.cross_entropy(model(x[part]), y[part])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            done += 1
+            if done == total:
+                break
+    seconds = (time.perf_counter() - start) / (total - 46)
+    torch.set_num_threads(before)
+    return seconds
+
+
+def two_processes(options: argparse.Namespace) -> float:
+    """Measure two bare loops at once, each in a process with one thread: seconds a run's step."""
+    command = [
+        sys.executable, "-c",
+        "import sys, argparse; sys.path[:0] = sys.argv[1:2]\n"
+        "from benchmarks.sweep import bare\n"
+        "o = argparse.Namespace(model=sys.argv[2], steps=int(sys.argv[3]), overrides=sys.argv[4:])\n"
+        "bare(o); print(sum(bare(o) for _ in range(3)) / 3)",
+        str(Path(__file__).parents[1]), options.model, str(options.steps), *options.overrides,
+    ]  # fmt: skip
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    times = [float(p.communicate()[0]) for p in processes]
+    return sum(times) / 2 / 2
+
+
+def one_by_one(options: argparse.Namespace) -> float:
+    """Measure runs as Hydra's own launcher trains them, files and evaluations included."""
+    from omegaconf import OmegaConf
+
+    from sgdlab.experiment import run_experiment
+    from sgdlab.progress import NoView
+
+    base = settled(options, 46 + options.steps)
+    with tempfile.TemporaryDirectory() as folder:
+        jobs = jobs_of(base, 2, Path(folder))
+        start = time.perf_counter()
+        for job in jobs:
+            run_experiment(OmegaConf.create(job.settled), job.directory, NoView())
+        return (time.perf_counter() - start) / len(jobs) / (46 + options.steps)
+
+
+def lightning(options: argparse.Namespace) -> float:
+    from benchmarks.train import time_lightning
+
+    return time_lightning()
+
+
+PEERS = {"bare": bare, "two": two_processes, "hydra": one_by_one, "lightning": lightning}
+NAMES = {
+    "bare": "bare loop, 1 thread", "two": "two bare processes", "hydra": "sgdlab, one by one",
+    "lightning": "Lightning, CSVLogger",
+}  # fmt: skip
+TARGETS = {
+    "mlp": "bare loop >= 8 (compiled 15), two processes >= 5, Lightning >= 40",
+    "cnn": "bare loop >= 2",
+    "cnn32": "engine=auto never below 0.95",
+}
+
+
+def run(options: argparse.Namespace) -> None:
+    print(
+        f"{options.model}, {options.steps} steps, stacks with {options.threads} threads; {machine()}"
+    )
+    forms = [False, True] if options.compiled else [False]
+    ours: dict[tuple[int, bool], list[Cost]] = {}
+    theirs: dict[str, list[float]] = {}
+    for _ in range(options.repeats):
+        for count in options.runs:
+            for form in forms:
+                ours.setdefault((count, form), []).append(stacked(options, count, form))
+        for name in options.peers:
+            if name == "lightning" and options.model != "mlp":
+                continue
+            with contextlib.redirect_stdout(io.StringIO()):
+                theirs.setdefault(name, []).append(PEERS[name](options))
+    for (count, form), costs in ours.items():
+        step = statistics.median(c.step for c in costs)
+        share = statistics.median(c.rows / c.step for c in costs)
+        compiling = f", compiling {costs[0].compiling:.1f} s" if form else ""
+        print(
+            f"R = {count:4} {'compiled' if form else 'eager   '}  {step * 1e6:8.1f} us a run and step "
+            f"(min {min(c.step for c in costs) * 1e6:.1f}), rows {share:.1%}{compiling}"
+        )
+        for name, values in theirs.items():
+            ratio = statistics.median(v / c.step for v, c in zip(values, costs, strict=True))
+            print(f"    {NAMES[name]:24}{statistics.median(values) * 1e6:10.1f} us{ratio:8.1f} x")
+    print(f"targets: {TARGETS[options.model]}")

@@ -1,0 +1,225 @@
+"""Successive halving: the trials of a comparison advance side by side from rung to rung."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sgdlab.errors import InputError
+from sgdlab.halving import Halving, order, ordinal
+from sgdlab.results import (
+    DIVERGED,
+    FAILED,
+    Columns,
+    read_every_evals,
+    read_summary,
+)  # fmt: skip
+from sgdlab.stacked.cohort import Cohort
+from sgdlab.stacked.compiler import Compiler
+from sgdlab.stacked.group import Group, Grouping
+from sgdlab.stacked.launch import split, torch_state
+from sgdlab.stacked.member import Job
+from sgdlab.stacked.memory import budget, bytes_per_run, keep_freed_memory
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the trials of a comparison are thinned out.
+
+    Attributes:
+        halving: The settings.
+        select_by: Column of the summary that chooses the winner.
+        grouping: Builds the trials.
+        groups: All trials, those that are finished, too.
+        rungs: Epochs after which trials are ranked.
+        epochs: Of a trial that is not stopped.
+        trials: Of each optimizer.
+    """
+
+    halving: Halving
+    select_by: str
+    grouping: Grouping
+    groups: list[Group]
+    rungs: tuple[int, ...]
+    epochs: int
+    trials: int
+
+    @property
+    def places(self) -> list[int]:
+        """How many trials of each optimizer go on at each rung."""
+        return [self.halving.places(self.trials, k + 1) for k in range(len(self.rungs))]
+
+
+def plan(jobs: Sequence[Job], halving: Halving, select_by: str) -> Plan:
+    """Return how trials are thinned out.
+
+    Args:
+        jobs: All trials of all optimizers, those that are finished, too.
+        halving: The settings.
+        select_by: What chooses the winner, and ranks at the rungs: a column of the summary.
+
+    Raises:
+        InputError: They cannot all be in stacks at once, or there is no rung.
+    """
+    if any(job.settled["engine"] == "sequential" for job in jobs):
+        raise InputError(
+            "search.halving with engine=sequential: trials advance side by side only in stacks; "
+            "set engine=stacked or leave it out"
+        )
+    grouping = Grouping()
+    groups, others = grouping.of(jobs)
+    for reason, own in others.items():
+        names = ", ".join(dict.fromkeys(_optimizer(job) for job in own))
+        raise InputError(
+            f"search.halving needs trials that can be stacked, and {len(own)} of {len(jobs)} "
+            f"({names}) cannot: {reason}"
+        )
+    trials = max(Counter(map(_optimizer, jobs)).values())
+    found = {(_rungs(group, halving, trials), _epochs(group)) for group in groups}
+    if len(found) > 1:
+        raise InputError(
+            "search.halving: the rungs of the trials differ; epochs, eval.every and, under "
+            "max_steps, batch_size and accumulate must be the same for all"
+        )
+    ((rungs, epochs),) = found
+    if not rungs:
+        raise InputError(
+            f"search.halving: no rung for {trials} trials of {epochs} epochs with "
+            f"reduction_factor={halving.reduction_factor}, min_epochs={halving.min_epochs} and "
+            f"eval.every={groups[0].settled['eval']['every']}: more trials or epochs, or less of "
+            "the others"
+        )
+    _refuse_too_large(groups)
+    return Plan(halving, select_by, grouping, groups, rungs, epochs, trials)
+
+
+def _optimizer(job: Job) -> str:
+    return job.settled["names"]["optimizer"]
+
+
+def _rungs(group: Group, halving: Halving, trials: int) -> tuple[int, ...]:
+    every = group.settled["eval"]["every"]
+    return halving.rungs(trials, group.total_steps, group.plan.steps_per_epoch, every)
+
+
+def _epochs(group: Group) -> int:
+    return -(-group.total_steps // group.plan.steps_per_epoch)
+
+
+def _refuse_too_large(groups: Sequence[Group]) -> None:
+    """Refuse trials that do not fit into memory together: none can wait elsewhere for its rung."""
+    asked = groups[0].settled["stacked"]["max_memory"]
+    most = budget(asked, groups[0].data.train.x.device)
+    needed = sum(bytes_per_run(group) * max(2, len(group.jobs)) for group in groups)
+    if needed > most:
+        limit = "half of what is free" if asked is None else f"stacked.max_memory={asked}"
+        raise InputError(
+            f"search.halving keeps all trials in memory, about {needed / 2**30:.3g}G, and {limit} "
+            f"is {most / 2**30:.3g}G: fewer trials, or a higher stacked.max_memory"
+        )
+
+
+def train(plan: Plan, todo: Sequence[Job]) -> None:
+    """Train trials, and stop the losers at every rung; all their files are written.
+
+    Trials that are not in ``todo`` are finished. They are ranked with the others, by the rows of
+    their files, as the others are: an interrupted comparison stops the same trials.
+    """
+    keep_freed_memory()
+    wanted = {job.run_id for job in todo}
+    cohorts: list[Cohort] = []
+    for group in plan.groups:
+        own = [job for job in group.jobs if job.run_id in wanted]
+        compiler = Compiler(group.plan.batch_size, group.plan.accumulate)
+        cohorts += [Cohort(plan.grouping, group, jobs, compiler) for jobs in split(group, own)]
+    racing: dict[str, list[tuple[Job, Group]]] = {}
+    for group in plan.groups:
+        for job in group.jobs:
+            racing.setdefault(_optimizer(job), []).append((job, group))
+    for rung, places in zip(plan.rungs, plan.places, strict=True):
+        _advance(cohorts, rung)
+        reasons: dict[str, str] = {}
+        for optimizer, trials in racing.items():
+            ranked = _ranked(trials, rung, plan.select_by)
+            racing[optimizer] = [trial for trial, alive in ranked[:places] if alive]
+            for place, ((job, group), _) in enumerate(ranked[places:], start=places + 1):
+                reasons[job.run_id] = (
+                    f"search.halving: {ordinal(place)} of {len(ranked)} by "
+                    f"{_in_words(plan.select_by, group)} after {rung} of {plan.epochs} epochs"
+                )
+        for cohort in cohorts:
+            with torch_state(cohort.group.settled["threads"]):
+                cohort.stop(reasons)
+    _advance(cohorts, None)
+
+
+def _advance(cohorts: Sequence[Cohort], epoch: int | None) -> None:
+    """Train to the end of an epoch; None: to the last step."""
+    for cohort in cohorts:
+        group = cohort.group
+        last = epoch is None
+        with torch_state(group.settled["threads"]):
+            cohort.advance(group.total_steps if last else epoch * group.plan.steps_per_epoch)
+            cohort.flush()
+
+
+def _ranked(
+    trials: Sequence[tuple[Job, Group]], rung: int, select_by: str
+) -> list[tuple[tuple[Job, Group], bool]]:
+    """Return the trials of an optimizer, best first, and whether each is alive at a rung."""
+    values = [_standing(job, group, rung, select_by) for job, group in trials]
+    numbers = [job.settled["trial"] for job, _ in trials]
+    alive = [value is not None for value in values]
+    # The dead come after those that only have no finite value.
+    places = order([math.inf if v is None else v for v in values], numbers)
+    places.sort(key=lambda place: not alive[place])
+    return [(trials[place], alive[place]) for place in places]
+
+
+def _standing(job: Job, group: Group, rung: int, select_by: str) -> float | None:
+    """Return how bad a trial is at a rung, from its files; None: it is not alive.
+
+    Raises:
+        InputError: A file is damaged.
+    """
+    step = rung * group.plan.steps_per_epoch
+    summary = read_summary(job.directory)
+    if summary is not None and summary["status"] in (DIVERGED, FAILED):
+        ended = summary["steps"]
+        if not isinstance(ended, int) or ended <= step:
+            return None
+    ((_, table),) = read_every_evals([str(job.directory)], [True])
+    if isinstance(table, InputError):
+        raise table
+    return badness(table, step, select_by, group.data.metric, group.data.metric_direction)
+
+
+def badness(table: Columns, step: int, select_by: str, metric: str, direction: str) -> float:
+    """Return what chooses the winner as it stands at a step; less is better.
+
+    Args:
+        table: ``evals.csv``.
+        step: Where there is an evaluation.
+        select_by: Column of the summary.
+        metric: Name of the metric.
+        direction: ``max`` or ``min``: which metric is the better one.
+
+    Returns:
+        ``inf`` where the validation is not finite.
+    """
+    rows = (table["split"] == "val") & (table["weights"] == "raw") & (table["step"] <= step)
+    rows &= np.isfinite(table["loss"].astype(float))  # what is not finite is never the best
+    if select_by.startswith("final"):
+        rows &= table["step"] == step
+    of_metric = select_by.endswith("metric")
+    values = table[metric if of_metric else "loss"][rows].astype(float)
+    if of_metric and direction == "max":
+        values = -values
+    return float(np.min(values, initial=math.inf))
+
+
+def _in_words(select_by: str, group: Group) -> str:
+    what = group.data.metric if select_by.endswith("metric") else "loss"
+    return f"{'best ' if select_by.startswith('best') else ''}validation {what}"
