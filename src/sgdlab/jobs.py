@@ -1,6 +1,6 @@
 """Many runs: composed quickly, checked before the first starts, launched, collected."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hydra.core.plugins import Plugins
@@ -16,7 +16,7 @@ from sgdlab.progress import SweepView
 from sgdlab.results import FAILED, Cell, collect, read_summary, write_runs
 from sgdlab.scaling import checked_candidates
 
-__all__ = ["Job", "QuickLoader", "expand", "launch", "prepare"]
+__all__ = ["Job", "QuickLoader", "carry_out", "expand", "launch", "prepare"]
 
 
 def prepare(master: DictConfig, loader: QuickLoader, jobs: Sequence[Sequence[str]]) -> list[Job]:
@@ -76,31 +76,50 @@ def launch(
     study: Path,
     title: str,
 ) -> list[dict[str, Cell]]:
-    """Run the jobs that are not finished on the configured launcher; return all summaries.
+    """Run the jobs that are not finished on the configured launcher; see `carry_out`."""
+
+    def start(todo: Sequence[Job]) -> list[str | None]:
+        loader.listed = jobs
+        launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=HydraContext(config_loader=loader, callbacks=context.callbacks),
+            task_function=task,
+            config=_with_launcher(master),
+        )
+        returns = launcher.launch([job.overrides for job in todo], initial_job_idx=0)
+        values = [returned._return_value for returned in returns]
+        return [str(value) if isinstance(value, BaseException) else None for value in values]
+
+    return carry_out(jobs, study, title, start)
+
+
+def carry_out(
+    jobs: Sequence[Job],
+    study: Path,
+    title: str,
+    start: Callable[[Sequence[Job]], Sequence[str | None]],
+) -> list[dict[str, Cell]]:
+    """Run the jobs that are not finished; return all summaries.
 
     A failed run does not stop the others; ``runs.csv`` of the study is written even when the
     sweep is interrupted.
+
+    Args:
+        jobs: All of them.
+        study: Folder of the study.
+        title: Word before the bar.
+        start: Runs some jobs and returns what went wrong with each; None where nothing did.
     """
     todo = [
         job for job in jobs if finished(job.directory, job.run_id, job.settled["resume"]) is None
     ]
     if len(todo) < len(jobs):
         warn(f"{title}: {len(jobs) - len(todo)} of {len(jobs)} runs are finished; skipped")
-    errors: dict[Path, str] = {}
+    errors: dict[Path, str | None] = {}
     try:
         if todo:
-            loader.listed = jobs
-            launcher = Plugins.instance().instantiate_launcher(
-                hydra_context=HydraContext(config_loader=loader, callbacks=context.callbacks),
-                task_function=task,
-                config=_with_launcher(master),
-            )
-            view = SweepView(title, [job.directory for job in todo], len(jobs) - len(todo))
-            with view:
-                returns = launcher.launch([job.overrides for job in todo], initial_job_idx=0)
-            for job, returned in zip(todo, returns, strict=True):
-                if isinstance(returned._return_value, BaseException):
-                    errors[job.directory] = str(returned._return_value)
+            with SweepView(title, [job.directory for job in todo], len(jobs) - len(todo)):
+                said = start(todo)
+            errors = {job.directory: error for job, error in zip(todo, said, strict=True)}
     finally:
         table, _ = collect([study])
         if len(table):

@@ -1,6 +1,7 @@
 """How many threads a run on CPU uses."""
 
 import torch
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from sgdlab.build import Setup
@@ -22,12 +23,27 @@ def threads_for(run: Setup, asked: int | None) -> int:
     default = torch.get_num_threads()
     if run.device.type != "cpu" or default == 1:
         return default
-    training = run.model.training
+    operations = forward_operations(run.model, run.data.train.x)
+    if operations is None:
+        return default
+    return 1 if operations * run.plan.batch_size < SMALL else default
+
+
+def forward_operations(model: nn.Module, x: Tensor) -> int | None:
+    """Return the floating-point operations of a forward pass of one example.
+
+    None for a model that cannot run: it says so in its first step, with its traceback.
+
+    Args:
+        model: Counted in the mode of evaluation, and left in its own.
+        x: Inputs, ``[examples, ...]``.
+    """
+    training = model.training
     try:
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            run.model.eval()(run.data.train.x[:1])
-    except Exception:  # a model that cannot run says so in its first step, with its traceback
-        return default
+            model.eval()(x[:1])
+    except Exception:
+        return None
     finally:
-        run.model.train(training)
-    return 1 if counter.get_total_flops() * run.plan.batch_size < SMALL else default
+        model.train(training)
+    return counter.get_total_flops()

@@ -133,6 +133,47 @@ def test_tuning_trials_are_counted_and_not_compared(tmp_path: Path) -> None:
     assert adam["setting"] == "lr=0.1 momentum=0.9"
 
 
+def test_trials_that_lost_at_a_rung_are_told_from_those_that_diverged(tmp_path: Path) -> None:
+    make_pair(tmp_path / "final", FIRST, SECOND)
+    for trial in range(4):
+        status = ("completed", "stopped", "diverged", "stopped")[trial]
+        make_run(
+            tmp_path / "tune" / str(trial), "adam", lr=0.01 * (trial + 1), phase="tune",
+            trial=trial, test=None, status=status, val=(0.1, 0.5) if trial else (0.1, 0.6, 0.9),
+            summary={"epochs": 1} if trial else {},
+        )  # fmt: skip
+    make_run(tmp_path / "tune" / "sgd", "sgd", phase="tune", trial=0, test=None)
+    study = analyse([tmp_path])
+    assert study.runs.problems == []
+    adam = rows(study)["adam"]
+    assert [adam[f"tuning_{s}"] for s in ("trials", "stopped", "diverged", "failed")] == [
+        4,
+        2,
+        1,
+        0,
+    ]
+    # 20 + 3 * 10 steps were made; two trials stopped after 10 of 20.
+    assert adam["tuning_steps_saved"] == pytest.approx(20 / 70)
+    answer = study.results[0].answer
+    assert (
+        "Successive halving stopped 2 of 4 trials of adam early: 29 % of the tuning steps were "
+        "saved." in answer.facts
+    )
+    notes = " ".join(answer.notes)
+    assert "Not all trials of adam were trained to the end" in notes
+    assert "No trial of sgd was stopped early, so the tuning budgets may differ." in notes
+
+
+def test_without_halving_nothing_is_said_of_it(tmp_path: Path) -> None:
+    make_pair(tmp_path, FIRST, SECOND)
+    make_run(tmp_path / "tune", "sgd", phase="tune", trial=0, test=None)
+    study = analyse([tmp_path])
+    answer = study.results[0].answer
+    assert "early" not in " ".join([*answer.facts, *answer.notes])
+    assert rows(study)["sgd"]["tuning_stopped"] == 0
+    assert rows(study)["sgd"]["tuning_steps_saved"] is None
+
+
 def test_a_study_cut_off_while_tuning(tmp_path: Path) -> None:
     for trial in range(2):
         make_run(tmp_path / str(trial), lr=0.1 * (trial + 1), phase="tune", trial=trial, test=None)

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 from sgdlab.analysis import words
+from sgdlab.analysis.alone import TIMING
 from sgdlab.analysis.load import Runs
 from sgdlab.analysis.workloads import (
     Fingerprint,
@@ -14,7 +15,7 @@ from sgdlab.analysis.workloads import (
     varying,
 )
 from sgdlab.checks import is_number
-from sgdlab.results import COMPLETED, DIVERGED, Cell
+from sgdlab.results import COMPLETED, DIVERGED, STOPPED, Cell
 
 _ALWAYS_SHOWN = ("lr", "momentum", "weight_decay")
 _SHARED = ("batch_size", "accumulate", "scaling", "schedule", "epochs")
@@ -69,11 +70,11 @@ class _Setting:
 def entries(runs: Runs, workload: Workload) -> list[Entry]:
     """Return the optimizers of a workload, by name."""
     names = sorted({text(runs.rows[row]["optimizer"]) for row in workload.rows})
+    compared = [row for row in workload.rows if runs.rows[row]["phase"] != TIMING]
     members = {
-        name: [row for row in workload.rows if runs.rows[row]["optimizer"] == name]
-        for name in names
+        name: [row for row in compared if runs.rows[row]["optimizer"] == name] for name in names
     }
-    common = [summary_settings(runs, row, _SHARED) for row in workload.rows]
+    common = [summary_settings(runs, row, _SHARED) for row in compared]
     shared = [key for key in varying(common) if key != "epochs"]
     return [_entry(runs, name, rows, shared) for name, rows in members.items()]
 
@@ -209,7 +210,7 @@ def summary_settings(runs: Runs, row: int, only: tuple[str, ...] | None = None) 
 
 def _once_per_seed(runs: Runs, rows: list[int]) -> list[int]:
     """A copy of a run is no replicate; of several, one that completed counts."""
-    order = {COMPLETED: 0, DIVERGED: 1}
+    order = {COMPLETED: 0, DIVERGED: 1, STOPPED: 1}
     kept: dict[object, int] = {}
     for row in sorted(rows, key=lambda r: (order.get(text(runs.rows[r]["status"]), 2), r)):
         seed = runs.rows[row]["seed"]

@@ -15,8 +15,7 @@ from sgdlab import results
 from sgdlab.analysis.configs import Configs
 from sgdlab.errors import InputError
 from sgdlab.results import (
-    COMPLETED,
-    DIVERGED,
+    ENDED,
     FAILED,
     FINDINGS,
     OTHER_SETTINGS,
@@ -123,7 +122,7 @@ def _without_nan(row: Mapping[str, Cell]) -> Row:
 
 
 def _ended(run: Row) -> bool:
-    return run["status"] in (COMPLETED, DIVERGED)
+    return run["status"] in ENDED
 
 
 def _places(roots: Sequence[Path]) -> list[Path]:
@@ -149,8 +148,8 @@ def _bad_cells(run: Row, directory: str) -> list[str]:
     """Empty cells of a summary that should be numbers and are not; say where."""
     where = f"{os.path.join(directory, 'summary.csv')}, line 2"
     lines: list[str] = []
-    if run["status"] not in (COMPLETED, DIVERGED, FAILED, UNFINISHED):
-        lines.append(f"{where}: status is {run['status']}, not completed, diverged or failed")
+    if run["status"] not in (*ENDED, FAILED, UNFINISHED):
+        lines.append(f"{where}: status is {run['status']}, not {', '.join(ENDED)} or failed")
     for column in NUMERIC:
         cell = run[column]
         if isinstance(cell, (str, bool)) and not (column == "batch_size" and cell == "full"):

@@ -8,6 +8,7 @@ from sgdlab.analysis import words
 from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.targets import Target
 from sgdlab.analysis.workloads import Workload
+from sgdlab.halving import Saved
 
 Row = dict[str, Any]
 
@@ -85,3 +86,81 @@ def target_note(workload: Workload, target: Target) -> list[str]:
         "(of two in the middle the less demanding). A run that never reached it counts as "
         "infinite in medians; --target sets another."
     ]
+
+
+def time_note(rows: Sequence[Row]) -> list[str]:
+    """Say where time and memory of runs that were trained in a stack come from, if from anywhere.
+
+    Where they stand beside those of runs that were trained alone, that is said, too.
+    """
+    stacked = [row for row in rows if row["stacked"]]
+    timed = [row for row in stacked if math.isfinite(row["timing_runs"])]
+    notes: list[str] = []
+    if timed:
+        whose = "" if len(timed) == len(rows) else f" of {_names(timed)}"
+        notes.append(
+            f"Time, rate and memory{whose} were measured alone, {_repeats(timed)}: the runs "
+            "compared were trained in a stack, and their seconds are their steps times the median "
+            "seconds per step of those."
+        )
+    if lacking := [row for row in stacked if row not in timed]:
+        notes.append(
+            f"Of {_names(lacking)} there is no time and memory: runs were trained in a stack, and "
+            "none was measured alone."
+        )
+    notes += [
+        f"{row['optimizer']}: {row['stacked']} of {words.count(row['n'], 'run')} were trained in a "
+        "stack; time, rate and memory of the others are their own."
+        for row in stacked
+        if row["stacked"] < row["n"]
+    ]
+    if stacked and (own := [row for row in rows if row["n"] and not row["stacked"]]):
+        notes.append(f"Time, rate and memory of {_names(own)} are those of the runs compared.")
+    return notes
+
+
+def halving(rows: Sequence[Row]) -> list[str]:
+    """Say what successive halving saved of each optimizer's tuning."""
+    facts: list[str] = []
+    for row in _halved(rows):
+        counts = row["tuning_stopped"], row["tuning_trials"]
+        sentence = Saved(*counts, row["tuning_steps_saved"]).sentence(row["optimizer"])
+        facts.append(f"{sentence[0].upper()}{sentence[1:]}.")
+    return facts
+
+
+def halving_note(rows: Sequence[Row]) -> list[str]:
+    """Say how far a winner that was found by successive halving can be trusted."""
+    halved = _halved(rows)
+    if not halved:
+        return []
+    notes = [
+        f"Not all trials of {_names(halved)} were trained to the end: successive halving ranked "
+        "them early. Under a learning rate that decays, a rank at an early epoch is not the rank "
+        "at the end; settings that start slowly lose."
+    ]
+    whole = [row for row in rows if row.get("tuning_trials") and row not in halved]
+    if whole:
+        notes.append(
+            f"No trial of {_names(whole)} was stopped early, so the tuning budgets may differ."
+        )
+    return notes
+
+
+def _halved(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row.get("tuning_stopped")]
+
+
+def _names(rows: Sequence[Row]) -> str:
+    return words.listing([row["optimizer"] for row in rows])
+
+
+def _repeats(rows: Sequence[Row]) -> str:
+    sizes = {
+        row["optimizer"]: f"{words.count(row['timing_runs'], 'short run')} of "
+        f"{words.count(row['timing_steps'], 'step')} each"
+        for row in rows
+    }
+    if len(set(sizes.values())) == 1:
+        return next(iter(sizes.values()))
+    return words.listing([f"{name} by {size}" for name, size in sizes.items()])

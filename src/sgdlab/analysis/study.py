@@ -2,13 +2,14 @@
 """From run folders to everything that a report says: `analyse`."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from sgdlab.analysis.alone import Alone, with_times
 from sgdlab.analysis.entries import Entry, entries
 from sgdlab.analysis.load import Runs, load
 from sgdlab.analysis.tables import (
@@ -44,7 +45,7 @@ class Analysis:
     """All that a report says.
 
     Attributes:
-        runs: Every run found.
+        runs: Every run found; those that were stacked have the clock of runs alone, if any.
         results: A workload each.
         nowhere: Rows of runs whose files do not say what they are.
     """
@@ -81,17 +82,19 @@ def analyse(roots: Sequence[Path], target: float | None = None) -> Analysis:
     Raises:
         InputError: A root is missing or holds no run, or the target cannot be one.
     """
-    runs = load(roots)
+    runs, alone = with_times(load(roots))
     parts, nowhere = workloads(runs)
     if target is not None:
         _check_target(target, parts)
-    return Analysis(runs, [_result(runs, part, target) for part in parts], nowhere)
+    return Analysis(runs, [_result(runs, alone, part, target) for part in parts], nowhere)
 
 
-def _result(runs: Runs, workload: Workload, given: float | None) -> Result:
+def _result(
+    runs: Runs, alone: Mapping[int, Alone], workload: Workload, given: float | None
+) -> Result:
     best_first = ranked(runs, workload, entries(runs, workload))
     target = choose(runs, workload, best_first, given)
-    rows = [comparison_row(runs, workload, entry, target) for entry in best_first]
+    rows = [comparison_row(runs, alone, workload, entry, target) for entry in best_first]
     pairs = pair_rows(runs, workload, best_first)
     column = verdict_column(runs, best_first)
     said = answer(workload, best_first, rows, pairs, column, target)

@@ -2,17 +2,19 @@
 """The two tables of a report: a row per optimizer, and a row per pair of optimizers."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from sgdlab.analysis.alone import STACKED, Alone
 from sgdlab.analysis.entries import Entry, seed_of
 from sgdlab.analysis.load import Runs
 from sgdlab.analysis.statistics import ALPHA, NAN, censored_median, describe, holm, paired_t
-from sgdlab.analysis.targets import Target, completed, middle, numbers, reach
+from sgdlab.analysis.targets import Target, completed, numbers, reach
 from sgdlab.analysis.workloads import Workload, text
-from sgdlab.results import COMPLETED, DIVERGED, FAILED, UNFINISHED
+from sgdlab.halving import saved
+from sgdlab.results import COMPLETED, DIVERGED, FAILED, STOPPED, UNFINISHED
 
 FIRST_BETTER, SECOND_BETTER, UNDECIDED = "first better", "second better", "undecided"
 
@@ -24,11 +26,19 @@ COMPARISON_COLUMNS = (
     *(f"test_metric_{part}" for part in _PARTS), *(f"val_metric_{part}" for part in _PARTS),
     "target", "reached_target", "median_steps_to_target", "median_seconds_to_target",
     "examples_per_second", "peak_memory_bytes", "optimizer_state_bytes",
-    "tuning_trials", "tuning_diverged", "tuning_failed", "tuning_unfinished",
+    "tuning_trials", "tuning_diverged", "tuning_failed", "tuning_unfinished", "stacked",
+    "timing_runs", "timing_steps", "tuning_stopped", "tuning_steps_saved",
 )  # fmt: skip
 """``comparison.csv``. Means, medians, rates and memory are of completed runs; ``peak_memory_bytes``
 and ``optimizer_state_bytes`` are the largest, ``examples_per_second`` the median. A median to
-target counts a run that never reached it as infinite, and is empty where it is not reached."""
+target counts a run that never reached it as infinite, and is empty where it is not reached.
+
+Of the ``n`` runs ``stacked`` were trained in a stack, and have no time or memory of their own:
+these are taken from ``timing_runs`` short runs alone of ``timing_steps`` steps each, a run's
+seconds being its steps times their median seconds per step. Without such runs they are empty.
+
+``tuning_stopped`` trials lost at a rung of successive halving; ``tuning_steps_saved`` is the share
+of the tuning's steps that they did not make."""
 
 PAIRWISE_COLUMNS = (
     "dataset", "model", "first", "second", "metric", "n_pairs", "mean_difference", "ci_low",
@@ -38,9 +48,9 @@ PAIRWISE_COLUMNS = (
 
 
 def comparison_row(
-    runs: Runs, workload: Workload, entry: Entry, target: Target
+    runs: Runs, alone: Mapping[int, Alone], workload: Workload, entry: Entry, target: Target
 ) -> dict[str, object]:
-    """Return the row of ``comparison.csv`` of one optimizer."""
+    """Return the row of ``comparison.csv`` of one optimizer; ``alone`` is by `with_times`."""
     status = [text(runs.rows[row]["status"]) for row in entry.chosen]
     done = completed(runs, entry.chosen)
     row: dict[str, object] = {
@@ -58,15 +68,40 @@ def comparison_row(
         description = describe(numbers(runs, done, column))
         row |= {f"{prefix}_{part}": getattr(description, part) for part in _PARTS}
     row |= _to_target(runs, workload, entry, target)
-    row["examples_per_second"] = middle(runs, done, "examples_per_second")
-    for column in ("peak_memory_bytes", "optimizer_state_bytes"):
-        measured = [value for value in numbers(runs, done, column) if math.isfinite(value)]
-        row[column] = max(measured, default=NAN)
+    row |= _cost(runs, alone, entry)
     trials = [text(runs.rows[trial]["status"]) for trial in entry.trials]
     if entry.tuned:
         row["tuning_trials"] = len(trials)
-        row |= {f"tuning_{s}": trials.count(s) for s in (DIVERGED, FAILED, UNFINISHED)}
+        row |= {f"tuning_{s}": trials.count(s) for s in (DIVERGED, FAILED, UNFINISHED, STOPPED)}
+    if STOPPED in trials:
+        halved = saved((runs.rows[trial], runs.configs[trial]) for trial in entry.trials)
+        row["tuning_steps_saved"] = halved.share
     return row
+
+
+def _cost(runs: Runs, alone: Mapping[int, Alone], entry: Entry) -> dict[str, object]:
+    """Return rate and memory of the completed runs, and where those of stacked runs come from."""
+    done = completed(runs, entry.chosen)
+    columns = ("examples_per_second", "peak_memory_bytes", "optimizer_state_bytes")
+    rates, peaks, states = (numbers(runs, done, column) for column in columns)
+    size = zip(done, numbers(runs, done, "examples"), numbers(runs, done, "steps"), strict=True)
+    for row, examples, steps in size:
+        if row in alone:
+            rates.append(examples / (steps * alone[row].seconds_per_step) if steps else NAN)
+            peaks.append(alone[row].peak_memory_bytes)
+    told = list(dict.fromkeys(alone[row] for row in entry.chosen if row in alone))
+    return {
+        "examples_per_second": describe(rates).median,
+        "peak_memory_bytes": _largest(peaks),
+        "optimizer_state_bytes": _largest(states),
+        "stacked": sum(runs.rows[row]["engine"] == STACKED for row in entry.chosen),
+        "timing_runs": sum(cost.runs for cost in told) or NAN,
+        "timing_steps": min((cost.steps for cost in told), default=NAN),
+    }
+
+
+def _largest(values: Sequence[float]) -> float:
+    return max((value for value in values if math.isfinite(value)), default=NAN)
 
 
 def _to_target(runs: Runs, workload: Workload, entry: Entry, target: Target) -> dict[str, object]:

@@ -8,7 +8,6 @@ import numpy as np
 
 from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.load import Runs
-from sgdlab.analysis.statistics import describe
 from sgdlab.analysis.workloads import Workload
 from sgdlab.checks import is_number
 from sgdlab.results import COMPLETED, Columns
@@ -101,8 +100,3 @@ def numbers(runs: Runs, rows: Sequence[int], column: str) -> list[float]:
     """Return a column of some runs as floats, NaN where it is empty."""
     cells = [runs.rows[row][column] for row in rows]
     return [float(cell) if is_number(cell) else math.nan for cell in cells]
-
-
-def middle(runs: Runs, rows: Sequence[int], column: str) -> float:
-    """Return the median of what was measured, NaN when nothing was."""
-    return describe(numbers(runs, rows, column)).median

@@ -46,10 +46,13 @@ def answer(
     """Return the answer for one workload; ``rows`` and ``entries`` in one order, best first."""
     verdict = f"On {workload.name}, {_verdict(workload, entries, rows, pairs, column)}"
     facts = [*remarks.lost(rows), *remarks.speed(workload, rows, target), *remarks.memory(rows)]
+    facts += remarks.halving(rows)
     notes = [
         *remarks.metric_note(workload, rows, column),
         *remarks.picked_note(entries),
         *remarks.target_note(workload, target),
+        *remarks.time_note(rows),
+        *remarks.halving_note(rows),
         *(note for entry in entries for note in entry.notes),
     ]
     return Answer(verdict, facts, notes)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sgdlab.analysis import Analysis, Result, words
+from sgdlab.analysis.alone import TIMING
 from sgdlab.report import tables
 from sgdlab.report.document import (
     Block,
@@ -30,9 +31,11 @@ LISTED = 200
 def document(analysis: Analysis, images: Mapping[int, Sequence[Image]], version: str) -> Document:
     """Return the page; ``images`` are the figures of each workload, by position."""
     results = analysis.results
-    runs = words.count(len(analysis.runs.rows), "run")
-    done = sum(run["status"] == COMPLETED for run in analysis.runs.rows)
-    parts = [runs, f"{done:,} completed"]
+    runs = [run for run in analysis.runs.rows if run["phase"] != TIMING]
+    done = sum(run["status"] == COMPLETED for run in runs)
+    parts = [words.count(len(runs), "run"), f"{done:,} completed"]
+    if timing := len(analysis.runs.rows) - len(runs):
+        parts.append(words.count(timing, "timing run"))
     if len(results) > 1:
         parts.append(words.count(len(results), "workload"))
     title = results[0].workload.name if len(results) == 1 else "Optimizer comparison"

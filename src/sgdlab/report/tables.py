@@ -21,6 +21,8 @@ PAIRS_NOTE = (
     "replication: the luck of tuning is not in these numbers."
 )
 
+_LOST = ("stopped", "diverged", "failed", "unfinished")
+
 
 def comparison(result: Result) -> Table:
     """Return how well the optimizers of a workload did: their settings, means and intervals."""
@@ -59,6 +61,11 @@ def cost(result: Result) -> Table:
         record["Optimizer state"] = words.memory(row["optimizer_state_bytes"])
         records.append(record | _tried(row, entry, result))
     caption = "Cost: medians to target and of the rate, largest memory, over the same runs."
+    if any(is_number(row["timing_runs"]) for row in result.rows):
+        caption = (
+            "Cost: medians to target and of the rate, largest memory. Time and memory of stacked "
+            "runs were measured alone; see below."
+        )
     return _table(records, caption, left=("Optimizer",))
 
 
@@ -100,8 +107,7 @@ def _tried(row: dict[str, Any], entry: Entry, result: Result) -> dict[str, str]:
         return {"Settings tried": f"{row['settings_tried']:,}"}
     if not entry.tuned:
         return {"Tuning trials": "not tuned"}
-    states = ("diverged", "failed", "unfinished")
-    lost = [f"{row[f'tuning_{s}']} {s}" for s in states if row[f"tuning_{s}"]]
+    lost = [f"{row[f'tuning_{s}']} {s}" for s in _LOST if row[f"tuning_{s}"]]
     return {
         "Tuning trials": f"{row['tuning_trials']:,}" + (f" ({', '.join(lost)})" if lost else "")
     }
@@ -182,5 +188,5 @@ def not_completed(analysis: Analysis) -> Table:
 def by_status(analysis: Analysis) -> str:
     """Return how many runs did not complete, by status."""
     states = [str(run["status"]) for run in analysis.runs.rows]
-    found = [f"{states.count(s)} {s}" for s in ("diverged", "failed", "unfinished") if s in states]
+    found = [f"{states.count(s)} {s}" for s in _LOST if s in states]
     return words.listing(found)

@@ -60,6 +60,11 @@ class _Figures:
         text = f"Line: median of {n}; band: {which}."
         return text + self.lost()
 
+    def clock(self, x: str) -> str:
+        if x != SECONDS or not any(is_number(row["timing_runs"]) for row in self.result.rows):
+            return ""
+        return " Seconds of stacked runs are steps times the seconds per step measured alone."
+
     def lost(self) -> str:
         chosen = [row for entry in self.entries for row in entry.chosen]
         if len(completed(self.runs, chosen)) == len(chosen):
@@ -103,7 +108,7 @@ class _Figures:
                 image := self.image(
                     name,
                     lines.draw(self.curves(line), self.looks, x, label, log=True),
-                    f"{label.capitalize()} against {_plain(x)}. {how} {self.band()}",
+                    f"{label.capitalize()} against {_plain(x)}. {how}{self.clock(x)} {self.band()}",
                 )
             )
         ]
@@ -123,7 +128,8 @@ class _Figures:
                 self.curves(line), self.looks, x, f"validation {workload.metric}{self.unit}",
                 percent=self.percent, target=target,
             )  # fmt: skip
-            caption = f"Validation {workload.metric} against {_plain(x)}. {self.band()}"
+            caption = f"Validation {workload.metric} against {_plain(x)}.{self.clock(x)}"
+            caption += f" {self.band()}"
             if target is not None:
                 caption += f" Dashed: target, {words.metric(target, workload.metric)}."
             caption += " The first sixth may lie outside the frame."

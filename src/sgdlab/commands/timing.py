@@ -1,0 +1,134 @@
+"""The last runs of a comparison: its winners alone, for the time and memory that stacks hide."""
+
+import multiprocessing
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig
+
+from sgdlab.build import dataset_of, extend_path, model_of, plan_of, total_steps
+from sgdlab.errors import InputError
+from sgdlab.experiment import run_experiment
+from sgdlab.identity import device_kind
+from sgdlab.jobs import Job, QuickLoader, carry_out
+from sgdlab.notices import warn
+from sgdlab.progress import NoView
+from sgdlab.results import FAILED, Cell
+from sgdlab.threads import forward_operations
+
+PHASE = "timing"
+REPEATS = 3
+"""Runs of each winner, over the first of the final seeds: their seconds are compared by medians."""
+
+_FEWEST, _MOST = 50, 1000
+# About a second on one core; a GPU is kept busy for as long by a thousand times as much.
+_OPERATIONS = {"cpu": 2e10, "cuda": 2e13}
+_WARM_UP = 50
+
+
+def time_winners(
+    master: DictConfig,
+    loader: QuickLoader,
+    finals: Sequence[Sequence[str]],
+    rows: Sequence[Mapping[str, Cell]],
+    study: Path,
+) -> list[dict[str, Cell]]:
+    """Run every winner whose final runs were stacked briefly and alone; return the summaries.
+
+    The repeats of different winners alternate, so that a machine that slows down slows all. They
+    run in a process of their own: the one that trained the stacks keeps their memory.
+
+    Args:
+        master: Of the comparison.
+        loader: Of its jobs.
+        finals: Overrides of the final runs.
+        rows: The summaries of the final runs, in the same order.
+        study: Folder of the comparison.
+    """
+    winners: dict[Cell, Sequence[str]] = {}
+    for overrides, row in zip(finals, rows, strict=True):
+        if row.get("engine") == "stacked":
+            winners.setdefault(row["optimizer"], overrides)
+    lengths = {name: steps_of(loader.job(master, job).config) for name, job in winners.items()}
+    jobs = [
+        loader.job(master, _alone(overrides, master.seed + 1 + repeat, lengths[name]))
+        for repeat in range(REPEATS)
+        for name, overrides in winners.items()
+    ]
+    if not jobs:
+        return []
+    timed = carry_out(jobs, study, PHASE, _start)
+    for reason in dict.fromkeys(row["reason"] for row in timed if row["status"] == FAILED):
+        warn(f"{PHASE}: {reason}")
+    return timed
+
+
+def steps_of(config: DictConfig) -> int:
+    """Return the length of a timing run in steps: about a second, and no more than the run itself.
+
+    From 50 steps, or as many as the run has, to 1,000; by the operations of a step, three times
+    those of its forward pass, so that it depends on the config alone.
+    """
+    extend_path(config)
+    data, plan = dataset_of(config), plan_of(config)
+    x = data.train.x[:1]
+    x = x.to(getattr(torch, config.dtype)) if x.is_floating_point() else x
+    forward = forward_operations(model_of(config, data), x)
+    steps = _FEWEST
+    if forward is not None:
+        step = max(1, 3 * forward * plan.effective_batch_size)
+        fit = int(_OPERATIONS[device_kind(config.device)] / step)
+        steps = min(max(_FEWEST, fit), _MOST)
+    return min(steps, total_steps(config, plan))
+
+
+def _alone(final: Sequence[str], seed: int, steps: int) -> list[str]:
+    values = {
+        "seed": seed, "phase": PHASE, "evaluate_test": "false", "engine": "sequential",
+        "max_steps": steps, "eval.every": steps, "checkpoint.every": "null",
+    }  # fmt: skip
+    kept = [override for override in final if override.partition("=")[0] not in values]
+    return [*kept, *(f"{key}={value}" for key, value in values.items())]
+
+
+def _start(todo: Sequence[Job]) -> list[str | None]:
+    names = ", ".join(dict.fromkeys(job.settled["names"]["optimizer"] for job in todo))
+    warn(f"timing: {names} trained in a stack; short runs alone measure time and memory")
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+    spawned = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(1, mp_context=spawned) as process:
+            return process.submit(_run, [(job.config, job.directory) for job in todo]).result()
+    except (OSError, RuntimeError) as error:  # it was killed, or could not be started
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        reason = f"the process of the timing runs ended: {what}"
+        return [None if (job.directory / "summary.csv").is_file() else reason for job in todo]
+
+
+def _run(runs: Sequence[tuple[DictConfig, Path]]) -> list[str | None]:
+    """Run configs one after another; return what was wrong with each."""
+    warm: set[str] = set()
+    return [_said(config, directory, warm) for config, directory in runs]
+
+
+def _said(config: DictConfig, directory: Path, warm: set[str]) -> str | None:
+    try:
+        if config.names.optimizer not in warm:
+            warm.add(config.names.optimizer)
+            _warm_up(config)
+        run_experiment(config, directory, NoView())
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def _warm_up(config: DictConfig) -> None:
+    """Run a few steps that do not count: the first of an optimizer in a process are slower."""
+    short = config.copy()
+    short.max_steps = min(config.max_steps, _WARM_UP)
+    with tempfile.TemporaryDirectory() as folder:
+        run_experiment(short, Path(folder) / "warm-up", NoView())

@@ -1,0 +1,185 @@
+"""Time and memory of stacked runs, from short runs of their settings alone."""
+
+import math
+from pathlib import Path
+
+import pytest
+from run_folders import make_run
+
+from sgdlab.analysis import Analysis, analyse
+from sgdlab.analysis.curves import evaluations, to_seconds
+from sgdlab.report import build
+
+SHORT = {"max_steps": 10, "eval": {"every": 10}}
+WHOLE = {"max_steps": None, "eval": {"every": 1}}
+PACES = {"adam": (0.03, 0.01, 0.08), "sgd": (0.002, 0.004, 0.001)}
+"""Seconds per step of the timing runs; the medians are 0.03 and 0.002."""
+
+
+def stacked(folder: Path, optimizer: str, seed: int, **changes) -> None:
+    """Write a final run of 20 steps and 1,234 examples without time and memory."""
+    cells = {"engine": "stacked", "peak_memory_bytes": None, "examples": 1234}
+    settings = {"phase": "final", "seconds": None, "config": WHOLE, **changes}
+    make_run(folder, optimizer, seed=seed, **{"summary": cells, **settings})
+
+
+def timing(folder: Path, optimizer: str, seed: int, pace: float, **changes) -> None:
+    """Write a timing run of 10 steps with so many seconds per step."""
+    settings = {
+        "phase": "timing", "val": (0.1, 0.99), "seconds": 10 * pace, "test": None, "config": SHORT,
+    }  # fmt: skip
+    make_run(folder, optimizer, seed=seed, **{**settings, **changes})
+
+
+def make_study(root: Path, timed: tuple[str, ...] = ("adam", "sgd")) -> Path:
+    for optimizer in ("adam", "sgd"):
+        for seed in range(1, 6):
+            test = 0.9 + seed / 1000 - 0.01 * (optimizer == "sgd")
+            stacked(root / "final" / f"{optimizer}{seed}", optimizer, seed, test=test)
+        for trial in range(2):
+            stacked(
+                root / "tune" / f"{optimizer}{trial}", optimizer, 0, phase="tune", trial=trial,
+                lr=0.1 * (trial + 1), test=None,
+            )  # fmt: skip
+        if optimizer in timed:
+            for seed, pace in enumerate(PACES[optimizer], start=1):
+                timing(root / "timing" / f"{optimizer}{seed}", optimizer, seed, pace)
+    return root
+
+
+def rows(analysis: Analysis) -> dict[str, dict]:
+    return {row["optimizer"]: row for row in analysis.comparison.to_dict("records")}
+
+
+def notes(analysis: Analysis) -> str:
+    return " ".join(analysis.results[0].answer.notes)
+
+
+def test_seconds_are_steps_times_the_median_seconds_per_step(tmp_path: Path) -> None:
+    study = analyse([make_study(tmp_path)], target=0.6)
+    found = rows(study)
+    for optimizer, pace in (("adam", 0.03), ("sgd", 0.002)):
+        row = found[optimizer]
+        assert row["median_steps_to_target"] == 10
+        assert row["median_seconds_to_target"] == pytest.approx(10 * pace)
+        assert row["examples_per_second"] == pytest.approx(1234 / (20 * pace))
+        assert row["peak_memory_bytes"] == 300_000_003  # of seeds 1 to 3, of which 3 has most
+        assert (row["stacked"], row["timing_runs"], row["timing_steps"]) == (5, 3, 10)
+    assert "measured alone, 3 short runs of 10 steps each" in notes(study)
+
+
+def test_curves_have_the_same_clock(tmp_path: Path) -> None:
+    study = analyse([make_study(tmp_path)])
+    runs = study.runs
+    row = next(n for n, run in enumerate(runs.rows) if run["phase"] == "final" and run["seed"] == 1)
+    line = evaluations(runs, row, "accuracy", "val", "train_seconds")
+    assert line is not None
+    assert list(line[0]) == pytest.approx([0, 0.3, 0.6])
+    by_steps = evaluations(runs, row, "accuracy", "val", "step")
+    assert by_steps is not None
+    by_seconds = to_seconds(runs, row, by_steps)
+    assert by_seconds is not None
+    assert list(by_seconds[0]) == pytest.approx([0, 0.3, 0.6])
+
+
+def test_runs_csv_keeps_what_was_measured_apart(tmp_path: Path) -> None:
+    build([make_study(tmp_path)], tmp_path / "report")
+    table = analyse([tmp_path]).runs.table
+    final = table[table["phase"] == "final"]
+    for column in ("train_seconds", "examples_per_second", "peak_memory_bytes"):
+        assert final[column].isna().all()
+
+
+def test_timing_runs_are_neither_trials_nor_replicates(tmp_path: Path) -> None:
+    without = analyse([make_study(tmp_path / "without", timed=())])
+    timed = analyse([make_study(tmp_path / "timed")])
+    time = {
+        "median_seconds_to_target", "examples_per_second", "peak_memory_bytes", "timing_runs",
+        "timing_steps",
+    }  # fmt: skip
+    for name, row in rows(timed).items():
+        before = rows(without)[name]
+        assert {k: v for k, v in row.items() if k not in time} == {
+            k: v for k, v in before.items() if k not in time
+        }
+        assert (row["n"], row["tuning_trials"], row["settings_tried"]) == (5, 2, 2)
+    assert timed.pairwise.equals(without.pairwise)
+    assert timed.verdicts == without.verdicts
+    assert timed.results[0].answer.facts == without.results[0].answer.facts
+    assert "outside the phases" not in notes(timed)
+    assert "repeat" not in notes(timed)
+
+
+def test_without_timing_runs_there_is_no_time_and_that_is_said(tmp_path: Path) -> None:
+    study = analyse([make_study(tmp_path, timed=())], target=0.6)
+    for row in rows(study).values():
+        assert row["median_steps_to_target"] == 10
+        for column in ("median_seconds_to_target", "examples_per_second", "peak_memory_bytes"):
+            assert row[column] is None
+        assert (row["stacked"], row["timing_runs"], row["timing_steps"]) == (5, None, None)
+    assert "Of adam and sgd there is no time and memory" in notes(study)
+    report = build([tmp_path], tmp_path / "report", target=0.6).markdown.read_text()
+    assert "| adam | 5 / 5 | 10 | – | – | – | 19.2 kB | 2 |" in report
+
+
+def test_one_optimizer_timed_and_the_other_not(tmp_path: Path) -> None:
+    study = analyse([make_study(tmp_path, timed=("sgd",))], target=0.6)
+    found = rows(study)
+    assert found["adam"]["median_seconds_to_target"] is None
+    assert found["sgd"]["median_seconds_to_target"] == pytest.approx(0.02)
+    assert "Time, rate and memory of sgd were measured alone" in notes(study)
+    assert "Of adam there is no time and memory" in notes(study)
+
+
+def test_measured_and_derived_times_are_not_mixed_silently(tmp_path: Path) -> None:
+    for seed in range(1, 4):
+        make_run(tmp_path / f"adam{seed}", "adam", seed=seed, phase="final", config=WHOLE)
+        if seed > 1:
+            stacked(tmp_path / f"sgd{seed}", "sgd", seed)
+        timing(tmp_path / f"timing{seed}", "sgd", seed, 0.002)
+    make_run(tmp_path / "sgd1", "sgd", seed=1, phase="final", config=WHOLE)
+    study = analyse([tmp_path], target=0.6)
+    found = rows(study)
+    assert found["adam"]["median_seconds_to_target"] == 0.25
+    assert (found["adam"]["stacked"], found["adam"]["timing_runs"]) == (0, None)
+    assert found["adam"]["examples_per_second"] == 1002.0
+    assert (found["sgd"]["stacked"], found["sgd"]["n"]) == (2, 3)
+    assert found["sgd"]["median_seconds_to_target"] == pytest.approx(0.02)  # of 0.02, 0.02, 0.25
+    assert "Time, rate and memory of sgd were measured alone" in notes(study)
+    assert "sgd: 2 of 3 runs were trained in a stack" in notes(study)
+    assert "memory of adam are those of the runs compared" in notes(study)
+
+
+def test_runs_of_their_own_time_need_no_note(tmp_path: Path) -> None:
+    for seed in range(3):
+        make_run(tmp_path / str(seed), seed=seed, phase="final")
+    study = analyse([tmp_path])
+    assert "alone" not in notes(study)
+    assert rows(study)["sgd"]["stacked"] == 0
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"lr": 0.2},
+        {"config": {**SHORT, "batch_size": 32}},
+        {"summary": {"study": "another"}},
+        {"status": "diverged"},
+        {"status": "unfinished"},
+    ],
+)
+def test_runs_of_other_settings_or_without_an_end_tell_nothing(tmp_path: Path, other: dict) -> None:
+    stacked(tmp_path / "final", "sgd", 1)
+    timing(tmp_path / "timing", "sgd", 1, 0.002, **other)
+    row = rows(analyse([tmp_path], target=0.6))["sgd"]
+    assert row["median_seconds_to_target"] is None
+    assert row["timing_runs"] is None
+    assert row["n"] == 1
+
+
+def test_timing_runs_by_themselves_compare_nothing(tmp_path: Path) -> None:
+    timing(tmp_path / "timing", "sgd", 1, 0.002)
+    report = build([tmp_path], tmp_path / "report")
+    assert "no final run yet" in report.verdicts[0]
+    assert report.comparison["n"].tolist() == [0]
+    assert not math.isfinite(report.comparison["median_seconds_to_target"].astype(float)[0])
