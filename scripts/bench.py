@@ -11,6 +11,7 @@ Timings never gate a test: machines differ, and so does one machine from day to 
 import argparse
 import ast
 import importlib
+import os
 import sys
 from pathlib import Path
 
@@ -38,6 +39,7 @@ def main(arguments: list[str]) -> None:
         parser.print_help()
         return
     name = parser.parse_args(arguments[:1]).benchmark
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command does
     module = importlib.import_module(f"benchmarks.{name}")
     own = argparse.ArgumentParser(prog=f"{parser.prog} {name}", description=found[name])
     if hasattr(module, "add_arguments"):

@@ -1,7 +1,7 @@
 """Runs of a sweep at once: a step of one of them against runs one by one.
 
 The model is the MLP 64-64-10 on digits, batch 64, Nesterov momentum, another seed and learning
-rate for each run; ``--model cnn`` is the small CNN, ``cnn32`` the same on synthetic 32x32 photos.
+rate for each run; ``--model cnn`` is the small CNN. Other models: the benchmark ``engines``.
 """
 
 import argparse
@@ -20,11 +20,7 @@ from typing import Any
 
 from benchmarks.common import machine
 
-MODELS = {
-    "mlp": ["model=mlp", "model.hidden=[64]"],
-    "cnn": ["model=cnn"],
-    "cnn32": ["model=cnn", "dataset=classification"],
-}
+MODELS = {"mlp": ["model=mlp", "model.hidden=[64]"], "cnn": ["model=cnn"]}
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,7 @@ def settled(options: argparse.Namespace, steps: int) -> dict[str, Any]:
 
     overrides = [
         "optimizer=nesterov", "schedule=constant", "lr=0.05", f"max_steps={steps}",
-        "eval.every=1000000", *MODELS[options.model], *options.overrides,
+        "eval.every=1000000", *MODELS.get(options.model, []), *options.overrides,
     ]  # fmt: skip
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         config = settle(compose("train", overrides, return_hydra_config=True))
@@ -84,6 +80,14 @@ class Cost:
 
 def stacked(options: argparse.Namespace, count: int, compiled: bool = False) -> Cost:
     """Measure the training loop of stacks, its rows included; evaluations are not."""
+    warm = 46  # two epochs: whole batches and the last ones
+    return cost(settled(options, warm + options.steps), options, count, warm, compiled)
+
+
+def cost(
+    base: dict[str, Any], options: argparse.Namespace, count: int, warm: int, compiled: bool = False
+) -> Cost:
+    """Measure runs of a config in stacks, after some steps that warm up."""
     import torch
 
     from sgdlab.stacked import begin, fit
@@ -92,8 +96,6 @@ def stacked(options: argparse.Namespace, count: int, compiled: bool = False) -> 
     from sgdlab.stacked.launch import split
     from sgdlab.stacked.memory import keep_freed_memory
 
-    warm = 46  # two epochs: whole batches and the last ones
-    base = settled(options, warm + options.steps)
     keep_freed_memory()
     before = torch.get_num_threads()
     torch.set_num_threads(options.threads)
@@ -211,7 +213,6 @@ NAMES = {
 TARGETS = {
     "mlp": "bare loop >= 8 (compiled 15), two processes >= 5, Lightning >= 40",
     "cnn": "bare loop >= 2",
-    "cnn32": "engine=auto never below 0.95",
 }
 
 

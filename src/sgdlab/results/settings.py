@@ -25,6 +25,8 @@ def determining(config: Mapping[str, Any]) -> dict[str, Cell]:
     """Return the flat settings of a config that determine the result, the seed excepted."""
     flat = flatten({key: value for key, value in config.items() if key not in _LABELS})
     flat.pop("scaling.candidates", None)  # which factors a sweep tries; each run has its own
+    if (candidate := flat.get("scaling.candidate")) is not None:
+        flat["scaling.candidate"] = float(candidate)  # as its column has it
     return flat
 
 

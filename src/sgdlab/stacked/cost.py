@@ -1,24 +1,108 @@
 """What a step costs, alone and in a stack: which engine is faster, and how many runs to stack.
 
-Decided from the config alone, so that a sweep that is resumed, or typed again on the same machine,
-trains every run by the same engine and ends with the same bytes.
+Decided from the config and the number of cores alone, so that a sweep that is resumed, or typed
+again on the same machine, trains every run by the same engine and ends with the same bytes. The
+constants were fitted to ``scripts/bench.py engines`` on a machine of two cores with AVX2; what they
+decide is a ratio, in which the speed of a machine cancels.
 """
 
+import functools
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
 from sgdlab.stacked.group import Group
+
+# Microseconds, and operations per microsecond.
+_ALONE, _ALONE_TENSOR = 300.0, 70.0
+_STACK, _STACK_TENSOR = 450.0, 110.0
+_DENSE_ALONE, _CONV_ALONE = 52_000.0, 13_000.0
+# A second core helps a stack by a third: most operations wait for memory.
+_DENSE_STACKED = {1: 30_000.0, 2: 41_000.0}
+_CONV_STACKED = {1: 17_000.0, 2: 28_000.0}
+# Gains below this are within what machines differ by.
+_MARGIN = 1.15
+_COMPILING, _COMPILED_GAIN = 40e6, 0.2
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Predicted microseconds.
+
+    Attributes:
+        alone: Of a step of one run, by the ordinary trainer.
+        fixed: Of a step of a stack, whatever the number of runs.
+        run: Of a step of each run of a stack, on top.
+    """
+
+    alone: float
+    fixed: float
+    run: float
+
+    def stacked(self, runs: int) -> float:
+        """Return the share of one run in a step of a stack; a single run is padded to two."""
+        return self.fixed / runs + self.run * (2 if runs == 1 else 1)
+
+
+def cost_of(group: Group) -> Cost:
+    """Return what a step of a group's runs costs, forward and backward passes and update."""
+    threads = group.settled["threads"] or torch.get_num_threads()
+    batch_size, accumulate = group.plan.batch_size, group.plan.accumulate
+    tensors = len(list(group.model.parameters()))
+    shape = group.data.input_shape
+    dense, conv = (3 * f * batch_size * accumulate for f in _operations(group.model, shape))
+    cores = min(threads, 2)
+    return Cost(
+        alone=(_ALONE + _ALONE_TENSOR * tensors) * (0.4 + 0.6 * accumulate)
+        + dense / _DENSE_ALONE
+        + conv / _CONV_ALONE,
+        fixed=(_STACK + _STACK_TENSOR * tensors) * (0.4 + 0.6 * accumulate),
+        run=dense / _DENSE_STACKED[cores] + conv / _CONV_STACKED[cores],
+    )
+
+
+@functools.lru_cache(maxsize=16)
+def _operations(model: nn.Module, shape: tuple[int, ...]) -> tuple[float, float]:
+    """Return the floating-point operations of dense layers and convolutions for one example."""
+    training = model.training
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model.eval()(torch.zeros(1, *shape, dtype=next(model.parameters()).dtype))
+    model.train(training)
+    by_kind = counter.get_flop_counts()["Global"]
+    conv = sum(n for kind, n in by_kind.items() if "conv" in str(kind))
+    return sum(by_kind.values()) - conv, conv
 
 
 def refusal(group: Group) -> str | None:
     """Return why the runs of a group are faster one by one; None where a stack is."""
-    return None
+    runs = len(group.jobs)
+    cost = cost_of(group)
+    if cost.stacked(runs) * _MARGIN <= cost.alone:
+        return None
+    few = cost.stacked(largest(group)) * _MARGIN <= cost.alone
+    return f"too few runs to repay a stack: {runs}" if few else "a model of this size gains nothing"
 
 
-def best_size(group: Group) -> int:
-    """Return the number of runs beyond which a run's step gets no cheaper."""
-    return 64
+def largest(group: Group) -> int:
+    """Return the number of runs of the largest stack: beyond, a run's step gets no cheaper.
+
+    At half of it, what a stack costs whatever its runs is a tenth of the rest.
+    """
+    cost = cost_of(group)
+    half = 10 * cost.fixed / max(cost.run, 1e-9)
+    return 2 * min(max(2 ** round(math.log2(half)), 8), 64)
 
 
 def compiles(group: Group) -> bool:
-    """Say whether the runs of a group are long enough to repay a compiler."""
-    if group.stacked.draws or group.stacked.normalises:
-        return False  # their layers have a state
-    return group.settled["stacked"]["compile"] is True
+    """Say whether compiled code trains a group: asked for, or the runs are long enough."""
+    asked = group.settled["stacked"]["compile"]
+    if asked is False or group.stacked.draws or group.stacked.normalises:
+        return False  # the last two have a state, which compiled code does not
+    if asked is True:
+        return True
+    runs = len(group.jobs)
+    eager = cost_of(group).stacked(min(runs, largest(group))) * runs * group.total_steps
+    return eager * _COMPILED_GAIN > _COMPILING

@@ -1,0 +1,138 @@
+"""Which engine, how many runs in a stack, and whether to compile: from the config alone."""
+
+from pathlib import Path
+
+import pytest
+from stacked_runs import grouped, jobs
+
+from sgdlab.stacked import cost
+from sgdlab.stacked.launch import sort, split
+
+
+def _group(count: int, *overrides: str):  # noqa: ANN202
+    common = ("threads=2", "max_steps=100", *overrides)
+    return grouped(jobs(Path("unused"), common, [[f"seed={i}"] for i in range(count)]))[1]
+
+
+def test_operations_of_dense_layers_and_convolutions() -> None:
+    mlp = _group(1, "model.hidden=[32]")
+    # Two operations for each weight: 64 pixels to 32 units to 10 classes.
+    assert cost._operations(mlp.model, (1, 8, 8)) == (2 * (64 * 32 + 32 * 10), 0)
+    cnn = _group(1, "model=cnn", "model.channels=[4]", "model.hidden=[]")
+    dense, conv = cost._operations(cnn.model, (1, 8, 8))
+    assert conv == 2 * 9 * 1 * 4 * 64
+    assert dense == 2 * (4 * 4 * 4) * 10
+
+
+def test_one_run_trains_alone_and_many_small_ones_together() -> None:
+    reason = cost.refusal(_group(1))
+    assert reason is not None
+    assert reason.startswith("too few runs")
+    assert cost.refusal(_group(16)) is None
+
+
+def test_large_models_gain_nothing() -> None:
+    assert cost.refusal(_group(16, "model.hidden=[2048,2048]")) == (
+        "a model of this size gains nothing"
+    )
+
+
+def test_more_work_in_a_step_means_smaller_stacks() -> None:
+    small, large = cost.largest(_group(1)), cost.largest(_group(1, "model=cnn"))
+    assert 16 <= large < small <= 128
+
+
+def test_predictions_grow_with_the_work_and_fall_with_the_runs() -> None:
+    found = [cost.cost_of(_group(1, f"model.hidden=[{h}]")) for h in (8, 64, 512)]
+    for less, more in zip(found, found[1:], strict=False):
+        assert less.alone < more.alone
+        assert less.run < more.run
+    assert found[0].stacked(2) > found[0].stacked(8) > found[0].stacked(64)
+
+
+def test_a_group_is_cut_evenly_and_no_run_is_lost() -> None:
+    group = _group(150)
+    parts = list(split(group, list(group.jobs)))
+    assert [job for part in parts for job in part] == group.jobs
+    sizes = {len(part) for part in parts}
+    assert len(parts) == -(-150 // cost.largest(group))
+    assert max(sizes) - min(sizes) <= 1
+
+
+@pytest.mark.parametrize(
+    ("count", "overrides", "compiles"),
+    [
+        (4, ("stacked.compile=true",), True),
+        (4, ("stacked.compile=false", "max_steps=100000000"), False),
+        (4, (), False),
+        (64, ("max_steps=1000000",), True),
+        (64, ("max_steps=1000000", "model.dropout=0.5"), False),
+        (4, ("stacked.compile=true", "model.batch_norm=true"), False),
+    ],
+)
+def test_compiling_pays_for_long_runs_only(
+    count: int, overrides: tuple[str, ...], compiles: bool
+) -> None:
+    assert cost.compiles(_group(count, *overrides)) is compiles
+
+
+def test_engine_decides_and_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    few = [["seed=0"], ["seed=1"]]
+    for engine, alone in (("sequential", 2), ("auto", 2), ("stacked", 0)):
+        runs = jobs(tmp_path, (f"engine={engine}", "model.hidden=[2048,2048]"), few)
+        _, groups, rest = sort(runs)
+        assert len(rest) == alone
+        assert sum(len(group.jobs) for group in groups) == 2 - alone
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "sgdlab: note: 2 of 2 runs train one by one: a model of this size gains nothing (2)"
+    ]
+
+
+REASONS = {
+    "average=ema": "average=ema",
+    "precision=bf16": "precision=bf16",
+    "staleness.delay=2": "staleness.delay",
+    "local_sgd.workers=2": "local_sgd.workers",
+    "optimizer=muon": "Muon has no stacked rule",
+    "optimizer.maximize=true": "SGD has no stacked rule with maximize=true",
+    "loss=perceptron": "loss Perceptron has no stacked form",
+    "dataset=rosenbrock": "dataset=rosenbrock is a function",
+}
+
+
+@pytest.mark.parametrize("override", REASONS)
+def test_what_cannot_be_stacked_is_refused_by_name(
+    override: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = jobs(tmp_path, ("engine=stacked", "batch_size=1", override), [["seed=0"], ["seed=1"]])
+    _, groups, rest = sort(runs)
+    assert groups == []
+    assert len(rest) == 2
+    said = capsys.readouterr().err
+    assert said == f"sgdlab: note: 2 of 2 runs train one by one: {REASONS[override]} (2)\n"
+
+
+def test_runs_that_differ_in_numbers_only_share_a_stack(tmp_path: Path) -> None:
+    varied = [
+        ["optimizer=sgd"], ["optimizer=momentum"], ["optimizer=nesterov"], ["lr=0.5"], ["seed=3"],
+        ["clip_norm=1"], ["schedule=wsd"], ["decay.mode=independent"], ["evaluate_test=true"],
+        ["optimizer.weight_decay=0.1"], ["scaling=linear"], ["limits.loss_factor=7"],
+    ]  # fmt: skip
+    _, group = grouped(jobs(tmp_path, (), varied))
+    assert len(group.jobs) == len(varied)
+    _, adams = grouped(jobs(tmp_path, (), [["optimizer=adam"], ["optimizer=adamw"]]))
+    assert len(adams.jobs) == 2
+
+
+def test_runs_that_differ_in_shape_do_not(tmp_path: Path) -> None:
+    varied = [
+        [], ["optimizer=adam"], ["optimizer=adam", "optimizer.amsgrad=true"], ["batch_size=32"],
+        ["model.hidden=[8]"], ["dataset=wine"], ["epochs=3"], ["accumulate=2"], ["dtype=float64"],
+        ["eval.every=2"], ["split.seed=1"], ["model.activation=tanh"], ["checkpoint.every=5"],
+    ]  # fmt: skip
+    from sgdlab.stacked.group import Grouping
+
+    groups, others = Grouping().of(jobs(tmp_path, (), varied))
+    assert not others
+    assert len(groups) == len(varied)
