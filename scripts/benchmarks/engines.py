@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from benchmarks import sweep
 from benchmarks.common import machine
 
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", nargs="*", default=list(WORKLOADS), help="workloads by name")
     parser.add_argument("--seconds", type=float, default=0.5, help="of each measurement")
     parser.add_argument("--repeats", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
 
 
 def one_by_one(base: dict[str, Any]) -> float:
@@ -63,6 +64,7 @@ def settled(name: str, steps: int) -> dict[str, Any]:
     if "photos" in WORKLOADS[name]:
         base["dataset"] = {"_target_": "benchmarks.engines.photos"}
         base["names"]["dataset"] = "photos"
+    base["threads"] = None
     return base
 
 
@@ -93,11 +95,11 @@ def run(options: argparse.Namespace) -> None:
             chosen = cost.refusal(group) is None
             ratio = alone / ours if chosen else 1.0
             worst = min(worst, ratio)
-            model = cost.stacked_us(group, count) / 1e3
+            model = cost.cost_of(group).stacked(count) / 1e3
             cells.append(
                 f"{ours * 1e3:8.3f} {alone / ours:5.2f}x {'*' if chosen else ' '}{model:8.3f}"
             )
-        model = cost.alone_us(group) / 1e3
+        model = cost.cost_of(group).alone / 1e3
         print(
             f"{name:22}{alone * 1e3:8.3f}{model:8.3f}" + "".join(f"{c:>26}" for c in cells),
             flush=True,

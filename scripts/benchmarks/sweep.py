@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,13 +93,12 @@ def cost(
 
     from sgdlab.stacked import begin, fit
     from sgdlab.stacked.compiler import Compiler
+    from sgdlab.stacked.cost import side_by_side
     from sgdlab.stacked.group import Grouping
-    from sgdlab.stacked.launch import split
+    from sgdlab.stacked.launch import split, torch_state
     from sgdlab.stacked.memory import keep_freed_memory
 
     keep_freed_memory()
-    before = torch.get_num_threads()
-    torch.set_num_threads(options.threads)
     rows = 0.0
     real = fit.step_lines
 
@@ -109,25 +109,31 @@ def cost(
         rows += time.perf_counter() - start
         return lines
 
-    with tempfile.TemporaryDirectory() as folder, torch.no_grad():
+    with tempfile.TemporaryDirectory() as folder:
         grouping = Grouping()
+        base["stacked"]["compile"] = compiled
+        base["threads"] = options.threads
         (group,), _ = grouping.of(jobs_of(base, count, Path(folder)))
         compiler = Compiler(group.plan.batch_size, group.plan.accumulate) if compiled else None
-        seconds = compiling = 0.0
-        fit.step_lines = timed
-        for part in split(group, group.jobs):
-            stack = begin.begin(grouping, group, [(job, None) for job in part], compiler, [])
-            start = time.perf_counter()
-            stack.advance(warm)
-            compiling += time.perf_counter() - start
-            rows = 0.0 if not seconds else rows
-            start = time.perf_counter()
-            stack.advance(warm + options.steps)
-            seconds += time.perf_counter() - start
-        fit.step_lines = real
-    torch.set_num_threads(before)
+        workers = side_by_side(group)
+        with torch_state(group), ThreadPoolExecutor(workers) as pool:
+            stacks = [
+                begin.begin(grouping, group, [(job, None) for job in part], compiler, [])
+                for part in split(group, group.jobs, workers)
+            ]
+
+            def advance(until: int) -> float:
+                start = time.perf_counter()
+                list(pool.map(torch.no_grad()(lambda stack: stack.advance(until)), stacks))
+                return time.perf_counter() - start
+
+            compiling = advance(warm)
+            fit.step_lines = timed
+            seconds = advance(warm + options.steps)
+            fit.step_lines = real
     each = count * options.steps
-    return Cost(seconds / each, rows / each, compiling - seconds * warm / options.steps)
+    at_once = min(workers, len(stacks))
+    return Cost(seconds / each, rows / at_once / each, compiling - seconds * warm / options.steps)
 
 
 def bare(options: argparse.Namespace) -> float:
@@ -174,7 +180,8 @@ def two_processes(options: argparse.Namespace) -> float:
         sys.executable, "-c",
         "import sys, argparse; sys.path[:0] = sys.argv[1:2]\n"
         "from benchmarks.sweep import bare\n"
-        "o = argparse.Namespace(model=sys.argv[2], steps=int(sys.argv[3]), overrides=sys.argv[4:])\n"
+        "model, steps, *overrides = sys.argv[2:]\n"
+        "o = argparse.Namespace(model=model, steps=int(steps), overrides=overrides)\n"
         "bare(o); print(sum(bare(o) for _ in range(3)) / 3)",
         str(Path(__file__).parents[1]), options.model, str(options.steps), *options.overrides,
     ]  # fmt: skip
@@ -217,9 +224,7 @@ TARGETS = {
 
 
 def run(options: argparse.Namespace) -> None:
-    print(
-        f"{options.model}, {options.steps} steps, stacks with {options.threads} threads; {machine()}"
-    )
+    print(f"{options.model}, {options.steps} steps, {options.threads} threads; {machine()}")
     forms = [False, True] if options.compiled else [False]
     ours: dict[tuple[int, bool], list[Cost]] = {}
     theirs: dict[str, list[float]] = {}
@@ -236,9 +241,10 @@ def run(options: argparse.Namespace) -> None:
         step = statistics.median(c.step for c in costs)
         share = statistics.median(c.rows / c.step for c in costs)
         compiling = f", compiling {costs[0].compiling:.1f} s" if form else ""
+        least = min(c.step for c in costs)
         print(
-            f"R = {count:4} {'compiled' if form else 'eager   '}  {step * 1e6:8.1f} us a run and step "
-            f"(min {min(c.step for c in costs) * 1e6:.1f}), rows {share:.1%}{compiling}"
+            f"R = {count:4} {'compiled' if form else 'eager   '}  {step * 1e6:8.1f} us a run and "
+            f"step (min {least * 1e6:.1f}), rows {share:.1%}{compiling}"
         )
         for name, values in theirs.items():
             ratio = statistics.median(v / c.step for v, c in zip(values, costs, strict=True))

@@ -4,6 +4,7 @@ At the bottom, so that what reads results can use it, too: it imports neither to
 """
 
 import math
+import re
 import sys
 from typing import TypeGuard
 
@@ -75,3 +76,18 @@ def require_number(
     if not lies_in(value, low, high, open_low=open_low, open_high=open_high):
         right = range_text(low, high, open_low=open_low, open_high=open_high)
         raise InputError(f"{key}={value if shown is None else shown}: must be a number {right}")
+
+
+_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+def bytes_of(key: str, value: object) -> int:
+    """Return a number of bytes, given as such or as text with a unit: ``512M``, ``4G``, ``4GiB``.
+
+    Raises:
+        InputError: It is neither.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", str(value), re.IGNORECASE)
+    if isinstance(value, bool) or match is None or not float(match[1]):
+        raise InputError(f"{key}={value}: must be bytes, such as 4G or 512M, or null")
+    return int(float(match[1]) * _UNITS[match[2].upper()])

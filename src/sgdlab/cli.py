@@ -5,6 +5,7 @@ import os
 import sys
 import traceback
 
+from sgdlab import garbage
 from sgdlab.errors import InputError, offer
 
 COMMANDS = {
@@ -71,7 +72,9 @@ def _run(arguments: list[str]) -> int:
     # Read when torch is loaded. Threads that spin while they wait take each other's cores where
     # other processes run, too: measured on two cores, a step then took up to 40 times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    return importlib.import_module(COMMANDS[name][0]).main(rest)
+    with garbage.kept():
+        command = importlib.import_module(COMMANDS[name][0])
+    return command.main(rest)
 
 
 if __name__ == "__main__":

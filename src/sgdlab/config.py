@@ -14,7 +14,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from sgdlab.checks import lies_in
+from sgdlab.checks import bytes_of, lies_in
 from sgdlab.errors import InputError, offer
 
 GROUPS = ("dataset", "model", "loss", "optimizer", "schedule", "scaling", "average")
@@ -260,6 +260,8 @@ def validate(config: Mapping[str, Any]) -> None:
     compiles = config["stacked"]["compile"]
     if not (isinstance(compiles, bool) or compiles == "auto"):
         raise InputError(f"stacked.compile={compiles}: must be true, false or auto")
+    if (room := config["stacked"]["max_memory"]) is not None:
+        bytes_of("stacked.max_memory", room)
     _one_of(config, "dtype", ("float32", "float64"))
     if config["dtype"] == "float64" and config["precision"] == "bf16":
         raise InputError("precision=bf16 with dtype=float64: autocast needs dtype=float32")

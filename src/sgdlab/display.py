@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.table import Table
 
 from sgdlab.checks import is_number
-from sgdlab.results import COMPLETED, DIVERGED, FAILED, Cell
+from sgdlab.results import COMPLETED, DIVERGED, FAILED, STOPPED, Cell
 
-STATUS_STYLE = {COMPLETED: "green", DIVERGED: "yellow", FAILED: "red"}
+STATUS_STYLE = {COMPLETED: "green", DIVERGED: "yellow", STOPPED: "cyan", FAILED: "red"}
 
 
 def stdout() -> Console:

@@ -19,8 +19,7 @@ from sgdlab.identity import run_id
 from sgdlab.instantiate import is_out_of_memory
 from sgdlab.outcome import Outcome, Progress
 from sgdlab.results import (
-    COMPLETED,
-    DIVERGED,
+    ENDED,
     FAILED,
     Cell,
     RunWriter,
@@ -49,7 +48,7 @@ def finished(directory: Path, identity: str, resume: bool) -> dict[str, Cell] | 
             f"{directory} holds another run ({summary['run_id']}, this one is {identity}): "
             "choose another hydra.run.dir"
         )
-    return summary if resume and summary["status"] in (COMPLETED, DIVERGED) else None
+    return summary if resume and summary["status"] in ENDED else None
 
 
 def run_experiment(config: DictConfig, directory: Path, view: View) -> dict[str, Cell]:

@@ -8,6 +8,7 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf
 
 from sgdlab.config import COMPARE_ONLY, settle
+from sgdlab.halving import counting
 
 RULES_VERSION = 1
 """Part of every run id: raised when a change in the rules gives other numbers for a config."""
@@ -86,6 +87,8 @@ def study_name(comparison: DictConfig) -> str:
         return str(comparison.study)
     config = settle(comparison)
     own = OmegaConf.to_container(OmegaConf.masked_copy(comparison, list(COMPARE_ONLY)))
+    own = cast("dict[str, Any]", own)
+    own["search"] = counting(own["search"])
     candidates = _normalise(list(config.scaling.get("candidates") or []))
     content = json.dumps([run_id(config), _normalise(own), candidates], sort_keys=True)
     digest = hashlib.sha256(content.encode()).hexdigest()[:6]

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from sgdlab.display import metric_text, number
 from sgdlab.errors import InputError
-from sgdlab.results import DIVERGED, FAILED, Cell, read_summary
+from sgdlab.results import DIVERGED, FAILED, STOPPED, Cell, read_summary
 
 
 class NoView:
@@ -105,7 +105,7 @@ class SweepView:
         self._total = len(directories) + done
         self._skipped = done
         self._title = title
-        self._counts = {DIVERGED: 0, FAILED: 0}
+        self._counts = {STOPPED: 0, DIVERGED: 0, FAILED: 0}
         self._best: float | None = None
         self._start = time.monotonic()
         self._reported = done

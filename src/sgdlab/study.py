@@ -1,11 +1,13 @@
 """What a comparison decided before its first run: the content of ``study.yaml``."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
 from sgdlab.config import settle
+from sgdlab.halving import halving_of
 from sgdlab.identity import RULES_VERSION, study_name
 from sgdlab.scaling import checked_candidates
 from sgdlab.search import Dimension
@@ -21,6 +23,7 @@ def protocol(comparison: DictConfig, spaces: Mapping[str, Sequence[Dimension]]) 
     """Return budget, search bounds, seeds, and the config that all runs share."""
     config = settle(comparison)
     plain = cast("dict[str, Any]", OmegaConf.to_container(config))
+    halving = halving_of(comparison.search)
     return {
         "study": study_name(comparison),
         "rules": RULES_VERSION,
@@ -30,6 +33,7 @@ def protocol(comparison: DictConfig, spaces: Mapping[str, Sequence[Dimension]]) 
         "search": {
             "method": "sobol",
             "seed": comparison.seed,
+            **({"halving": dataclasses.asdict(halving)} if halving else {}),
             "spaces": {name: {d.key: _bounds(d) for d in space} for name, space in spaces.items()},
         },
         "tuning_seed": comparison.seed,

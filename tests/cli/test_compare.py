@@ -8,6 +8,8 @@ import pytest
 import yaml
 from cli_runs import QUICK, Cli, Result, rows, summary, timeless, write
 
+from sgdlab.commands.timing import REPEATS
+
 OPTIMIZERS = ("sgd", "adam")
 TRIALS, SEEDS = 4, 3
 STUDY = (*QUICK, "study=s", "epochs=2", f"trials={TRIALS}", f"seeds={SEEDS}", "seed=10")
@@ -54,11 +56,12 @@ def content(study: Path) -> dict[str, object]:
 
 def test_a_study_holds_its_trials_its_finals_a_table_a_protocol_and_a_report(study: Path):
     assert {p.name for p in study.iterdir()} == {
-        "tune", "final", "runs.csv", "study.yaml", "report",
+        "tune", "final", "timing", "runs.csv", "study.yaml", "report",
     }  # fmt: skip
     assert len(list(study.glob("tune/*/summary.csv"))) == len(OPTIMIZERS) * TRIALS
     assert len(list(study.glob("final/*/summary.csv"))) == len(OPTIMIZERS) * SEEDS
-    assert len(rows(study / "runs.csv")) == len(OPTIMIZERS) * (TRIALS + SEEDS)
+    assert len(list(study.glob("timing/*/summary.csv"))) == len(OPTIMIZERS) * REPEATS
+    assert len(rows(study / "runs.csv")) == len(OPTIMIZERS) * (TRIALS + SEEDS + REPEATS)
     for name in ("runs.csv", "comparison.csv", "report.md", "report.html"):
         assert (study / "report" / name).stat().st_size > 0
     assert list((study / "report" / "figures").glob("*.svg"))

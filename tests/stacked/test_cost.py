@@ -1,5 +1,6 @@
 """Which engine, how many runs in a stack, and whether to compile: from the config alone."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from sgdlab.stacked import cost
 from sgdlab.stacked.launch import sort, split
 
 
-def _group(count: int, *overrides: str):  # noqa: ANN202
+def _group(count: int, *overrides: str):
     common = ("threads=2", "max_steps=100", *overrides)
     return grouped(jobs(Path("unused"), common, [[f"seed={i}"] for i in range(count)]))[1]
 
@@ -44,7 +45,7 @@ def test_more_work_in_a_step_means_smaller_stacks() -> None:
 
 def test_predictions_grow_with_the_work_and_fall_with_the_runs() -> None:
     found = [cost.cost_of(_group(1, f"model.hidden=[{h}]")) for h in (8, 64, 512)]
-    for less, more in zip(found, found[1:], strict=False):
+    for less, more in itertools.pairwise(found):
         assert less.alone < more.alone
         assert less.run < more.run
     assert found[0].stacked(2) > found[0].stacked(8) > found[0].stacked(64)

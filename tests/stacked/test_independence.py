@@ -1,5 +1,6 @@
 """The bytes of a run do not depend on the runs beside it."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stacked_runs import Run, grouped, jobs, train_stacked
 
+from sgdlab.stacked import fit
 from sgdlab.stacked.launch import train_group
 
 TABLES = ("steps.csv", "evals.csv", "summary.csv")
@@ -137,3 +139,48 @@ def test_running_out_of_memory_halves_the_stack(
     train_group(grouping, group, runs)
     assert _bytes(runs) == _bytes(whole)
     assert "out of memory with 6 runs in one stack: going on with 3" in capsys.readouterr().err
+
+
+def test_stacks_side_by_side_give_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    varied = [[f"seed={i % 4}", f"lr={0.01 * (i + 1)}"] for i in range(18)]
+    common = (*COMMON, "model.dropout=0.3", "model.batch_norm=true")
+    threads: set[int] = set()
+    real = fit.StackFit.advance
+
+    def watched(self: fit.StackFit, until: int) -> None:
+        threads.add(threading.get_ident())
+        real(self, until)
+
+    monkeypatch.setattr(fit.StackFit, "advance", watched)
+    together = jobs(tmp_path / "a", (*common, "threads=2"), varied)
+    train_stacked(together)
+    assert len(threads) == 2
+    threads.clear()
+    one = jobs(tmp_path / "b", (*common, "threads=1"), varied)
+    train_stacked(one)
+    assert len(threads) == 1
+    for a, b in zip(together, one, strict=True):
+        for name in ("steps.csv", "evals.csv"):
+            assert (a.directory / name).read_bytes() == (b.directory / name).read_bytes()
+
+
+def test_an_interrupt_ends_all_stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    varied = [[f"seed={i}"] for i in range(16)]
+    runs = jobs(tmp_path, (*COMMON, "threads=2", "max_steps=2000"), varied)
+    real = fit.StackFit._block
+    waiting = threading.Barrier(2)
+
+    def interrupted(self: fit.StackFit, epoch: int, done: int, stop: int) -> None:
+        if self.step == 0:
+            waiting.wait()
+            if self.members[0].seed == 0:
+                raise KeyboardInterrupt
+        real(self, epoch, done, stop)
+
+    monkeypatch.setattr(fit.StackFit, "_block", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train_stacked(runs)
+    assert not list(tmp_path.glob("*/summary.csv"))
+    assert not fit.interrupted.is_set()

@@ -46,3 +46,13 @@ def test_is_the_product_of_each_run(sizes: tuple[int, int, int]) -> None:
     shared = product(a, b[:1].expand(3, -1, -1))
     assert shared.is_contiguous()
     torch.testing.assert_close(shared[2], a[2] @ b[0], rtol=1e-13, atol=1e-13)
+
+
+def test_bits_of_views_do_not_depend_on_the_stack() -> None:
+    n, k, m = 7, 128, 16
+    a = draw(RUNS, n * k + 1, dtype=torch.float32)[:, : n * k].unflatten(1, (n, k))
+    b = draw(RUNS, k * m + 3, dtype=torch.float32)[:, : k * m].unflatten(1, (k, m))
+    whole = product(a, b)
+    for first in range(RUNS - 1):
+        runs = slice(first, first + 2)
+        assert torch.equal(whole[runs], product(a[runs].clone(), b[runs].clone()))

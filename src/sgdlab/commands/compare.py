@@ -1,7 +1,6 @@
 """``sgdlab compare``: tune every optimizer under one budget, re-run the winners, report."""
 
 import functools
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -13,17 +12,21 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from sgdlab.commands.halve import check_halving, tune_by_halving
 from sgdlab.commands.hydra_app import run_app
+from sgdlab.commands.timing import time_winners
 from sgdlab.commands.train import train
+from sgdlab.commands.winners import winners_of
 from sgdlab.config import COMPARE_ONLY, settle
-from sgdlab.display import metric_text, number, stdout
+from sgdlab.display import stdout
 from sgdlab.errors import InputError, offer
 from sgdlab.groups import conf_dir
+from sgdlab.halving import SETTINGS, halving_of
 from sgdlab.identity import study_name
 from sgdlab.jobs import QuickLoader, launch, prepare
 from sgdlab.notices import warn
 from sgdlab.preflight import check
-from sgdlab.results import COMPLETED, FAILED, Cell, read_study, write_study
+from sgdlab.results import FAILED, Cell, read_study, write_study
 from sgdlab.search import Dimension, Value, draw, space_of
 from sgdlab.study import candidates_of, first_difference, protocol
 
@@ -74,9 +77,13 @@ def preflight(composed: DictConfig) -> None:
         raise InputError(f"optimizers={names}: name each optimizer once, at least one")
     loader = _loader(composed)
     known = loader.get_group_options("optimizer")
-    for name in set(map(str, composed.search)) - set(names):
-        raise InputError(f"search.{name}: not one of the optimizers; {offer(name, names)}")
+    for name in set(map(str, composed.search)) - {*names, *SETTINGS}:
+        offered = offer(name, {*names, *SETTINGS})
+        raise InputError(f"search.{name}: not one of the optimizers; {offered}")
+    halving_of(composed.search)
     for name in names:
+        if name in SETTINGS:
+            raise InputError(f"optimizers={name}: search.{name} is a setting; rename the optimizer")
         if name not in known:
             raise InputError(f"optimizers={name}: no such optimizer; {offer(name, known)}")
         trial = _trials(composed, loader, name)[0]
@@ -85,6 +92,8 @@ def preflight(composed: DictConfig) -> None:
         for doubt in check(config):
             warn(f"{name}: {doubt}")
     _refuse_other_study(composed, loader)
+    trials = {name: _trials(composed, loader, name) for name in names}
+    check_halving(composed, loader, _tuning_jobs(composed, trials))
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="compare")
@@ -111,11 +120,17 @@ def app(composed: DictConfig) -> None:
         return launch(master, context, loader, train, prepared, folder, phase)
 
     trials = {name: _trials(master, loader, name) for name in master.optimizers}
-    tuned = run("tune", _tuning_jobs(master, trials))
-    winners = _winners(master, trials, tuned)
-    final = run("final", _final_jobs(master, trials, winners))
+    tuning = _tuning_jobs(master, trials)
+    if halving_of(master.search):
+        tuned = tune_by_halving(master, loader, tuning, folder)
+    else:
+        tuned = run("tune", tuning)
+    winners = winners_of(trials, tuned, master.select_by)
+    finals = _final_jobs(master, trials, winners)
+    final = run("final", finals)
+    timed = time_winners(master, loader, finals, final, folder)
     _report(folder, master.target)
-    if any(row["status"] == FAILED for row in [*tuned, *final]):
+    if any(row["status"] == FAILED for row in [*tuned, *final, *timed]):
         raise SystemExit(1)
 
 
@@ -186,37 +201,6 @@ def _final_jobs(
         for name, trial in winners.items()
         for replicate in range(master.seeds)
     ]  # fmt: skip
-
-
-def _winners(
-    master: DictConfig,
-    trials: Mapping[str, Sequence[Mapping[str, Value]]],
-    rows: Sequence[Mapping[str, Cell]],
-) -> dict[str, int]:
-    """Return the best completed trial of each optimizer, and say which it is."""
-    winners: dict[str, int] = {}
-    for name, drawn in trials.items():
-        own = [row for row in rows if row["optimizer"] == name and row["status"] == COMPLETED]
-        if not own:
-            warn(f"{name}: none of {len(drawn)} trials completed, so it has no final runs")
-            continue
-        best = min(own, key=lambda row: _badness(row, master.select_by))
-        winners[name] = cast(int, best["trial"])
-        settings = " ".join(f"{key}={value}" for key, value in drawn[winners[name]].items())
-        stdout().print(
-            f"{name}: trial {winners[name]} of {len(drawn)} chosen by {master.select_by}: "
-            f"{settings} (val loss {number(best['final_val_loss'])}, "
-            f"val {best['metric']} {metric_text(str(best['metric']), best['final_val_metric'])})"
-        )
-    return winners
-
-
-def _badness(row: Mapping[str, Cell], select_by: str) -> tuple[float, int]:
-    value = row.get(select_by)
-    bad = float(value) if isinstance(value, int | float) else math.inf
-    if select_by.endswith("metric") and row["metric_direction"] == "max":
-        bad = -bad
-    return bad if math.isfinite(bad) else math.inf, cast(int, row["trial"])
 
 
 def _refuse_other_study(composed: DictConfig, loader: QuickLoader) -> None:

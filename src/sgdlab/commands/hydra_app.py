@@ -1,11 +1,13 @@
 """Starts a ``@hydra.main`` application and turns Hydra's complaints into one line."""
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -13,6 +15,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from sgdlab.commands.gate import RefusedError
+from sgdlab.commands.once_loader import OnceLoader
 from sgdlab.commands.parser import Parser
 from sgdlab.errors import InputError
 from sgdlab.groups import groups, refuse_shadowed
@@ -38,7 +41,8 @@ def run_app(app: Callable[[], Any], command: str, arguments: list[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv = [f"sgdlab {command}", *_flags_first(arguments, flags), *_defer(flags)]
     try:
-        app()
+        with _composing_once(flags):
+            app()
     except InputError:
         raise  # said in one line already, by the sweeper
     except RefusedError as refused:
@@ -48,6 +52,13 @@ def run_app(app: Callable[[], Any], command: str, arguments: list[str]) -> None:
             raise
         name = flags.config_name or command
         raise InputError(explain(error, name, own, flags.overrides)) from error
+
+
+def _composing_once(flags: argparse.Namespace) -> contextlib.AbstractContextManager[Any]:
+    """Let Hydra compose the config of a single run once; Hydra makes its loader from this name."""
+    if flags.multirun:
+        return contextlib.nullcontext()
+    return patch("hydra._internal.hydra.ConfigLoaderImpl", OnceLoader)
 
 
 def _flags_first(arguments: list[str], flags: argparse.Namespace) -> list[str]:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, open_dict
 from sgdlab.config import GROUPS
 from sgdlab.display import print_ranking, stdout
 from sgdlab.jobs import QuickLoader, expand, launch, prepare
-from sgdlab.results import COMPLETED, DIVERGED, FAILED, SUMMARY_COLUMNS, Cell
+from sgdlab.results import ENDED, FAILED, SUMMARY_COLUMNS, Cell
 
 
 def sweep(
@@ -41,7 +41,7 @@ def sweep(
     return rows
 
 
-_STATUSES = (COMPLETED, DIVERGED, FAILED)
+_STATUSES = (*ENDED, FAILED)
 
 
 def study_name(master: DictConfig, jobs: Sequence[Sequence[str]]) -> str:

@@ -8,6 +8,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from sgdlab import garbage
 from sgdlab.build import dataset_of, total_steps
 from sgdlab.commands.hydra_app import run_app
 from sgdlab.config import settle
@@ -35,8 +36,14 @@ def preflight(composed: DictConfig) -> None:
         InputError: The config cannot be built, or its directory holds another run.
     """
     config = settle(composed)
-    for doubt in check(config):
+    with garbage.kept():  # the first optimizer imports half of torch
+        doubts = check(config)
+    for doubt in doubts:
         warn(doubt)
+    if config.engine == "stacked":
+        from sgdlab.stacked.launch import check_alone  # few runs need it
+
+        check_alone(config)
     finished(Path(composed.hydra.run.dir), run_id(config), config.resume)
 
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from sgdlab.results.contract import EVAL_COLUMNS, STEP_COLUMNS, Cell, text
@@ -14,6 +13,8 @@ from sgdlab.results.write import start_table
 
 def float_texts(values: NDArray[np.float64]) -> list[str]:
     """Return floats as `repr` writes them, four times as fast."""
+    import polars as pl  # slow to import, and a single run writes no blocks
+
     if len(values) and (values == values[0]).all():
         return [repr(float(values[0]))] * len(values)
     texts = pl.Series(values).cast(pl.String).to_list()

@@ -42,8 +42,13 @@ FINDINGS = ("average.", "optimizer.switch_step", "optimizer.switch_lr")
 TIME_AND_MEMORY = ("train_seconds", "examples_per_second", "peak_memory_bytes")
 """Columns that differ from one execution of the same run to the next; all others repeat exactly."""
 
-COMPLETED, DIVERGED, FAILED, UNFINISHED = "completed", "diverged", "failed", "unfinished"
-"""``status`` of a run; ``unfinished`` (no summary) occurs in collected tables only."""
+COMPLETED, DIVERGED, STOPPED = "completed", "diverged", "stopped"
+FAILED, UNFINISHED = "failed", "unfinished"
+"""``status`` of a run; ``stopped`` is a tuning trial that lost at a rung of successive halving, and
+``unfinished`` (no summary) occurs in collected tables only."""
+
+ENDED = (COMPLETED, DIVERGED, STOPPED)
+"""Of a run that has its result and need not run again."""
 
 Cell = str | int | float | bool | None
 

@@ -6,10 +6,9 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import yaml
 
 from sgdlab.errors import InputError
@@ -25,6 +24,9 @@ from sgdlab.results.contract import (
 )  # fmt: skip
 from sgdlab.results.settings import OTHER_SETTINGS, typed
 from sgdlab.results.tables import Columns, read_table, read_tables
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _TEXTS = frozenset((*TEXT_COLUMNS, OTHER_SETTINGS))
 
@@ -104,7 +106,7 @@ def _head(line: str) -> tuple[list[str], str | None]:
     return head, next((column for column in SUMMARY_COLUMNS if column not in head), None)
 
 
-def read_steps(directory: Path, partial: bool = False) -> pd.DataFrame:
+def read_steps(directory: Path, partial: bool = False) -> "pd.DataFrame":
     """Return ``steps.csv`` of a run.
 
     Args:
@@ -117,7 +119,7 @@ def read_steps(directory: Path, partial: bool = False) -> pd.DataFrame:
     return read_table(directory / "steps.csv", STEP_COLUMNS, partial)
 
 
-def read_evals(directory: Path, partial: bool = False) -> pd.DataFrame:
+def read_evals(directory: Path, partial: bool = False) -> "pd.DataFrame":
     """Return ``evals.csv`` of a run; its last column is the metric of the task.
 
     Args:
@@ -144,7 +146,7 @@ def read_every_evals(
     return read_tables([os.path.join(d, "evals.csv") for d in directories], EVAL_COLUMNS, partial)
 
 
-def collect(roots: Sequence[Path]) -> tuple[pd.DataFrame, list[str]]:
+def collect(roots: Sequence[Path]) -> "tuple[pd.DataFrame, list[str]]":
     """Return one row per run at or below ``roots`` and a line for each file that cannot be read.
 
     Columns: ``directory``, then those of ``summary.csv``. A run without a summary is a row with
@@ -174,8 +176,10 @@ def collect_rows(
     return columns, [{column: row.get(column) for column in columns} for row in rows], problems
 
 
-def as_table(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+def as_table(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> "pd.DataFrame":
     """Return rows that have all ``columns`` as a table whose cells keep their own types."""
+    import pandas as pd  # slow to import, and a run only writes
+
     cells = np.empty((len(rows), len(columns)), dtype=object)
     for number, column in enumerate(columns):
         cells[:, number] = [row[column] for row in rows]

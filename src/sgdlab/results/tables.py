@@ -4,13 +4,15 @@ import io
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from sgdlab.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TEXTS = ("weights", "split")
 """Columns of both tables that hold text."""
@@ -22,7 +24,7 @@ CHUNK = 2**22
 """Bytes of files that are parsed at once."""
 
 
-def read_table(path: Path, columns: tuple[str, ...], partial: bool) -> pd.DataFrame:
+def read_table(path: Path, columns: tuple[str, ...], partial: bool) -> "pd.DataFrame":
     """Return one table, integers as integers.
 
     Args:
@@ -161,7 +163,9 @@ def _alone(path: str, content: bytes, columns: tuple[str, ...]) -> Columns | Inp
     }
 
 
-def _parse(path: Path | str, content: bytes, columns: tuple[str, ...]) -> pd.DataFrame:
+def _parse(path: Path | str, content: bytes, columns: tuple[str, ...]) -> "pd.DataFrame":
+    import pandas as pd  # as above
+
     lines = content.split(b"\n")
     header = lines[0].decode(errors="replace").split(",")
     if header[: len(columns)] != list(columns):
@@ -176,7 +180,7 @@ def _parse(path: Path | str, content: bytes, columns: tuple[str, ...]) -> pd.Dat
     # Exact floats: an option of old, the only way of new pandas (which warns of the option).
     old = tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1)
     exact: dict[str, Any] = {"float_precision": "round_trip"} if old else {}
-    table = cast(pd.DataFrame, pd.read_csv(io.BytesIO(content), **exact))
+    table = cast("pd.DataFrame", pd.read_csv(io.BytesIO(content), **exact))
     for column in table.columns.difference(list(TEXTS)):
         numbers = pd.to_numeric(table[column], errors="coerce")
         bad = numbers.isna() & table[column].notna()

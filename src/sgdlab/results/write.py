@@ -6,9 +6,8 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
-import pandas as pd
 import yaml
 
 from sgdlab.results.config_text import config_text
@@ -20,6 +19,9 @@ from sgdlab.results.contract import (
     after_summary,
     text,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class RunWriter:
@@ -146,7 +148,7 @@ _WRITTEN_AS_THEY_ARE = {str, int, float, type(None)}
 """Types of which the csv module writes what `text` returns."""
 
 
-def write_runs(path: Path, table: pd.DataFrame) -> None:
+def write_runs(path: Path, table: "pd.DataFrame") -> None:
     """Write a collected table (``runs.csv``), directories relative to it where possible."""
     base = os.path.realpath(path.parent)
     inside = base if base.endswith(os.sep) else base + os.sep

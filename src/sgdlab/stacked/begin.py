@@ -19,10 +19,11 @@ from sgdlab.results import (
 )  # fmt: skip
 from sgdlab.stacked import checkpoint
 from sgdlab.stacked.compiler import Compiler
-from sgdlab.stacked.fit import Shared, StackFit
+from sgdlab.stacked.fit import StackFit
 from sgdlab.stacked.group import Group, Grouping
 from sgdlab.stacked.member import Job, Member
 from sgdlab.stacked.model import StackedModel
+from sgdlab.stacked.shared import Shared
 from sgdlab.stacked.stack import Stack
 from sgdlab.stacked.tables import Tables
 from sgdlab.summary import summary_of

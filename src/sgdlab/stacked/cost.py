@@ -15,17 +15,19 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from sgdlab.stacked.group import Group
+from sgdlab.threads import SMALL
 
-# Microseconds, and operations per microsecond.
+# Microseconds, and operations per microsecond, on one thread.
 _ALONE, _ALONE_TENSOR = 300.0, 70.0
 _STACK, _STACK_TENSOR = 450.0, 110.0
 _DENSE_ALONE, _CONV_ALONE = 52_000.0, 13_000.0
-# A second core helps a stack by a third: most operations wait for memory.
-_DENSE_STACKED = {1: 30_000.0, 2: 41_000.0}
-_CONV_STACKED = {1: 17_000.0, 2: 28_000.0}
+_DENSE_STACKED, _CONV_STACKED = 30_000.0, 17_000.0
 # Gains below this are within what machines differ by.
 _MARGIN = 1.15
 _COMPILING, _COMPILED_GAIN = 40e6, 0.2
+
+WORTH_A_THREAD = 8
+"""Runs of the smallest stack that is worth a thread of its own."""
 
 
 @dataclass(frozen=True)
@@ -49,19 +51,36 @@ class Cost:
 
 def cost_of(group: Group) -> Cost:
     """Return what a step of a group's runs costs, forward and backward passes and update."""
-    threads = group.settled["threads"] or torch.get_num_threads()
     batch_size, accumulate = group.plan.batch_size, group.plan.accumulate
     tensors = len(list(group.model.parameters()))
     shape = group.data.input_shape
     dense, conv = (3 * f * batch_size * accumulate for f in _operations(group.model, shape))
-    cores = min(threads, 2)
     return Cost(
         alone=(_ALONE + _ALONE_TENSOR * tensors) * (0.4 + 0.6 * accumulate)
         + dense / _DENSE_ALONE
         + conv / _CONV_ALONE,
         fixed=(_STACK + _STACK_TENSOR * tensors) * (0.4 + 0.6 * accumulate),
-        run=dense / _DENSE_STACKED[cores] + conv / _CONV_STACKED[cores],
+        run=dense / _DENSE_STACKED + conv / _CONV_STACKED,
     )
+
+
+def side_by_side(group: Group) -> int:
+    """Return how many stacks train at once.
+
+    On CPU each has one thread: two threads in one operation gain less than two stacks on a thread
+    each, wait for each other wherever the machine has other work, and would round differently.
+    Compiled code, and a GPU, have one stack at a time.
+    """
+    if group.data.train.x.device.type != "cpu" or compiles(group):
+        return 1
+    return group.settled["threads"] or torch.get_num_threads()
+
+
+def threads_of(group: Group) -> int:
+    """Return the threads of the operations of a stack."""
+    if group.data.train.x.device.type == "cpu" and not compiles(group):
+        return 1
+    return group.settled["threads"] or torch.get_num_threads()
 
 
 @functools.lru_cache(maxsize=16)
@@ -79,11 +98,13 @@ def _operations(model: nn.Module, shape: tuple[int, ...]) -> tuple[float, float]
 def refusal(group: Group) -> str | None:
     """Return why the runs of a group are faster one by one; None where a stack is."""
     runs = len(group.jobs)
+    operations = sum(_operations(group.model, group.data.input_shape)) * group.plan.batch_size
+    if operations >= SMALL and group.data.train.x.device.type == "cpu":
+        return "a model of this size gains nothing"
     cost = cost_of(group)
     if cost.stacked(runs) * _MARGIN <= cost.alone:
         return None
-    few = cost.stacked(largest(group)) * _MARGIN <= cost.alone
-    return f"too few runs to repay a stack: {runs}" if few else "a model of this size gains nothing"
+    return f"too few runs to repay a stack: {runs}"
 
 
 def largest(group: Group) -> int:

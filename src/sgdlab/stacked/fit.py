@@ -2,14 +2,13 @@
 
 import itertools
 import math
+import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor
 
-from sgdlab.batches import BatchPlan
-from sgdlab.datasets.base import Dataset, Split
+from sgdlab.datasets.base import Split
 from sgdlab.evaluation import Evaluation
 from sgdlab.outcome import Outcome, next_stop
 from sgdlab.results import COMPLETED, DIVERGED, BlockWriter, step_lines
@@ -17,34 +16,15 @@ from sgdlab.stacked import checkpoint
 from sgdlab.stacked.batches import StackedBatches
 from sgdlab.stacked.evaluate import evaluate
 from sgdlab.stacked.member import Member
+from sgdlab.stacked.shared import Shared
 from sgdlab.stacked.stack import Stack, read_back
 from sgdlab.steplog import loss_limit, verdict
 
+interrupted = threading.Event()
+"""Set when stacks that train in other threads are to end as if Ctrl-C had been typed there."""
+
 # Steps whose values are read back at once: on CUDA reading waits for the device.
 _BLOCK = 64
-
-
-@dataclass(frozen=True)
-class Shared:
-    """What all runs of a stack have in common.
-
-    Attributes:
-        data: On the device, its inputs in the layout of the first layer.
-        plan: How an epoch is cut.
-        total_steps: Of a run.
-        eval_every: Epochs between evaluations.
-        eval_batch_size: Most examples in one forward pass.
-        checkpoint_every: Steps between checkpoints, if there are any.
-        compiled: Whether compiled code trains them.
-    """
-
-    data: Dataset
-    plan: BatchPlan
-    total_steps: int
-    eval_every: int
-    eval_batch_size: int
-    checkpoint_every: int | None
-    compiled: bool
 
 
 class StackFit:
@@ -54,7 +34,7 @@ class StackFit:
         stack: Its members are all at the same step.
         shared: Of its members.
         writer: Gives the writer of a member's rows.
-        ended: Called with a member, as soon as it has diverged or completed.
+        ended: Called with a member, as soon as it has diverged, completed or been stopped.
     """
 
     def __init__(
@@ -91,6 +71,8 @@ class StackFit:
         """Train to a step, and evaluate where due; members that diverge leave the stack."""
         shared, plan = self._shared, self._shared.plan
         while self.live and self.step < until:
+            if interrupted.is_set():
+                raise KeyboardInterrupt
             epoch, done = divmod(self.step, plan.steps_per_epoch)
             epoch_end = (epoch + 1) * plan.steps_per_epoch
             end = min(epoch_end, until)

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -87,6 +88,7 @@ class Grouping:
     """
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._trained: dict[str, _Trained | str] = {}
         self._models: dict[str, tuple[nn.Module, Dataset]] = {}
         self._schedules: dict[str, Schedule] = {}
@@ -109,7 +111,11 @@ class Grouping:
         return list(groups.values()), others
 
     def member(self, job: Job, group: Group) -> tuple[Member, Mapping[str, Tensor]]:
-        """Return a run of a group, and its initial weights."""
+        """Return a run of a group, and its initial weights; threads take turns."""
+        with self._lock:  # weights are drawn from torch's one generator
+            return self._member(job, group)
+
+    def _member(self, job: Job, group: Group) -> tuple[Member, Mapping[str, Tensor]]:
         found = self._build(job)
         assert isinstance(found, _Trained)
         config = _config(job)

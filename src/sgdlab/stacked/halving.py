@@ -1,8 +1,9 @@
 """Successive halving: the trials of a comparison advance side by side from rung to rung."""
 
+import functools
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from sgdlab.results import (
     read_every_evals,
     read_summary,
 )  # fmt: skip
+from sgdlab.stacked import cost, side_by_side
 from sgdlab.stacked.cohort import Cohort
 from sgdlab.stacked.compiler import Compiler
 from sgdlab.stacked.group import Group, Grouping
@@ -133,7 +135,8 @@ def train(plan: Plan, todo: Sequence[Job]) -> None:
     for group in plan.groups:
         own = [job for job in group.jobs if job.run_id in wanted]
         compiler = Compiler(group.plan.batch_size, group.plan.accumulate)
-        cohorts += [Cohort(plan.grouping, group, jobs, compiler) for jobs in split(group, own)]
+        batches = split(group, own, cost.side_by_side(group)) if own else []
+        cohorts += [Cohort(plan.grouping, group, batch, compiler) for batch in batches]
     racing: dict[str, list[tuple[Job, Group]]] = {}
     for group in plan.groups:
         for job in group.jobs:
@@ -150,26 +153,36 @@ def train(plan: Plan, todo: Sequence[Job]) -> None:
                     f"{_in_words(plan.select_by, group)} after {rung} of {plan.epochs} epochs"
                 )
         for cohort in cohorts:
-            with torch_state(cohort.group.settled["threads"]):
+            with torch_state(cohort.group):
                 cohort.stop(reasons)
     _advance(cohorts, None)
 
 
 def _advance(cohorts: Sequence[Cohort], epoch: int | None) -> None:
     """Train to the end of an epoch; None: to the last step."""
-    for cohort in cohorts:
+
+    def task(cohort: Cohort) -> None:
         group = cohort.group
-        last = epoch is None
-        with torch_state(group.settled["threads"]):
-            cohort.advance(group.total_steps if last else epoch * group.plan.steps_per_epoch)
-            cohort.flush()
+        until = group.total_steps if epoch is None else epoch * group.plan.steps_per_epoch
+        cohort.advance(until)
+        cohort.flush()
+
+    tasks = [functools.partial(task, cohort) for cohort in cohorts]
+    at_once = min((cost.side_by_side(cohort.group) for cohort in cohorts), default=1)
+    if at_once > 1:  # on one thread each
+        with torch_state(cohorts[0].group):
+            side_by_side.run(tasks, at_once)
+        return
+    for cohort, advance in zip(cohorts, tasks, strict=True):
+        with torch_state(cohort.group):
+            advance()
 
 
 def _ranked(
     trials: Sequence[tuple[Job, Group]], rung: int, select_by: str
 ) -> list[tuple[tuple[Job, Group], bool]]:
     """Return the trials of an optimizer, best first, and whether each is alive at a rung."""
-    values = [_standing(job, group, rung, select_by) for job, group in trials]
+    values = [standing(job, group, rung, select_by) for job, group in trials]
     numbers = [job.settled["trial"] for job, _ in trials]
     alive = [value is not None for value in values]
     # The dead come after those that only have no finite value.
@@ -178,8 +191,14 @@ def _ranked(
     return [(trials[place], alive[place]) for place in places]
 
 
-def _standing(job: Job, group: Group, rung: int, select_by: str) -> float | None:
+def standing(job: Job, group: Group, rung: int, select_by: str) -> float | None:
     """Return how bad a trial is at a rung, from its files; None: it is not alive.
+
+    Args:
+        job: The trial.
+        group: That it belongs to.
+        rung: Epochs.
+        select_by: What chooses the winner: a column of the summary.
 
     Raises:
         InputError: A file is damaged.
@@ -193,22 +212,11 @@ def _standing(job: Job, group: Group, rung: int, select_by: str) -> float | None
     ((_, table),) = read_every_evals([str(job.directory)], [True])
     if isinstance(table, InputError):
         raise table
-    return badness(table, step, select_by, group.data.metric, group.data.metric_direction)
+    return _badness(table, step, select_by, group.data.metric, group.data.metric_direction)
 
 
-def badness(table: Columns, step: int, select_by: str, metric: str, direction: str) -> float:
-    """Return what chooses the winner as it stands at a step; less is better.
-
-    Args:
-        table: ``evals.csv``.
-        step: Where there is an evaluation.
-        select_by: Column of the summary.
-        metric: Name of the metric.
-        direction: ``max`` or ``min``: which metric is the better one.
-
-    Returns:
-        ``inf`` where the validation is not finite.
-    """
+def _badness(table: Columns, step: int, select_by: str, metric: str, direction: str) -> float:
+    """Return what chooses the winner as it stands at a step; less is better, ``inf`` the worst."""
     rows = (table["split"] == "val") & (table["weights"] == "raw") & (table["step"] <= step)
     rows &= np.isfinite(table["loss"].astype(float))  # what is not finite is never the best
     if select_by.startswith("final"):

@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import functools
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +16,7 @@ from sgdlab.experiment import finished
 from sgdlab.identity import run_id
 from sgdlab.notices import warn
 from sgdlab.results import Cell, read_summary
-from sgdlab.stacked import cost
+from sgdlab.stacked import cost, side_by_side
 from sgdlab.stacked.cohort import Cohort
 from sgdlab.stacked.compiler import Compiler
 from sgdlab.stacked.group import Group, Grouping
@@ -56,6 +58,27 @@ class _Single:
     directory: Path
 
 
+def check_alone(config: DictConfig) -> None:
+    """Refuse a run that cannot be stacked, before it has left any file.
+
+    Raises:
+        InputError: Says why.
+    """
+    _group_of(_Single(_container(config), "", Path()))
+
+
+def _container(config: DictConfig) -> dict[str, Any]:
+    return cast("dict[str, Any]", OmegaConf.to_container(config))
+
+
+def _group_of(job: Job) -> tuple[Grouping, Group]:
+    grouping = Grouping()
+    groups, others = grouping.of([job])
+    if others:
+        raise InputError(f"engine=stacked: {next(iter(others))}; set engine=sequential")
+    return grouping, groups[0]
+
+
 def train_alone(config: DictConfig, directory: Path) -> dict[str, Cell]:
     """Train one run as in a stack, and return its summary: to the last bit as among others.
 
@@ -65,13 +88,9 @@ def train_alone(config: DictConfig, directory: Path) -> dict[str, Cell]:
     identity = run_id(config)
     if (done := finished(directory, identity, config.resume)) is not None:
         return done
-    settled = cast("dict[str, Any]", OmegaConf.to_container(config))
-    job = _Single(settled, identity, directory)
-    grouping = Grouping()
-    groups, others = grouping.of([job])
-    if others:
-        raise InputError(f"engine=stacked: {next(iter(others))}; set engine=sequential")
-    train_group(grouping, groups[0], [job])
+    job = _Single(_container(config), identity, directory)
+    grouping, group = _group_of(job)
+    train_group(grouping, group, [job])
     summary = read_summary(directory)
     assert summary is not None
     return summary
@@ -86,28 +105,39 @@ def train_group(grouping: Grouping, group: Group, jobs: Sequence[Job]) -> None:
         return
     keep_freed_memory()
     compiler = Compiler(group.plan.batch_size, group.plan.accumulate)
-    with torch_state(group.settled["threads"]):
-        for batch in split(group, list(jobs)):
-            Cohort(grouping, group, batch, compiler).advance(group.total_steps)
+    at_once = cost.side_by_side(group)
+    with torch_state(group):
+        cohorts = [
+            Cohort(grouping, group, batch, compiler) for batch in split(group, list(jobs), at_once)
+        ]
+        advance = [functools.partial(cohort.advance, group.total_steps) for cohort in cohorts]
+        side_by_side.run(advance, at_once)
 
 
-def split(group: Group, jobs: list[Job]) -> Iterator[list[Job]]:
-    """Cut runs into as few stacks of about one size as memory and the cost model allow."""
+def split(group: Group, jobs: list[Job], side_by_side: int = 1) -> list[list[Job]]:
+    """Cut runs into as few stacks of about one size as memory and the cost model allow.
+
+    Args:
+        group: Of the runs.
+        jobs: The runs.
+        side_by_side: Stacks that train at once, each on a thread, where there are runs enough.
+    """
     device = group.data.train.x.device
-    fit = budget(group.settled["stacked"]["max_memory"], device) // bytes_per_run(group)
-    most = max(1, min(fit, cost.best_size(group)))
-    count = -(-len(jobs) // most)
-    for index in range(count):
-        yield jobs[index * len(jobs) // count : (index + 1) * len(jobs) // count]
+    room = budget(group.settled["stacked"]["max_memory"], device) // side_by_side
+    most = max(1, min(room // bytes_per_run(group), cost.largest(group)))
+    count = max(-(-len(jobs) // most), min(side_by_side, len(jobs) // cost.WORTH_A_THREAD))
+    if count > 1:
+        count += -count % side_by_side  # or some threads would end before the others
+    ends = [len(jobs) * index // count for index in range(count + 1)]
+    return [jobs[a:b] for a, b in itertools.pairwise(ends) if b > a]
 
 
 @contextlib.contextmanager
-def torch_state(threads: int | None) -> Iterator[None]:
-    """Train without autograd and on some threads; give back what was before."""
+def torch_state(group: Group) -> Iterator[None]:
+    """Train without autograd and on the threads of a stack; give back what was before."""
     before = torch.get_num_threads()
     try:
-        if threads is not None:
-            torch.set_num_threads(threads)
+        torch.set_num_threads(cost.threads_of(group))
         with torch.no_grad():
             yield
     finally:

@@ -3,38 +3,20 @@
 import ctypes
 import functools
 import os
-import re
 import sys
 from pathlib import Path
 
 import torch
 
-from sgdlab.errors import InputError
+from sgdlab.checks import bytes_of
 from sgdlab.stacked.group import Group
 from sgdlab.stacked.model import StackedModel
-
-_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-
-
-def bytes_of(text: object) -> int:
-    """Return the bytes that ``stacked.max_memory`` asks for: a number, or ``512M``, ``4G``.
-
-    Raises:
-        InputError: It is neither.
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?", str(text), re.IGNORECASE)
-    if isinstance(text, bool) or match is None or not float(match[1]):
-        raise InputError(
-            f"stacked.max_memory={text}: must be bytes, such as 4G or 512M, or null: half of what "
-            "is free"
-        )
-    return int(float(match[1]) * _UNITS[match[2].upper()])
 
 
 def budget(asked: object, device: torch.device) -> int:
     """Return the bytes that a stack may take: ``stacked.max_memory``, or half of what is free."""
     if asked is not None:
-        return bytes_of(asked)
+        return bytes_of("stacked.max_memory", asked)
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0] // 2
     try:
