@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def peak(model: str, count: int) -> tuple[int, int]:
-    """Train a stack in this process; return the resident bytes that it takes at its peak, and those a run needs."""
+    """Train a stack in this process; return what it takes at its peak, and what a run needs."""
     import torch
 
     from sgdlab.environment import PeakMemory
