@@ -66,8 +66,8 @@ def test_a_group_is_cut_evenly_and_no_run_is_lost() -> None:
         (4, ("stacked.compile=true",), True),
         (4, ("stacked.compile=false", "max_steps=100000000"), False),
         (4, (), False),
-        (64, ("max_steps=1000000",), True),
-        (64, ("max_steps=1000000", "model.dropout=0.5"), False),
+        (64, ("max_steps=10000000",), True),
+        (64, ("max_steps=10000000", "model.dropout=0.5"), False),
         (4, ("stacked.compile=true", "model.batch_norm=true"), False),
     ],
 )

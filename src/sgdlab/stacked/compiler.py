@@ -1,5 +1,6 @@
 """Compiled updates, where a compiler is at hand."""
 
+import threading
 from typing import Any
 
 import torch
@@ -15,7 +16,8 @@ class Compiler:
     """Compiles the updates of stacks of one group, whole updates of full batches only.
 
     The last update of an epoch may be smaller, and would have to be compiled for itself. Where no
-    compiler is installed, or it fails, the same update runs uncompiled.
+    compiler is installed, or it fails, the same update runs uncompiled. Threads share what is
+    compiled, and wait while one of them compiles.
 
     Args:
         batch_size: Of a whole micro-batch.
@@ -26,6 +28,8 @@ class Compiler:
         self._batch_size, self._accumulate = batch_size, accumulate
         self._known: dict[tuple[int, ...], Any] = {}
         self._works = True
+        self._lock = threading.Lock()
+        self._sizes: set[int] = set()
 
     def __call__(self, advance: Advance, class_of: list[int]) -> Advance:
         """Return the compiled form of an update.
@@ -50,8 +54,14 @@ class Compiler:
             whole = [len(x[0]) for x, _, _ in micros] == [self._batch_size] * self._accumulate
             if not (whole and self._works):
                 return advance(*arguments)
+            size = len(params[0])
             try:
-                return compiled(*arguments)
+                if size in self._sizes:
+                    return compiled(*arguments)
+                with self._lock:
+                    result = compiled(*arguments)
+                    self._sizes.add(size)
+                    return result
             except Exception as error:
                 self._works = False
                 line = next(iter(str(error).strip().splitlines()), type(error).__name__)

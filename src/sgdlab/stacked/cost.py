@@ -24,7 +24,7 @@ _DENSE_ALONE, _CONV_ALONE = 52_000.0, 13_000.0
 _DENSE_STACKED, _CONV_STACKED = 30_000.0, 17_000.0
 # Gains below this are within what machines differ by.
 _MARGIN = 1.15
-_COMPILING, _COMPILED_GAIN = 40e6, 0.2
+_COMPILING, _COMPILED_GAIN = 40e6, 0.05
 
 WORTH_A_THREAD = 8
 """Runs of the smallest stack that is worth a thread of its own."""
@@ -69,16 +69,16 @@ def side_by_side(group: Group) -> int:
 
     On CPU each has one thread: two threads in one operation gain less than two stacks on a thread
     each, wait for each other wherever the machine has other work, and would round differently.
-    Compiled code, and a GPU, have one stack at a time.
+    A GPU has one stack at a time.
     """
-    if group.data.train.x.device.type != "cpu" or compiles(group):
+    if group.data.train.x.device.type != "cpu":
         return 1
     return group.settled["threads"] or torch.get_num_threads()
 
 
 def threads_of(group: Group) -> int:
     """Return the threads of the operations of a stack."""
-    if group.data.train.x.device.type == "cpu" and not compiles(group):
+    if group.data.train.x.device.type == "cpu":
         return 1
     return group.settled["threads"] or torch.get_num_threads()
 
