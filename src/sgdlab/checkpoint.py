@@ -9,6 +9,7 @@ import torch
 
 from sgdlab.averaging import Averager
 from sgdlab.build import Setup
+from sgdlab.notices import warn
 from sgdlab.optimizers.state import load_exactly
 from sgdlab.outcome import Progress
 
@@ -45,7 +46,10 @@ def load(path: Path, run_id: str, run: Setup, average: Averager | None) -> Progr
     if not path.is_file():
         return None
     state = torch.load(path, map_location="cpu", weights_only=True)
-    if state["run_id"] != run_id or "slots" in state:  # or of the stacked engine
+    if state["run_id"] != run_id:
+        return None
+    if "slots" in state:
+        warn(f"{path} is of engine=stacked: the run starts again")
         return None
     run.model.load_state_dict(state["model"])
     load_exactly(run.optimizer, state["optimizer"])

@@ -135,7 +135,13 @@ def _with_launcher(master: DictConfig) -> DictConfig:
 
     ``engine=auto`` stacks in comparisons; a sweep takes the launcher that it names.
     """
-    chosen = not str(master.hydra.launcher._target_).endswith(".BasicLauncher")
+    target = str(master.hydra.launcher._target_)
+    chosen = not target.endswith(".BasicLauncher")
+    if master.engine == "stacked" and chosen and target != _STACKED:
+        raise InputError(
+            f"engine=stacked: {target.rpartition('.')[2]} trains runs one by one; "
+            "leave hydra/launcher, or set engine=auto"
+        )
     stacks = master.engine == "stacked" or (master.engine == "auto" and "optimizers" in master)
     if chosen or not stacks:
         return master

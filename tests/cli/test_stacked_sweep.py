@@ -64,3 +64,28 @@ def test_bad_input_is_one_line(overrides: tuple[str, ...], message: str, tmp_pat
     (line,) = done.err.splitlines()
     assert line.startswith(f"sgdlab: {message}")
     assert not list(tmp_path.glob("runs/**/*.csv"))
+
+
+def test_another_sweeper_resumes_and_may_repeat_itself(tmp_path: Path) -> None:
+    command = (
+        "train", "-m", *SMALL, "lr=0.01,0.10,0.1", "hydra/sweeper=basic", "engine=stacked",
+        "hydra/launcher=stacked",
+    )  # fmt: skip
+    done = Cli(tmp_path)(*command)
+    assert done.code == 0, done.err
+    runs = _runs(tmp_path)
+    assert len(runs) == 2
+    before = [(run / "summary.csv").stat().st_mtime_ns for run in runs]
+    assert Cli(tmp_path)(*command).code == 0
+    assert [(run / "summary.csv").stat().st_mtime_ns for run in runs] == before
+    mixed = Cli(tmp_path)(*command, "hydra.sweep.subdir=one", "seed=7")
+    assert mixed.code == 2
+    assert "two runs of the sweep would write there" in mixed.err
+
+
+def test_a_launcher_that_cannot_stack_is_refused(tmp_path: Path) -> None:
+    done = Cli(tmp_path)(
+        "train", "-m", *SMALL, "seed=0,1", "engine=stacked", "hydra/launcher=joblib"
+    )
+    assert done.code == 2
+    assert "JoblibLauncher trains runs one by one" in done.err

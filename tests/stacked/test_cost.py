@@ -4,10 +4,14 @@ import itertools
 from pathlib import Path
 
 import pytest
+import torch
 from stacked_runs import grouped, jobs
+from torch import Tensor, nn
 
 from sgdlab.stacked import cost
 from sgdlab.stacked.launch import sort, split
+from sgdlab.stacked.memory import bytes_per_run
+from sgdlab.stacked.model import StackedModel, refusal
 
 
 def _group(count: int, *overrides: str):
@@ -137,3 +141,69 @@ def test_runs_that_differ_in_shape_do_not(tmp_path: Path) -> None:
     groups, others = Grouping().of(jobs(tmp_path, (), varied))
     assert not others
     assert len(groups) == len(varied)
+
+
+class Twice(nn.ReLU):
+    """A subclass that does something else."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * super().forward(x)
+
+
+def _hooked() -> nn.Sequential:
+    layer = nn.ReLU()
+    layer.register_forward_hook(lambda *args: args[-1] * 3)
+    return nn.Sequential(nn.Linear(4, 3), layer)
+
+
+def _shared() -> nn.Sequential:
+    layer = nn.Linear(4, 4)
+    return nn.Sequential(layer, nn.ReLU(), layer)
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (nn.Sequential(nn.Linear(4, 3), Twice()), "Twice has no stacked form"),
+        (_hooked(), "the model has hooks"),
+        (_shared(), "the model shares parameters between layers"),
+        (nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(4, 3))), "Parametrized"),
+        (
+            nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3, track_running_stats=False)),
+            "batch norm without running statistics",
+        ),
+        (nn.Sequential(nn.Linear(4, 3), nn.LSTM(3, 3)), "LSTM has no stacked form"),
+        (nn.Sequential(nn.Linear(4, 3).requires_grad_(False)), "frozen parameters"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_a_layer_does_beyond_its_class_is_refused(model: nn.Module, reason: str) -> None:
+    assert reason in str(refusal(model))
+
+
+def test_a_layer_without_weights_may_stand_twice() -> None:
+    tanh = nn.Tanh()
+    model = nn.Sequential(nn.Linear(4, 3), tanh, nn.Linear(3, 3), tanh, nn.Linear(3, 2)).double()
+    assert refusal(model) is None
+    stacked = StackedModel(model)
+    params = stacked.load([model.state_dict()] * 2, torch.device("cpu"))
+    x = torch.randn(5, 4, dtype=torch.float64)
+    found = stacked.forward(params, x.expand(2, 5, 4))
+    torch.testing.assert_close(found[0], model(x), rtol=1e-13, atol=1e-13)
+
+
+def test_a_step_that_fails_is_left_to_the_ordinary_trainer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = ("engine=stacked", "dataset=wine", "model.batch_norm=true", "batch_size=1")
+    _, groups, rest = sort(jobs(tmp_path, own, [["seed=0"], ["seed=1"]]))
+    assert groups == []
+    assert len(rest) == 2
+    assert "a step fails: Expected more than 1 value per channel" in capsys.readouterr().err
+
+
+def test_memory_counts_a_batch_and_not_the_dataset() -> None:
+    per_run = bytes_per_run(_group(2, "model.hidden=[64]", "batch_size=8"))
+    weights = 4 * (64 * 64 + 64 + 64 * 10 + 10)
+    # Two forward passes of 8 examples, or one of 128 in evaluation, and the order of 1,077.
+    assert 6 * weights < per_run < 6 * weights + 128 * 4 * (64 + 64 + 64 + 3 * 10) * 2 + 8 * 1100

@@ -136,3 +136,49 @@ def test_a_stack_that_fails_leaves_its_runs_failed_and_says_why(
     diverged = read_summary(runs[3].directory)
     assert diverged is not None
     assert diverged["status"] == "diverged"  # it had ended before
+
+
+def test_a_damaged_checkpoint_costs_one_run_its_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = jobs(tmp_path / "a", COMMON, FOUR[:3])
+    train_stacked(whole)
+    runs = jobs(tmp_path / "b", COMMON, FOUR[:3])
+
+    def killed(self: fit.StackFit) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fit.StackFit, "finish", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train_stacked(runs)
+    monkeypatch.undo()
+    path = runs[1].directory / "checkpoint.pt"
+    path.write_bytes(path.read_bytes()[:100])
+    train_stacked(runs)
+    assert _bytes(runs) == _bytes(whole)
+    assert f"{path} is damaged" in capsys.readouterr().err
+
+
+def test_the_steps_before_a_failure_belong_to_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = jobs(tmp_path / "a", COMMON, FOUR[:2])
+    real = fit.Stack.step
+    made = 0
+
+    def failing(self, micros, coefficients):
+        nonlocal made
+        made += 1
+        if made == 5:
+            raise RuntimeError("the fifth")
+        return real(self, micros, coefficients)
+
+    monkeypatch.setattr(fit.Stack, "step", failing)
+    grouping, group = grouped(runs)
+    train_group(grouping, group, runs)
+    for run in runs:
+        summary = read_summary(run.directory)
+        assert summary is not None
+        assert (summary["status"], summary["steps"]) == ("failed", 4)
+        assert len((run.directory / "steps.csv").read_text().splitlines()) == 5
+        assert len((run.directory / "evals.csv").read_text().splitlines()) == 3

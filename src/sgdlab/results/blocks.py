@@ -48,6 +48,10 @@ def step_lines(
     return lines
 
 
+# Blocks of a run held back before they are written: thousands of runs fit into memory.
+_BLOCKS = 16
+
+
 class BlockWriter:
     """Writes the tables of one of many runs; no file stays open, so a thousand runs can.
 
@@ -70,6 +74,8 @@ class BlockWriter:
     def steps(self, lines: str) -> None:
         """Take lines of ``steps.csv``."""
         self._steps.append(lines)
+        if len(self._steps) >= _BLOCKS:
+            self.flush()
 
     def evaluation(self, row: Sequence[Cell]) -> None:
         """Take a row of ``evals.csv``."""

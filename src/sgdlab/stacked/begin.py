@@ -95,6 +95,7 @@ def _write_head(member: Member, head: Mapping[str, Any], compiled: bool) -> None
 def end(member: Member, outcome: Outcome) -> None:
     """Write the summary of a run that has ended."""
     job = member.job
+    member.ended = True
     summary = summary_of(job.settled, job.run_id, outcome, member.built, "stacked")
     write_summary(job.directory, summary)
     (job.directory / "checkpoint.pt").unlink(missing_ok=True)
@@ -103,8 +104,8 @@ def end(member: Member, outcome: Outcome) -> None:
 def fail(member: Member, error: Exception) -> None:
     """Write the summary of a run that an error has ended, and the traceback."""
     job = member.job
-    if (job.directory / "summary.csv").is_file():
-        return  # it had ended before
+    if member.ended:
+        return
     text = " ".join(str(error).split())
     reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
     write_error(job.directory, "".join(traceback.format_exception(error)))

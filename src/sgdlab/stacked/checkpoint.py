@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from sgdlab.checkpoint import write_state
+from sgdlab.notices import warn
 from sgdlab.outcome import Progress
 from sgdlab.stacked.member import Member
 
@@ -36,7 +37,14 @@ def load(directory: Path, run_id: str) -> dict[str, Any] | None:
     path = directory / "checkpoint.pt"
     if not path.is_file():
         return None
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        line = " ".join(str(error).split())[:100]
+        warn(f"{path} is damaged ({line}): the run starts again")
+        return None
+    if state["run_id"] == run_id and "slots" not in state:
+        warn(f"{path} is of engine=sequential: the run starts again")
     return state if state["run_id"] == run_id and "slots" in state else None
 
 

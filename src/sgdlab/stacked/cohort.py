@@ -88,6 +88,7 @@ class Cohort:
             if until == self.group.total_steps:
                 fit.finish()
         except Exception as error:
+            fit.flush()
             members, fit.live = fit.members, []
             if is_out_of_memory(error) and len(members) > 1:
                 left = [member.job for member in members]

@@ -11,7 +11,7 @@ from sgdlab.stacked.losses import StackedLoss
 from sgdlab.stacked.model import StackedModel
 
 # Examples in one forward pass, at most: what many runs keep for a thousand does not fit the cache.
-_CHUNK = 128
+CHUNK = 128
 
 
 @torch.no_grad()
@@ -36,7 +36,7 @@ def evaluate(
     runs, n = len(params[0]), len(split.y)
     total = torch.zeros(runs, dtype=torch.float64, device=split.x.device)
     score = torch.zeros_like(total)
-    size = min(batch_size, _CHUNK)
+    size = min(batch_size, CHUNK)
     for x, y in zip(split.x.split(size), split.y.split(size), strict=True):
         output = model.forward(params, x.expand(runs, *x.shape))
         target = loss.target(y.expand(runs, *y.shape))

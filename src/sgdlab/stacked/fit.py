@@ -109,13 +109,32 @@ class StackFit:
         prefixes: list[str] = []
         examples = self.members[0].progress.examples
         counted: list[int] = []
-        for c, (size, micros) in zip(
-            coefficients, itertools.islice(updates, len(coefficients)), strict=True
-        ):
-            recorded.append(stack.step(micros, c))
-            examples += size
-            counted.append(examples)
-            prefixes.append(f"{self.step + len(recorded)},{epoch + 1},{examples}")
+        error: Exception | None = None
+        try:
+            for c, (size, micros) in zip(
+                coefficients, itertools.islice(updates, len(coefficients)), strict=True
+            ):
+                recorded.append(stack.step(micros, c))
+                examples += size
+                counted.append(examples)
+                prefixes.append(f"{self.step + len(recorded)},{epoch + 1},{examples}")
+        except Exception as failure:  # the steps before a failure belong to the files
+            error = failure
+        if recorded:
+            self._record(epoch, prefixes, counted, rates[: len(recorded)], recorded)
+        if error is not None:
+            raise error
+
+    def _record(
+        self,
+        epoch: int,
+        prefixes: list[str],
+        counted: list[int],
+        rates: np.ndarray,
+        recorded: list[list[Tensor | None]],
+    ) -> None:
+        """Write the rows of steps that were made; runs that diverged in them leave the stack."""
+        stack = self.stack
         losses, norms, factors = (
             None if column[0] is None else read_back(column)  # type: ignore[arg-type]
             for column in zip(*recorded, strict=True)
@@ -135,7 +154,7 @@ class StackFit:
             at.step, at.epoch = self.step + count, epoch + 1
             at.examples = counted[count - 1]
             at.function_evaluations = at.gradient_evaluations = at.step
-        self.step = stop
+        self.step += len(recorded)
         self._drop(gone)
 
     def _batches(self) -> StackedBatches:
@@ -202,10 +221,11 @@ class StackFit:
         return found
 
     def _save(self) -> None:
+        state_of = self.stack.states()
         for row in self.live:
             member = self.stack.members[row]
             self._writers[id(member)].flush(durable=True)
-            checkpoint.save(member, self.stack.state_of(row), self._shared.compiled)
+            checkpoint.save(member, state_of(row), self._shared.compiled)
 
     def drop(self, members: Sequence[Member], outcome: Callable[[Member], Outcome]) -> None:
         """End some members before their last step; compiled code is made anew for the others."""
@@ -217,7 +237,7 @@ class StackFit:
             self._end(member, outcome(member))
         self.live = left
         if left:
-            self.stack.keep(left, self.step)
+            self.stack.keep(left)
             self.live = list(range(len(left)))
 
     def flush(self) -> None:
@@ -236,7 +256,7 @@ class StackFit:
     def _keep(self, rows: list[int]) -> None:
         self.live = rows
         if rows and not self._shared.compiled:
-            self.stack.keep(rows, self.step)
+            self.stack.keep(rows)
             self.live = list(range(len(rows)))
 
     def _end(self, member: Member, outcome: Outcome) -> None:

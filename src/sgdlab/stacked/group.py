@@ -23,6 +23,7 @@ from sgdlab.stacked.model import StackedModel, refusal
 from sgdlab.stacked.rules.base import Rule
 from sgdlab.stacked.rules.choose import rule_of
 from sgdlab.summary import Built, built_of, state_bytes
+from sgdlab.threads import forward_operations
 
 _ALIKE = (
     "dataset", "split", "model", "loss", "batch_size", "accumulate", "epochs", "max_steps", "eval",
@@ -32,6 +33,10 @@ _ALIKE = (
 
 _MODEL = ("dataset", "split", "model", "parametrization", "dtype", "import_from")
 _OPTIMIZER = ("optimizer", "decay", "lr_multipliers")
+
+
+# Seeds whose initial weights are kept for the next trial.
+_KEPT = 128
 
 
 def _text(settled: Mapping[str, Any], keys: Sequence[str]) -> str:
@@ -128,6 +133,8 @@ class Grouping:
         seed = _text(job.settled, (*_MODEL, "seed"))
         if seed not in self._weights:
             _, data = self._models[_text(job.settled, _MODEL)]
+            while len(self._weights) >= _KEPT:
+                del self._weights[next(iter(self._weights))]
             self._weights[seed] = model_of(config, data).state_dict()
         return member, self._weights[seed]
 
@@ -160,6 +167,10 @@ class Grouping:
             return f"dataset={data.name} is a function"
         if reason := refusal(model):
             return reason
+        x = data.train.x[:1]
+        x = x.to(getattr(torch, config.dtype)) if x.is_floating_point() else x
+        if forward_operations(model, x) is None:
+            return "its model cannot run"
         run = setup(config, probe=model, data=data)
         rule = rule_of(run.optimizer)
         if isinstance(rule, str):

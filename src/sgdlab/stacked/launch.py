@@ -38,7 +38,7 @@ def sort(jobs: Sequence[Job]) -> tuple[Grouping, list[Group], list[Job]]:
     groups, others = grouping.of(wanted)
     kept: list[Group] = []
     for group in groups:
-        reason = cost.refusal(group) if group.settled["engine"] == "auto" else None
+        reason = _refusal(group)
         if reason is None:
             kept.append(group)
         else:
@@ -49,6 +49,14 @@ def sort(jobs: Sequence[Job]) -> tuple[Grouping, list[Group], list[Job]]:
         warn(f"{count} of {len(jobs)} runs train one by one: {reasons}")
     stacked = {id(job) for group in kept for job in group.jobs}
     return grouping, kept, [job for job in jobs if id(job) not in stacked]
+
+
+def _refusal(group: Group) -> str | None:
+    try:
+        bytes_per_run(group)
+    except Exception as error:  # the ordinary trainer says so for each run
+        return f"a step fails: {' '.join(str(error).split())[:80]}"
+    return cost.refusal(group) if group.settled["engine"] == "auto" else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +84,11 @@ def _group_of(job: Job) -> tuple[Grouping, Group]:
     groups, others = grouping.of([job])
     if others:
         raise InputError(f"engine=stacked: {next(iter(others))}; set engine=sequential")
+    try:
+        bytes_per_run(groups[0])
+    except Exception as error:
+        line = " ".join(str(error).split())
+        raise InputError(f"engine=stacked: a step fails: {line}; set engine=sequential") from error
     return grouping, groups[0]
 
 

@@ -85,6 +85,7 @@ class Member:
         tensors: For each parameter.
         built: What its summary says of it.
         progress: How far it is.
+        ended: Its summary is written.
     """
 
     job: Job
@@ -93,6 +94,7 @@ class Member:
     tensors: list[Tensors]
     built: Built
     progress: Progress = field(default_factory=Progress)
+    ended: bool = False
 
     @property
     def seed(self) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from sgdlab.checks import bytes_of
+from sgdlab.stacked.evaluate import CHUNK
 from sgdlab.stacked.group import Group
 from sgdlab.stacked.model import StackedModel
 
@@ -31,8 +32,9 @@ def budget(asked: object, device: torch.device) -> int:
 def bytes_per_run(group: Group) -> int:
     """Return what one run of a group takes: weights, states, gradients and what layers keep.
 
-    Measured: two runs make a forward and backward pass of a micro-batch, and the tensors that
-    are alive at the end of the forward pass are added up.
+    The last is measured: two runs make the forward pass of a micro-batch in training, and the
+    tensors that are alive at its end are added up; the backward pass takes as much again. The
+    order of the examples and an evaluation are added by their sizes.
     """
     model = StackedModel(group.model)
     state = group.model.state_dict()
@@ -42,9 +44,11 @@ def bytes_per_run(group: Group) -> int:
     size = min(group.plan.batch_size, len(group.data.train.y))
     x = group.data.train.x[:size]
     model.set_generators([torch.Generator(device) for _ in range(2)])
-    kept = model.kept_bytes(params, x.expand(2, *x.shape)) // 2
+    kept = model.kept_bytes(params, x.expand(2, *x.shape).contiguous()) // 2
+    evaluated = kept * -(-min(group.settled["eval"]["batch_size"], CHUNK) // size)
+    order = 8 * len(group.data.train.y)
     # New and old parameters and states, gradients, and a temporary of the rule.
-    return weights * (4 + 2 * len(group.rule.slots)) + 2 * kept
+    return weights * (4 + 2 * len(group.rule.slots)) + max(2 * kept, evaluated) + order
 
 
 @functools.cache

@@ -35,32 +35,53 @@ def _leaves(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Modul
         yield "", parts.Flatten()
         yield from _leaves(module.classifier, f"{prefix}classifier.")
     elif isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
-        for name, child in module.named_children():
-            yield from _leaves(child, f"{prefix}{name}.")
-    elif not isinstance(module, nn.Identity):
+        for name, child in module._modules.items():  # a layer may stand there twice
+            if child is not None:
+                yield from _leaves(child, f"{prefix}{name}.")
+    elif type(module) is not nn.Identity:
         yield prefix, module
 
 
 def _is_flatten(module: nn.Module) -> bool:
-    if isinstance(module, nn.Flatten):
+    # Exact types, here and below: a subclass may do anything else.
+    if type(module) is nn.Flatten:
         return module.start_dim == 1 and module.end_dim == -1
-    return isinstance(module, parts.Flatten)
+    return type(module) is parts.Flatten
 
 
 def refusal(module: nn.Module) -> str | None:
     """Return why runs of a model cannot be stacked, in a few words; None when they can."""
+    if any(_is_hooked(part) for part in module.modules()):
+        return "the model has hooks"
     for prefix, leaf in _leaves(module):
         reason = None
         if not _is_flatten(leaf):
             reason = _FORMS.get(type(leaf), Activation).refusal(leaf)  # type: ignore[attr-defined]
         if reason is not None:
             return f"{reason} (layer {prefix.rstrip('.') or type(module).__name__})"
+        if [name for name, _ in leaf.named_parameters()] != ["weight", "bias"][: _count(leaf)]:
+            return f"reparametrised weights (layer {prefix.rstrip('.')})"
     if not all(p.requires_grad for p in module.parameters()):
         return "the model has frozen parameters"
     own = [f"{prefix}{n}" for prefix, x in _leaves(module) for n, _ in x.named_parameters()]
-    if own != [name for name, _ in module.named_parameters()]:
+    if len({name for name, _ in module.named_parameters()}) < len(own):
         return "the model shares parameters between layers"
+    if own != [name for name, _ in module.named_parameters()]:
+        return "the model has parameters outside its layers"
     return None
+
+
+def _count(module: nn.Module) -> int:
+    return len(list(module.parameters()))
+
+
+def _is_hooked(module: nn.Module) -> bool:
+    return bool(
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+    )
 
 
 class StackedModel:
@@ -120,10 +141,10 @@ class StackedModel:
             layer.buffers = {k.rpartition(".")[2]: stacked(k) for k in own if k not in self.names}
         return params
 
-    def state_dict(self, params: Sequence[Tensor], row: int) -> dict[str, Tensor]:
+    def state_dict(self, unpacked: Sequence[Tensor], row: int) -> dict[str, Tensor]:
         """Return the state dict of one run, as the model of that run alone would have it."""
-        unpacked = zip(self.names, self.unpack(params), strict=True)
-        state = {name: value[row].clone() for name, value in unpacked}
+        named = zip(self.names, unpacked, strict=True)
+        state = {name: value[row].clone() for name, value in named}
         for prefix, layer in zip(self._prefixes, self._layers, strict=True):
             state |= {f"{prefix}{n}": value[row].clone() for n, value in layer.buffers.items()}
         return state

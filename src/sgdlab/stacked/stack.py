@@ -152,12 +152,11 @@ class Stack:
         )
         return values
 
-    def keep(self, indices: Sequence[int], done: int) -> None:
+    def keep(self, indices: Sequence[int]) -> None:
         """Go on with some of the members only.
 
         Args:
             indices: Of the members, in order, at least one.
-            done: Steps made.
         """
         if len(indices) == len(self.members):
             return
@@ -169,22 +168,30 @@ class Stack:
         self.model.select(chosen)
         self.members = [self.members[i] for i in indices]
         self.generators = [self.generators[i] for i in indices] if self.generators else []
+        before = self.tables
         self._arrange()
-        self.tables.catch_up(done)
+        self.tables.go_on_from(before, rows)
 
-    def state_of(self, row: int) -> dict[str, object]:
-        """Return what a checkpoint of one member holds."""
-        slots: dict[str, dict[str, Tensor]] = {}
-        if self.slots is not None:
-            for position, name in enumerate(self.rule.slots):
-                unpacked = self.model.unpack([own[position] for own in self.slots])
-                for parameter, value in zip(self.model.names, unpacked, strict=True):
-                    slots.setdefault(parameter, {})[name] = value[row].clone()
-        return {
-            "model": self.model.state_dict(self.params, row),
-            "slots": slots,
-            "rng": self.generators[row].get_state() if self.generators else None,
+    def states(self) -> Callable[[int], dict[str, object]]:
+        """Return what gives the content of the checkpoint of a member, by its row."""
+        params = self.model.unpack(self.params)  # once for all: it copies the whole stack
+        slots = {
+            name: self.model.unpack([own[position] for own in self.slots or []])
+            for position, name in enumerate(self.rule.slots)
         }
+
+        def state_of(row: int) -> dict[str, object]:
+            own = {
+                parameter: {name: values[index][row].clone() for name, values in slots.items()}
+                for index, parameter in enumerate(self.model.names)
+            }
+            return {
+                "model": self.model.state_dict(params, row),
+                "slots": own,
+                "rng": self.generators[row].get_state() if self.generators else None,
+            }
+
+        return state_of
 
     def restore(self, states: Sequence[Mapping[str, object]], done: int) -> None:
         """Take the optimizer states of all members from their checkpoints."""

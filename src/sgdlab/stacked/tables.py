@@ -59,6 +59,12 @@ class Tables:
                 self._classes.append(_Class(ndim, tensors))
             self.class_of.append(keys[key])
 
+    def go_on_from(self, before: "Tables", rows: Sequence[int]) -> None:
+        """Take over what coefficients carry, for some of the runs of other tables."""
+        for index, own in enumerate(self.class_of):
+            carry = before._classes[before.class_of[index]].carry
+            self._classes[own].carry = {name: values[list(rows)] for name, values in carry.items()}
+
     def rates(self, start: int, stop: int) -> NDArray[np.float64]:
         """Return the scheduled learning rates ``[steps, runs]`` of steps counted from 0."""
         where = range(start, stop)

@@ -49,25 +49,25 @@ def _gelu_backward(d: Tensor, x: Tensor) -> Tensor:
 
 
 def _of(module: nn.Module) -> _Activation | str:
-    name = type(module).__name__
-    if isinstance(module, nn.ReLU):
+    name = type(module).__name__  # exact types: a subclass may do anything else
+    if type(module) is nn.ReLU:
         return _Activation(torch.relu, lambda d, y: _ops.threshold_backward(d, y, 0), True)
-    if isinstance(module, nn.Tanh):
+    if type(module) is nn.Tanh:
         return _Activation(torch.tanh, _ops.tanh_backward, True)
-    if isinstance(module, nn.Sigmoid):
+    if type(module) is nn.Sigmoid:
         return _Activation(_sigmoid, _sigmoid_backward, True)
-    if isinstance(module, nn.SiLU):
+    if type(module) is nn.SiLU:
         return _Activation(lambda x: _sigmoid(x).mul_(x), _silu_backward, False)
-    if isinstance(module, nn.GELU) and module.approximate == "none":
+    if type(module) is nn.GELU and module.approximate == "none":
         return _Activation(_gelu, _gelu_backward, False)
-    if isinstance(module, nn.LeakyReLU):
+    if type(module) is nn.LeakyReLU:
         slope = module.negative_slope
         return _Activation(
             lambda x: nn.functional.leaky_relu(x, slope),
             lambda d, x: _ops.leaky_relu_backward(d, x, slope, False),
             False,
         )
-    if isinstance(module, nn.ELU):
+    if type(module) is nn.ELU:
         alpha = module.alpha
         return _Activation(
             lambda x: x.clamp(min=0) + x.clamp(max=0).expm1_() * alpha,

@@ -28,7 +28,7 @@ class BatchNorm(Layer):
     def refusal(module: nn.Module) -> str | None:
         """Return why a module cannot be stacked, in a few words; None when it can."""
         if type(module) in (nn.BatchNorm1d, nn.BatchNorm2d):
-            return None
+            return None if module.track_running_stats else "batch norm without running statistics"
         return f"{type(module).__name__} has no stacked form"
 
     def forward(self, params: Sequence[Tensor], x: Tensor, train: bool) -> tuple[Tensor, Saved]:
