@@ -208,7 +208,6 @@ def one_by_one(options: argparse.Namespace) -> float:
 
 def lightning(options: argparse.Namespace) -> float:
     from benchmarks.train import time_lightning
-
     from sgdlab.datasets.torchvision_compat import import_torchvision
 
     import_torchvision()  # Lightning imports it by itself, and fails beside a CPU-only torch

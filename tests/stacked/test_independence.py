@@ -68,11 +68,11 @@ def test_convolutions_too(tmp_path: Path) -> None:
         assert _bytes(alone) == _bytes([runs[index]])
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     hidden=st.lists(st.integers(1, 33), min_size=0, max_size=2),
     batch=st.integers(1, 40),
-    count=st.integers(2, 9),
+    count=st.integers(2, 5),
     threads=st.sampled_from([1, 2]),
 )
 def test_for_any_widths(
