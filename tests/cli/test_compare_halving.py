@@ -368,4 +368,4 @@ def test_a_setting_without_effect_and_a_rung_in_the_warm_up_are_said(sgdlab: Cli
     assert "search.reduction_factor has no effect without search.halving=true" in result.err
     result = halve(sgdlab, "study=t", "trials=3", "schedule.warmup_epochs=4")
     assert result.code == 0, result.err
-    assert "ranks first after 3 epochs, in a warm-up of 4" in result.err
+    assert "ranks first after epoch 3, in a warm-up of 4" in result.err

@@ -52,7 +52,7 @@ def check_halving(composed: DictConfig, loader: QuickLoader, jobs: Sequence[Sequ
     warmup = max(_warmup_epochs(job) for job in trials)
     if planned.rungs[0] <= warmup:
         warn(
-            f"search.halving ranks first after {planned.rungs[0]} epochs, in a warm-up of "
+            f"search.halving ranks first after epoch {planned.rungs[0]}, in a warm-up of "
             f"{warmup:g}: raise search.min_epochs or lower schedule.warmup_epochs"
         )
 
