@@ -27,3 +27,14 @@ def offer(name: str, valid: Iterable[str]) -> str:
         return f"did you mean {' or '.join(close)}?"
     shown = valid if len(valid) <= 24 else [*valid[:24], "…"]
     return f"valid: {', '.join(shown)}"
+
+
+def one_line(error: BaseException) -> str:
+    """Return the text of an error in one line."""
+    return " ".join(str(error).split())
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the ``reason`` of a failed run: the kind of the error, and its text in one line."""
+    text = one_line(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

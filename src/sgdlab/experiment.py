@@ -13,7 +13,7 @@ from sgdlab import checkpoint
 from sgdlab.batches import stream_seed
 from sgdlab.build import Setup, device_of, setup
 from sgdlab.environment import PeakMemory, environment
-from sgdlab.errors import InputError
+from sgdlab.errors import InputError, reason_of
 from sgdlab.evaluator import View
 from sgdlab.identity import run_id
 from sgdlab.instantiate import is_out_of_memory
@@ -143,5 +143,4 @@ def _reason(error: Exception, config: DictConfig, run: Setup | None) -> str:
                 "(half the memory of activations, the same effective batch)"
             )
         return "out of memory: halve batch_size and double accumulate, or take a smaller model"
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return reason_of(error)

@@ -30,7 +30,13 @@ def threads_for(run: Setup, asked: int | None) -> int:
 
 
 def forward_operations(model: nn.Module, x: Tensor) -> int | None:
-    """Return the floating-point operations of a forward pass of one example.
+    """Return the floating-point operations of a forward pass of one example; see below."""
+    by_kind = operations_by_kind(model, x)
+    return None if by_kind is None else sum(by_kind.values())
+
+
+def operations_by_kind(model: nn.Module, x: Tensor) -> dict[str, int] | None:
+    """Return the floating-point operations of a forward pass of one example, by torch's operator.
 
     None for a model that cannot run: it says so in its first step, with its traceback.
 
@@ -46,4 +52,4 @@ def forward_operations(model: nn.Module, x: Tensor) -> int | None:
         return None
     finally:
         model.train(training)
-    return counter.get_total_flops()
+    return {str(kind): n for kind, n in counter.get_flop_counts().get("Global", {}).items()}

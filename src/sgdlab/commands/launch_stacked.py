@@ -1,7 +1,6 @@
 """What the launcher ``stacked`` does with the jobs of a sweep."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,16 +17,7 @@ from sgdlab.loader import QuickLoader
 from sgdlab.preflight import check
 from sgdlab.results import read_summary
 from sgdlab.stacked.launch import sort, train_group
-from sgdlab.stacked.member import Job
-
-
-@dataclass(frozen=True)
-class _Composed:
-    """A job of a sweeper that is not sgdlab's."""
-
-    settled: dict[str, Any]
-    run_id: str
-    directory: Path
+from sgdlab.stacked.member import Job, PlainJob
 
 
 def launch(
@@ -90,7 +80,7 @@ def _refuse_shared_folders(jobs: Sequence[Job]) -> None:
 
 def _compose(
     master: DictConfig, context: HydraContext, overrides: Sequence[str], number: int
-) -> _Composed:
+) -> PlainJob:
     composed = context.config_loader.load_sweep_config(master, list(overrides))
     with read_write(composed.hydra), open_dict(composed.hydra):
         composed.hydra.job.num = number
@@ -99,7 +89,7 @@ def _compose(
     check(config)
     settled = cast("dict[str, Any]", OmegaConf.to_container(config))
     directory = Path(composed.hydra.sweep.dir) / composed.hydra.sweep.subdir
-    return _Composed(settled, run_id(config), directory)
+    return PlainJob(settled, run_id(config), directory)
 
 
 def _returned(job: Job, overrides: Sequence[str]) -> JobReturn:

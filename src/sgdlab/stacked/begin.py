@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from sgdlab.environment import environment
+from sgdlab.errors import reason_of
 from sgdlab.outcome import Outcome
 from sgdlab.results import (
     FAILED,
@@ -106,10 +107,8 @@ def fail(member: Member, error: Exception) -> None:
     job = member.job
     if member.ended:
         return
-    text = " ".join(str(error).split())
-    reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
     write_error(job.directory, "".join(traceback.format_exception(error)))
-    outcome = Outcome(FAILED, reason, dataclasses.replace(member.progress))
+    outcome = Outcome(FAILED, reason_of(error), dataclasses.replace(member.progress))
     write_summary(
         job.directory, summary_of(job.settled, job.run_id, outcome, member.built, "stacked")
     )

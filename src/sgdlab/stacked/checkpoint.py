@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from sgdlab.checkpoint import write_state
+from sgdlab.errors import one_line
 from sgdlab.notices import warn
 from sgdlab.outcome import Progress
 from sgdlab.stacked.member import Member
@@ -40,8 +41,7 @@ def load(directory: Path, run_id: str) -> dict[str, Any] | None:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        line = " ".join(str(error).split())[:100]
-        warn(f"{path} is damaged ({line}): the run starts again")
+        warn(f"{path} is damaged ({one_line(error)[:100]}): the run starts again")
         return None
     if state["run_id"] == run_id and "slots" not in state:
         warn(f"{path} is of engine=sequential: the run starts again")

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from sgdlab.stacked.group import Group
-from sgdlab.threads import SMALL
+from sgdlab.threads import SMALL, operations_by_kind
 
 # Microseconds, and operations per microsecond, on one thread.
 _ALONE, _ALONE_TENSOR = 300.0, 70.0
@@ -86,12 +85,10 @@ def threads_of(group: Group) -> int:
 @functools.lru_cache(maxsize=16)
 def _operations(model: nn.Module, shape: tuple[int, ...]) -> tuple[float, float]:
     """Return the floating-point operations of dense layers and convolutions for one example."""
-    training = model.training
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model.eval()(torch.zeros(1, *shape, dtype=next(model.parameters()).dtype))
-    model.train(training)
-    by_kind = counter.get_flop_counts()["Global"]
-    conv = sum(n for kind, n in by_kind.items() if "conv" in str(kind))
+    x = torch.zeros(1, *shape, dtype=next(model.parameters()).dtype)
+    by_kind = operations_by_kind(model, x)
+    assert by_kind is not None, "a group's model has run before"
+    conv = sum(n for kind, n in by_kind.items() if "conv" in kind)
     return sum(by_kind.values()) - conv, conv
 
 

@@ -1,7 +1,6 @@
 """Trains the runs of a sweep: in stacks where that works and is faster, else one by one."""
 
 import contextlib
-import dataclasses
 import functools
 import itertools
 from collections.abc import Iterator, Sequence
@@ -11,7 +10,7 @@ from typing import Any, cast
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from sgdlab.errors import InputError
+from sgdlab.errors import InputError, one_line
 from sgdlab.experiment import finished
 from sgdlab.identity import run_id
 from sgdlab.notices import warn
@@ -20,8 +19,11 @@ from sgdlab.stacked import cost, side_by_side
 from sgdlab.stacked.cohort import Cohort
 from sgdlab.stacked.compiler import Compiler
 from sgdlab.stacked.group import Group, Grouping
-from sgdlab.stacked.member import Job
+from sgdlab.stacked.member import Job, PlainJob
 from sgdlab.stacked.memory import budget, bytes_per_run, keep_freed_memory
+
+# Characters of a reason in the line that lists all.
+_SHOWN = 94
 
 
 def sort(jobs: Sequence[Job]) -> tuple[Grouping, list[Group], list[Job]]:
@@ -52,18 +54,18 @@ def sort(jobs: Sequence[Job]) -> tuple[Grouping, list[Group], list[Job]]:
 
 
 def _refusal(group: Group) -> str | None:
-    try:
-        bytes_per_run(group)
-    except Exception as error:  # the ordinary trainer says so for each run
-        return f"a step fails: {' '.join(str(error).split())[:80]}"
+    if reason := _failure(group):
+        return reason[:_SHOWN]
     return cost.refusal(group) if group.settled["engine"] == "auto" else None
 
 
-@dataclasses.dataclass(frozen=True)
-class _Single:
-    settled: dict[str, Any]
-    run_id: str
-    directory: Path
+def _failure(group: Group) -> str | None:
+    """Return why a step of a group cannot be made; the ordinary trainer says so for each run."""
+    try:
+        bytes_per_run(group)
+    except Exception as error:
+        return f"a step fails: {one_line(error)}"
+    return None
 
 
 def check_alone(config: DictConfig) -> None:
@@ -72,7 +74,7 @@ def check_alone(config: DictConfig) -> None:
     Raises:
         InputError: Says why.
     """
-    _group_of(_Single(_container(config), "", Path()))
+    _group_of(PlainJob(_container(config), "", Path()))
 
 
 def _container(config: DictConfig) -> dict[str, Any]:
@@ -82,13 +84,9 @@ def _container(config: DictConfig) -> dict[str, Any]:
 def _group_of(job: Job) -> tuple[Grouping, Group]:
     grouping = Grouping()
     groups, others = grouping.of([job])
-    if others:
-        raise InputError(f"engine=stacked: {next(iter(others))}; set engine=sequential")
-    try:
-        bytes_per_run(groups[0])
-    except Exception as error:
-        line = " ".join(str(error).split())
-        raise InputError(f"engine=stacked: a step fails: {line}; set engine=sequential") from error
+    reason = next(iter(others), None) or _failure(groups[0])
+    if reason is not None:
+        raise InputError(f"engine=stacked: {reason}; set engine=sequential")
     return grouping, groups[0]
 
 
@@ -101,7 +99,7 @@ def train_alone(config: DictConfig, directory: Path) -> dict[str, Cell]:
     identity = run_id(config)
     if (done := finished(directory, identity, config.resume)) is not None:
         return done
-    job = _Single(_container(config), identity, directory)
+    job = PlainJob(_container(config), identity, directory)
     grouping, group = _group_of(job)
     train_group(grouping, group, [job])
     summary = read_summary(directory)

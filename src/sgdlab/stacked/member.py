@@ -30,6 +30,15 @@ class Job(Protocol):
 
 
 @dataclass(frozen=True)
+class PlainJob:
+    """A run that sgdlab's own sweeper has not prepared."""
+
+    settled: dict[str, Any]
+    run_id: str
+    directory: Path
+
+
+@dataclass(frozen=True)
 class Tensors:
     """What an optimizer does with one parameter.
 
