@@ -4,9 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from omegaconf import DictConfig
 
-from sgdlab.analysis.studies import margin_of
-from sgdlab.analysis.targets import checked_target
-from sgdlab.analysis.workloads import Workload as Measured
 from sgdlab.build import dataset_of, extend_path
 from sgdlab.commands.contenders import Place, overrides_of
 from sgdlab.errors import InputError
@@ -76,6 +73,11 @@ def check_target(master: DictConfig, loader: QuickLoader, jobs: Jobs) -> None:
     Raises:
         InputError: What would be right.
     """
+    # Tables take a second to import: what is refused before should not wait for them.
+    from sgdlab.analysis.studies import margin_of
+    from sgdlab.analysis.targets import checked_target
+    from sgdlab.analysis.workloads import Workload as Measured
+
     measured: list[Measured] = []
     for place, own in jobs.items():
         if place.replicate == 0 and own:

@@ -101,16 +101,10 @@ def app(composed: DictConfig) -> None:
     )
 
     def run(phase: str, jobs: Sequence[Sequence[str]]) -> list[dict[str, Cell]]:
-        # A search may draw the same settings twice; they are one run.
-        ids = [loader.job(master, overrides).run_id for overrides in jobs]
-        once = dict(zip(reversed(ids), reversed(jobs), strict=True))
-        prepared = prepare(master, loader, list(reversed(once.values())))
+        prepared = prepare(master, loader, jobs)
         if phase == PHASE and halving_of(master.search):
-            rows = tune_by_halving(master, prepared, folder)
-        else:
-            rows = launch(master, context, loader, train, prepared, folder, phase)
-        found = {job.run_id: row for job, row in zip(prepared, rows, strict=True)}
-        return [found[identity] for identity in ids]
+            return tune_by_halving(master, prepared, folder)
+        return launch(master, context, loader, train, prepared, folder, phase)
 
     rows: list[Mapping[str, Cell]] = []
     if "tuned" in master.tracks:

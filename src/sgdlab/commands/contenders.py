@@ -70,7 +70,6 @@ class Seeds:
     """
 
     first: int
-    replicates: int
     per_replicate: int
 
     def tuning(self, replicate: int) -> int:
@@ -84,7 +83,7 @@ class Seeds:
 
 def seeds_of(master: DictConfig) -> Seeds:
     """Return the seeds of a comparison."""
-    return Seeds(master.seed, master.replicates, master.seeds)
+    return Seeds(master.seed, master.seeds)
 
 
 def places_of(
