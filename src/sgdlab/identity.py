@@ -7,8 +7,9 @@ from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
-from sgdlab.config import COMPARE_ONLY, settle
+from sgdlab.config import settle
 from sgdlab.halving import counting
+from sgdlab.schema import COMPARE_ONLY
 
 RULES_VERSION = 1
 """Part of every run id: raised when a change in the rules gives other numbers for a config."""

@@ -32,7 +32,6 @@ from sgdlab.commands.timing import time_winners
 from sgdlab.commands.train import train
 from sgdlab.commands.tuning import PHASE, Tuning
 from sgdlab.commands.winners import Trial, winners_of
-from sgdlab.config import COMPARE_ONLY
 from sgdlab.display import stdout
 from sgdlab.errors import InputError
 from sgdlab.groups import conf_dir
@@ -41,6 +40,7 @@ from sgdlab.identity import study_name
 from sgdlab.jobs import QuickLoader, launch, prepare
 from sgdlab.notices import warn
 from sgdlab.results import FAILED, Cell, read_study, write_study
+from sgdlab.schema import COMPARE_ONLY
 from sgdlab.study import candidates_of, first_difference, protocol
 
 _OWN_KEYS = (*COMPARE_ONLY, "study")

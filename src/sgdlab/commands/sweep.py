@@ -8,10 +8,10 @@ from pathlib import Path
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
-from sgdlab.config import GROUPS
 from sgdlab.display import print_ranking, stdout
 from sgdlab.jobs import QuickLoader, expand, launch, prepare
 from sgdlab.results import ENDED, FAILED, SUMMARY_COLUMNS, Cell
+from sgdlab.schema import GROUPS
 
 
 def sweep(
