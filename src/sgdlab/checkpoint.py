@@ -24,6 +24,7 @@ def save(path: Path, run_id: str, run: Setup, average: Averager | None, progress
         "stepper": run.stepper.state_dict(),
         "schedule": _state_of(run.schedule),
         "average": average.state_dict() if average else None,
+        "watch": run.diagnostics.watch.state_dict() if run.diagnostics.watch else None,
         "rng": torch.get_rng_state(),
     }
     if run.device.type == "cuda":
@@ -58,6 +59,8 @@ def load(path: Path, run_id: str, run: Setup, average: Averager | None) -> Progr
         run.schedule.load_state_dict(state["schedule"])  # type: ignore[attr-defined]
     if average is not None:
         average.load_state_dict(state["average"])
+    if run.diagnostics.watch is not None and state.get("watch") is not None:
+        run.diagnostics.watch.load_state_dict(state["watch"])
     torch.set_rng_state(state["rng"])
     if run.device.type == "cuda":
         torch.cuda.set_rng_state(state["cuda_rng"], run.device)

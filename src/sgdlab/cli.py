@@ -12,6 +12,8 @@ COMMANDS = {
     "train": ("sgdlab.commands.train", "one run; with -m a sweep"),
     "compare": ("sgdlab.commands.compare", "tune optimizers alike, re-run the winners, report"),
     "report": ("sgdlab.commands.report", "tables and plots from finished runs"),
+    "lr-find": ("sgdlab.commands.lr_find", "learning-rate range test: curve, suggestions"),
+    "diagnose": ("sgdlab.commands.diagnose", "symptoms of finished runs, causes, what to do first"),
     "verify": ("sgdlab.commands.verify", "closed forms of theory, predicted against measured"),
     "list": ("sgdlab.commands.list_members", "what there is to choose from, a line each"),
 }
@@ -28,6 +30,8 @@ examples:
   sgdlab train -m optimizer=momentum,adamw lr=0.001,0.01,0.1 seed=0,1,2
   sgdlab compare optimizers=[nesterov,adamw] dataset=digits model=mlp
   sgdlab report runs/NAME
+  sgdlab lr-find optimizer=adamw
+  sgdlab diagnose runs/NAME
 
 sgdlab COMMAND --help shows the keys of a command; sgdlab --version the version.
 """

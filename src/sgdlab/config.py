@@ -12,6 +12,12 @@ from sgdlab.checks import bytes_of, lies_in
 from sgdlab.errors import InputError, offer
 from sgdlab.schema import COMPARE_ONLY, GROUPS, CompareConfig, TrainConfig
 
+_LATER: dict[str, Any] = {
+    "replicate": None, "contender": None, "zero_grad": True, "lesson": None,
+    "diagnostics": {"every": 10, "scalars": False, "quantities": {}, "at_end": {}},
+}  # fmt: skip
+"""Keys that came after runs had been made, with the value that those runs had."""
+
 
 def settle(composed: DictConfig, runtime: Any = None) -> DictConfig:
     """Return the config of a run with every open end closed; the argument is left alone.
@@ -54,6 +60,9 @@ def own_part(composed: DictConfig, runtime: Any = None) -> DictConfig:
             raise InputError(f"{key}: no such key; {offer(key, known - {'hydra', 'names'})}")
     keys = [str(key) for key in composed if key != "hydra" and key not in COMPARE_ONLY]
     config = OmegaConf.masked_copy(composed, keys)
+    for key, value in _LATER.items():  # the config.yaml of an older run lacks them
+        if key not in config or OmegaConf.is_missing(config, key):
+            config[key] = value
     names = {group: str(choices[group]) for group in GROUPS if group in choices}
     config.names = {**names, **config.names}
     sources: list[Any] = list(runtime.config_sources) if runtime else []

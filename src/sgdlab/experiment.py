@@ -19,6 +19,7 @@ from sgdlab.identity import run_id
 from sgdlab.instantiate import is_out_of_memory
 from sgdlab.outcome import Outcome, Progress
 from sgdlab.results import (
+    COMPLETED,
     ENDED,
     FAILED,
     Cell,
@@ -28,6 +29,7 @@ from sgdlab.results import (
     write_environment,
     write_error,
     write_summary,
+    write_table,
 )  # fmt: skip
 from sgdlab.summary import built_of, summary_of
 from sgdlab.threads import threads_for
@@ -98,7 +100,8 @@ def _fit(run: Setup, config: DictConfig, identity: str, directory: Path, view: V
     average = averager_of(run)
     progress = checkpoint.load(path, identity, run, average) if config.resume else None
     _write_head(config, run, directory)
-    writer = RunWriter(directory, run.data.metric, append_after=progress and progress.step)
+    columns = run.diagnostics.columns
+    writer = RunWriter(directory, run.data.metric, columns, progress and progress.step)
     at = progress or Progress()
 
     def save(now: Progress) -> None:
@@ -106,7 +109,11 @@ def _fit(run: Setup, config: DictConfig, identity: str, directory: Path, view: V
         checkpoint.save(path, identity, run, average, now)
 
     try:
-        return fit(run, writer, view, at, average, save)
+        outcome = fit(run, writer, view, at, average, save)
+        if outcome.status == COMPLETED:
+            for name, table in run.diagnostics.conclude().items():
+                write_table(directory / name, table.columns, table.rows)
+        return outcome
     except Exception as error:
         error.progress = at  # type: ignore[attr-defined]
         raise

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sgdlab.config import settle
 from sgdlab.halving import counting
+from sgdlab.results import without_later
 from sgdlab.schema import COMPARE_ONLY
 
 RULES_VERSION = 1
@@ -30,6 +31,8 @@ _LABELS = (
     "import_from",
     "engine",
     "stacked",
+    "diagnostics",
+    "lesson",
 )
 
 
@@ -54,6 +57,7 @@ def run_id(config: DictConfig | Mapping[str, Any]) -> str:
         content["dataset"] = {k: v for k, v in content["dataset"].items() if k not in _PLACES}
     # Which factors a sweep tries does not change what one of them gives.
     content["scaling"] = {k: v for k, v in content["scaling"].items() if k != "candidates"}
+    content = without_later(content)
     content["device"] = device_kind(plain["device"])
     content["rules"] = RULES_VERSION
     canonical = json.dumps(_normalise(content), sort_keys=True)

@@ -26,6 +26,7 @@ class Progress:
     average_val_metric: float | None = None
     function_evaluations: int = 0
     gradient_evaluations: int = 0
+    running: list[float] = field(default_factory=list[float])
 
     def record(self, train: Evaluation, val: Evaluation, direction: str) -> None:
         """Take the evaluations at this step; a validation that is not finite is never the best.

@@ -12,7 +12,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-GROUPS = ("dataset", "model", "loss", "optimizer", "schedule", "scaling", "average")
+GROUPS = ("dataset", "model", "loss", "optimizer", "schedule", "scaling", "average", "diagnostics")
 """Config groups of a run: one folder each in ``conf/``, one file per choice."""
 
 
@@ -95,12 +95,14 @@ class TrainConfig:
     schedule: dict[str, Any] = MISSING
     scaling: dict[str, Any] = MISSING
     average: dict[str, Any] = MISSING
+    diagnostics: dict[str, Any] = MISSING
     lr: float | None = MISSING
     batch_size: Any = MISSING
     accumulate: int = MISSING
     epochs: int = MISSING
     max_steps: int | None = MISSING
     clip_norm: float | None = MISSING
+    zero_grad: bool = MISSING
     seed: int = MISSING
     device: str = MISSING
     precision: str = MISSING
@@ -125,6 +127,8 @@ class TrainConfig:
     replicate: int | None = MISSING
     contender: str | None = MISSING
     import_from: list[str] = MISSING
+    # Any: null, or what a lesson is made of.
+    lesson: Any = MISSING
     names: dict[str, str] = field(default_factory=dict[str, str])
 
 

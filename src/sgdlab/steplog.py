@@ -5,6 +5,8 @@ from typing import Protocol
 
 from torch import Tensor
 
+from sgdlab.diagnostics.running import COLUMNS, Running
+from sgdlab.diagnostics.watch import cells
 from sgdlab.results import Cell
 
 # On CUDA reading a scalar waits for the device, so values are read back in blocks.
@@ -13,7 +15,7 @@ _READ_EVERY = {"cpu": 1, "cuda": 64}
 _WRITE_EVERY = 256
 
 
-_Step = tuple[int, int, int, float, Tensor, Tensor, Tensor | float, tuple[int, int]]
+_Step = tuple[int, int, int, float, Tensor, Tensor, Tensor | float, tuple[int, int], Tensor | None]
 
 
 class RowSink(Protocol):
@@ -36,12 +38,19 @@ class StepLog:
         view: Told of every step read.
         limit: A loss above it counts as diverged.
         device: Kind of device the values live on.
+        running: Averages that rows have beside them.
+        width: Columns of what is measured.
     """
 
-    def __init__(self, sink: RowSink, view: StepWatcher, limit: float, device: str) -> None:
+    def __init__(
+        self, sink: RowSink, view: StepWatcher, limit: float, device: str,
+        running: Running | None = None, width: int = 0,
+    ) -> None:  # fmt: skip
         self._sink = sink
         self._view = view
         self._limit = limit
+        self._running = running
+        self._width = width
         self._every = _READ_EVERY.get(device, 64)
         self._pending: list[_Step] = []
         self._rows: list[tuple[Cell, ...]] = []
@@ -53,19 +62,24 @@ class StepLog:
     def add(
         self, step: int, epoch: int, examples: int, lr: float,
         loss: Tensor, grad_norm: Tensor, clip_coef: Tensor | float,
-        evaluations: tuple[int, int] = (0, 0),
+        evaluations: tuple[int, int] = (0, 0), measured: Tensor | None = None,
     ) -> None:  # fmt: skip
         """Take the values of a step; some are read only once a block is full."""
-        values = (step, epoch, examples, lr, loss, grad_norm, clip_coef, evaluations)
+        values = (step, epoch, examples, lr, loss, grad_norm, clip_coef, evaluations, measured)
         self._pending.append(values)
         if len(self._pending) >= self._every:
             self.read()
 
     def read(self) -> None:
         """Read all pending values; rows after a diverged step are dropped."""
-        for step, epoch, examples, lr, loss_, norm_, coefficient, evaluations in self._pending:
-            loss, norm = loss_.item(), norm_.item()
-            self._rows.append((step, epoch, examples, lr, loss, norm, float(coefficient)))
+        for step, epoch, examples, lr, loss_, norm_, factor_, evaluations, found in self._pending:
+            loss, norm, factor = loss_.item(), norm_.item(), float(factor_)
+            row: tuple[Cell, ...] = (step, epoch, examples, lr, loss, norm, factor)
+            if self._running is not None:
+                row += cells(self._running.add(step, loss, norm, factor), len(COLUMNS))
+            if self._width:
+                row += cells(None if found is None else found.tolist(), self._width)
+            self._rows.append(row)
             self.last = (step, examples, evaluations)
             self._view.step(step, loss, lr, norm)
             self.reason = verdict(step, loss, norm, self._limit)

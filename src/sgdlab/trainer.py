@@ -55,7 +55,10 @@ def fit(
     evaluation = Evaluator(run, writer, view, average)
     if at.step == 0:
         at.initial_loss = evaluation.all_but_test(at)
-    log = StepLog(writer, view, loss_limit(run.loss_factor, at.initial_loss), run.device.type)
+    watch, running = run.diagnostics.watch, run.diagnostics.running(at.running)
+    limit = loss_limit(run.loss_factor, at.initial_loss)
+    width = len(watch.columns) if watch else 0
+    log = StepLog(writer, view, limit, run.device.type, running, width)
     if not math.isfinite(at.initial_loss):
         return Outcome(DIVERGED, f"loss is {at.initial_loss} at initialisation", at)
 
@@ -71,14 +74,17 @@ def fit(
                 for update in itertools.islice(updates, count):
                     where = (at.step, total, plan.steps_per_epoch)
                     lr = run.lr * schedule(*where)
+                    if watch is not None:
+                        watch.before(at.step)
                     values = stepper.take(at.step, update, lr, scheduled_momentum(*where))
                     at.step += 1
                     at.examples += sum(len(y) for _, y in update)
                     if average is not None:
                         average.update(at.step, stepper.settle)
                     used = lr if values.lr is None else values.lr
+                    found = watch and watch.after(at.step, update, values, used)
                     made = (at.step, at.epoch, at.examples, used, *values[:3])
-                    log.add(*made, objective.evaluations())
+                    log.add(*made, objective.evaluations(), found)
                     if log.reason is not None:
                         break
                 log.read()
@@ -96,6 +102,7 @@ def fit(
                 observe(at.val_loss)
         due = run.checkpoint_every and at.step % run.checkpoint_every == 0
         if save is not None and due and at.step < total:
+            at.running = running.state() if running else []
             save(at)
 
     if not run.evaluate_test:
@@ -105,9 +112,10 @@ def fit(
 
 @contextlib.contextmanager
 def _clock(run: Setup, at: Progress) -> Iterator[None]:
-    """Add the time inside to ``train_seconds``, work still queued on the device included."""
-    start = time.perf_counter()
+    """Add the time inside to ``train_seconds``: queued work included, diagnostics not."""
+    watch = run.diagnostics.watch
+    start, watched = time.perf_counter(), watch.seconds if watch else 0.0
     yield
     if run.device.type == "cuda":
         torch.cuda.synchronize(run.device)
-    at.train_seconds += time.perf_counter() - start
+    at.train_seconds += time.perf_counter() - start - (watch.seconds - watched if watch else 0.0)

@@ -43,6 +43,7 @@ from sgdlab.results.settings import (
     determining,
     flatten,
     other_settings,
+    without_later,
 )
 from sgdlab.results.tables import Columns
 from sgdlab.results.write import (
@@ -54,6 +55,7 @@ from sgdlab.results.write import (
     write_runs,
     write_study,
     write_summary,
+    write_table,
 )
 
 __all__ = [
@@ -95,10 +97,12 @@ __all__ = [
     "read_summary",
     "step_lines",
     "text",
+    "without_later",
     "write_config",
     "write_environment",
     "write_error",
     "write_runs",
     "write_study",
     "write_summary",
+    "write_table",
 ]

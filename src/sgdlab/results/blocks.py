@@ -28,7 +28,10 @@ def float_texts(values: NDArray[np.float64]) -> list[str]:
 
 
 def step_lines(
-    prefixes: Sequence[str], columns: Sequence[NDArray[np.float64]], counts: Sequence[int]
+    prefixes: Sequence[str],
+    columns: Sequence[NDArray[np.float64]],
+    counts: Sequence[int],
+    further: Sequence[Sequence[str]] | None = None,
 ) -> list[str]:
     """Return the lines of ``steps.csv`` that a block of steps adds, for each run.
 
@@ -36,6 +39,7 @@ def step_lines(
         prefixes: ``step,epoch,examples`` of each step.
         columns: ``lr``, ``loss``, ``grad_norm`` and ``clip_coef``, each ``[steps, runs]``.
         counts: Steps that belong to each run.
+        further: Cells after those, by run and step, each with the comma before it.
     """
     # Made at once for all runs: a call for each costs more than its numbers.
     cells = [float_texts(column.T.ravel()) for column in columns]
@@ -43,8 +47,11 @@ def step_lines(
     lines: list[str] = []
     for run, count in enumerate(counts):
         own = (column[run * steps : run * steps + count] for column in cells)
-        rows = zip(prefixes[:count], *own, strict=True)
-        lines.append("".join([f"{p},{lr},{loss},{g},{c}\n" for p, lr, loss, g, c in rows]))
+        ends = [""] * count if further is None else further[run][:count]
+        rows = zip(prefixes[:count], *own, ends, strict=True)
+        lines.append(
+            "".join([f"{p},{lr},{loss},{g},{c}{end}\n" for p, lr, loss, g, c, end in rows])
+        )
     return lines
 
 
@@ -58,15 +65,22 @@ class BlockWriter:
     Args:
         directory: The run directory; created when missing.
         metric: Name of the metric column of ``evals.csv``.
+        step_columns: Columns that diagnostics add to ``steps.csv``.
         append_after: When a run goes on from a checkpoint, its step: later rows are cut off.
     """
 
-    def __init__(self, directory: Path, metric: str, append_after: int | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        metric: str,
+        step_columns: Sequence[str] = (),
+        append_after: int | None = None,
+    ) -> None:
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "summary.csv").unlink(missing_ok=True)
         (directory / "error.txt").unlink(missing_ok=True)
-        start_table(directory / "steps.csv", STEP_COLUMNS, append_after)
+        start_table(directory / "steps.csv", (*STEP_COLUMNS, *step_columns), append_after)
         start_table(directory / "evals.csv", (*EVAL_COLUMNS, metric), append_after)
         self._steps: list[str] = []
         self._evals: list[str] = []

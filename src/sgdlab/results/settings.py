@@ -17,17 +17,27 @@ configs agree, so that a table of thousands of runs is read with a handful of co
 _LABELS = (
     "defaults", "names", "study", "phase", "trial", "replicate", "contender", "resume",
     "checkpoint", "hydra", "lr", "device", "seed", "threads", "evaluate_test",
-    "diagnostics", "logger", "engine", "stacked", "experiment",
+    "diagnostics", "logger", "engine", "stacked", "experiment", "lesson",
 )  # fmt: skip
 
 
 def determining(config: Mapping[str, Any]) -> dict[str, Cell]:
     """Return the flat settings of a config that determine the result, the seed excepted."""
-    flat = flatten({key: value for key, value in config.items() if key not in _LABELS})
+    own = {key: value for key, value in config.items() if key not in _LABELS}
+    flat = flatten(without_later(own))
     flat.pop("scaling.candidates", None)  # which factors a sweep tries; each run has its own
     if (candidate := flat.get("scaling.candidate")) is not None:
         flat["scaling.candidate"] = float(candidate)  # as its column has it
     return flat
+
+
+_LATER = {"zero_grad": True}
+"""Keys that came after runs had been made, with the value that those runs had."""
+
+
+def without_later(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config without later keys that change nothing: it is the experiment it was."""
+    return {key: v for key, v in config.items() if key not in _LATER or v != _LATER[key]}
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Cell]:

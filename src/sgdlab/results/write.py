@@ -107,10 +107,15 @@ def start_table(path: Path, columns: Sequence[str], append_after: int | None) ->
     """Write the head of a table, and the rows that stay when a run goes on from a step."""
     kept: list[str] = []
     if append_after is not None and path.is_file():
-        for line in path.read_text().splitlines(keepends=True)[1:]:
+        head, *lines = path.read_text().splitlines(keepends=True)
+        for line in lines:
             step = line.split(",", 1)[0]
             if line.endswith("\n") and step.isdigit() and int(step) <= append_after:
                 kept.append(line)
+        if (old := head.rstrip("\n").split(",")) != list(columns):
+            # It goes on with other diagnostics than it had.
+            rows = (dict(zip(old, line[:-1].split(","), strict=True)) for line in kept)
+            kept = [",".join(row.get(column, "") for column in columns) + "\n" for row in rows]
     atomic_write(path, ",".join(columns) + "\n" + "".join(kept), durable=bool(kept))
 
 
@@ -123,6 +128,15 @@ def write_summary(directory: Path, summary: Mapping[str, Cell]) -> None:
     writer.writerow(columns)
     writer.writerow([text(summary.get(column)) for column in columns])
     atomic_write(directory / "summary.csv", out.getvalue())
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+    """Write a table of plain cells atomically."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([text(cell) for cell in row] for row in rows)
+    atomic_write(path, out.getvalue())
 
 
 def atomic_write(path: Path, content: str, durable: bool = True) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from sgdlab.diagnostics.running import COLUMNS
 from sgdlab.environment import environment
 from sgdlab.errors import reason_of
 from sgdlab.outcome import Outcome
@@ -54,6 +55,7 @@ def begin(
             checkpoint.restore(member, state)
         members.append(member)
         weights.append(initial if state is None else state["model"])
+    section = group.settled["diagnostics"]
     shared = Shared(
         data=group.data,
         plan=group.plan,
@@ -61,6 +63,7 @@ def begin(
         eval_every=group.settled["eval"]["every"],
         eval_batch_size=group.settled["eval"]["batch_size"],
         checkpoint_every=group.settled["checkpoint"]["every"],
+        averages_every=section["every"] if section["scalars"] else None,
         compiled=compiler is not None,
     )
     device = group.data.train.x.device
@@ -81,7 +84,8 @@ def begin(
     def writer(member: Member) -> BlockWriter:
         _write_head(member, head, shared.compiled)
         at = member.progress
-        return BlockWriter(member.job.directory, group.data.metric, at.step or None)
+        columns = COLUMNS if shared.averages_every else ()
+        return BlockWriter(member.job.directory, group.data.metric, columns, at.step or None)
 
     return StackFit(stack, shared, writer, end)
 

@@ -13,6 +13,7 @@ from sgdlab.evaluation import Evaluation
 from sgdlab.outcome import Outcome, next_stop
 from sgdlab.results import COMPLETED, DIVERGED, BlockWriter, step_lines
 from sgdlab.stacked import checkpoint
+from sgdlab.stacked.averages import Averages
 from sgdlab.stacked.batches import StackedBatches
 from sgdlab.stacked.evaluate import evaluate
 from sgdlab.stacked.member import Member
@@ -51,6 +52,8 @@ class StackFit:
         """Steps made."""
         self.live = list(range(len(stack.members)))
         """Rows of the members that are still training; compiled code keeps the others, too."""
+        every = shared.averages_every
+        self._averages = Averages(stack.members, every) if every else None
         if self.step == 0:
             self._begin()
 
@@ -146,7 +149,14 @@ class StackFit:
         unclipped = [row.clip_norm is None for row in stack.rows]
         factors[:, unclipped] = 1.0
         counts, gone = self._judge(losses, norms)
-        lines = step_lines(prefixes, (rates, losses, norms, factors), counts)
+        further: list[list[str]] | None = None
+        if self._averages is not None:
+            scalars = [values[:, self.live] for values in (losses, norms, factors)]
+            found = self._averages.cells(self.step, self.members, scalars)
+            further = [[] for _ in counts]
+            for row, own in zip(self.live, found, strict=True):
+                further[row] = own
+        lines = step_lines(prefixes, (rates, losses, norms, factors), counts, further)
         for row in self.live:
             member, count = stack.members[row], counts[row]
             self._writers[id(member)].steps(lines[row])

@@ -28,6 +28,7 @@ from sgdlab.threads import forward_operations
 _ALIKE = (
     "dataset", "split", "model", "loss", "batch_size", "accumulate", "epochs", "max_steps", "eval",
     "device", "dtype", "parametrization", "threads", "checkpoint", "import_from", "stacked",
+    "diagnostics",
 )  # fmt: skip
 """Root keys that all runs of a stack have in common; the rest are numbers of each run."""
 
@@ -213,6 +214,10 @@ def _refusal(settled: Mapping[str, Any]) -> str | None:
         return "staleness.delay"
     if settled["local_sgd"]["workers"] > 1:
         return "local_sgd.workers"
+    if settled["diagnostics"]["quantities"] or settled["diagnostics"]["at_end"]:
+        return f"diagnostics={settled['names'].get('diagnostics', '?')}"
+    if not settled["zero_grad"]:
+        return "zero_grad=false"
     return None
 
 

@@ -17,6 +17,7 @@ class Shared:
         eval_every: Epochs between evaluations.
         eval_batch_size: Most examples in one forward pass.
         checkpoint_every: Steps between checkpoints, if there are any.
+        averages_every: Steps between two rows with running averages, if there are any.
         compiled: Whether compiled code trains them.
     """
 
@@ -26,4 +27,5 @@ class Shared:
     eval_every: int
     eval_batch_size: int
     checkpoint_every: int | None
+    averages_every: int | None
     compiled: bool

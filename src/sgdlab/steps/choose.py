@@ -36,6 +36,7 @@ def stepper_of(
     staleness: StalenessSettings,
     local_sgd: LocalSgdSettings,
     seed: int,
+    zero_grad: bool = True,
 ) -> Stepper:
     """Return the stepper of a run.
 
@@ -45,6 +46,9 @@ def stepper_of(
     simulated = "staleness.delay" if staleness.delay else "local_sgd.workers"
     simulates = staleness.delay > 0 or local_sgd.workers > 1
     name = type(optimizer).__name__
+    if not zero_grad and (simulates or evaluates_itself(optimizer)):
+        what = simulated if simulates else f"optimizer {name}"
+        raise InputError(f"zero_grad=false shows the fault of a plain loop: not with {what}")
     if evaluates_itself(optimizer):
         if simulates:
             raise InputError(f"{simulated}: {name} evaluates the function itself; take another")
@@ -63,7 +67,7 @@ def stepper_of(
         project = getattr(objective.model, "project_", None)
         workers, steps = local_sgd.workers, local_sgd.steps
         return Local(objective, optimizer, workers, steps, plan.accumulate, project)
-    return Plain(objective, optimizer)
+    return Plain(objective, optimizer, zero_grad)
 
 
 def _averages(optimizer: Optimizer) -> bool:

@@ -82,6 +82,7 @@ class Evaluating(Stateless):
         if norms:
             norm, coefficient = norms[0]
         else:
+            objective.show()
             estimated = [p.grad for p in objective.parameters if p.grad is not None]
             norm, coefficient = gradient_norm(estimated), 1.0
         objective.zero_grad()

@@ -37,6 +37,7 @@ class Objective:
         parameters: The trainable ones.
         clip_norm: Largest global L2 norm of the gradient; None: no clipping.
         bf16: Autocast the forward pass.
+        on_gradient: Called when ``p.grad`` holds the gradient of a step, before it is clipped.
         function_evaluations: Times that the loss of an update was computed.
         gradient_evaluations: Times that its gradient was.
     """
@@ -46,6 +47,7 @@ class Objective:
     parameters: list[Tensor]
     clip_norm: float | None
     bf16: bool
+    on_gradient: Callable[[], None] | None = None
     function_evaluations: int = 0
     gradient_evaluations: int = 0
 
@@ -88,9 +90,15 @@ class Objective:
 
     def clip(self) -> tuple[Tensor, Tensor | float]:
         """Clip the gradient; return its norm before, and the factor applied."""
+        self.show()
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         norm = gradient_norm(gradients)
         return norm, 1.0 if self.clip_norm is None else clip(gradients, norm, self.clip_norm)
+
+    def show(self) -> None:
+        """Let whoever watches see the gradient."""
+        if self.on_gradient is not None:
+            self.on_gradient()
 
     def zero_grad(self) -> None:
         """Drop all gradients."""

@@ -10,10 +10,19 @@ from sgdlab.steps.objective import Objective
 
 @dataclass
 class Plain(Stateless):
-    """Forward, loss, backward (accumulate), clip, step, zero."""
+    """Forward, loss, backward (accumulate), clip, step, zero.
+
+    Attributes:
+        objective: What is minimised.
+        optimizer: Any that takes one gradient a step.
+        zero_grad: False: forget to zero the gradient, on purpose. Step ``t`` then applies the sum
+            ``g_1 + … + g_t`` of all gradients so far, each as clipping left it: momentum 1
+            without an end, the commonest mistake in a loop of one's own.
+    """
 
     objective: Objective
     optimizer: Optimizer
+    zero_grad: bool = True
 
     def take(self, step: int, update: Update, lr: float, momentum: float | None) -> StepValues:
         """Make one update with the gradient of its batches; see `Stepper.take`."""
@@ -21,5 +30,6 @@ class Plain(Stateless):
         norm, coefficient = self.objective.clip()
         set_rates(self.optimizer, lr, momentum)
         self.optimizer.step()
-        self.objective.zero_grad()
+        if self.zero_grad:
+            self.objective.zero_grad()
         return StepValues(loss, norm, coefficient)

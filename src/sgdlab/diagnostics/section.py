@@ -1,0 +1,83 @@
+"""What a run's section ``diagnostics`` comes to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from sgdlab.diagnostics.base import Conclusion, Subject, Table
+from sgdlab.diagnostics.running import COLUMNS, Running
+from sgdlab.diagnostics.watch import Watch
+from sgdlab.errors import InputError, offer, reason_of
+from sgdlab.notices import warn
+
+KEYS = ("every", "scalars", "quantities", "at_end")
+
+
+def check_section(section: Mapping[str, Any]) -> None:
+    """Refuse a section ``diagnostics`` that cannot be meant.
+
+    Raises:
+        InputError: Names the key and what would be right.
+    """
+    for key in map(str, section):
+        if key not in KEYS:
+            raise InputError(f"diagnostics.{key}: no such key; {offer(key, KEYS)}")
+    for key in KEYS:
+        if key not in section:
+            raise InputError(f"diagnostics.{key} is not set; diagnostics=economy has all keys")
+    every = section["every"]
+    if not isinstance(every, int) or isinstance(every, bool) or every < 1:
+        raise InputError(f"diagnostics.every={every}: must be a whole number of steps from 1")
+    if not isinstance(section["scalars"], bool):
+        raise InputError(f"diagnostics.scalars={section['scalars']}: must be true or false")
+    for key in ("quantities", "at_end"):
+        parts = section[key]
+        if not isinstance(parts, Mapping):
+            raise InputError(f"diagnostics.{key}={parts}: must map names to sections")
+        for name, part in parts.items():
+            if not isinstance(part, Mapping) or "_target_" not in part:
+                raise InputError(f"diagnostics.{key}.{name}={part}: needs a _target_")
+
+
+@dataclass
+class Diagnostics:
+    """What is measured in a run.
+
+    Attributes:
+        every: Steps between two rows of the running averages.
+        scalars: Whether there are running averages.
+        subject: What conclusions look at.
+        watch: Measures the quantities; None when there are none.
+        at_end: What is measured when the run has completed, by name.
+    """
+
+    every: int
+    scalars: bool
+    subject: Subject
+    watch: Watch | None
+    at_end: Mapping[str, Conclusion]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of ``steps.csv``."""
+        return (*(COLUMNS if self.scalars else ()), *(self.watch.columns if self.watch else ()))
+
+    def running(self, state: list[float] | None = None) -> Running | None:
+        """Return the running averages, new or as a checkpoint left them."""
+        return Running(self.every, state or None) if self.scalars else None
+
+    def conclude(self) -> dict[str, Table]:
+        """Measure what belongs to the end; return tables by file name.
+
+        What fails is left out, with a warning: the run itself has completed.
+        """
+        tables: dict[str, Table] = {}
+        for name, conclusion in self.at_end.items():
+            try:
+                with torch.random.fork_rng():
+                    tables |= conclusion.conclude(self.subject)
+            except Exception as error:
+                warn(f"diagnostics.at_end.{name}: {reason_of(error)}")
+        return tables

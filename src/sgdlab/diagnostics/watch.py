@@ -1,0 +1,168 @@
+"""Stands beside the steps of a run, and lets each quantity measure when its turn comes."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sgdlab.diagnostics.base import Moment, Quantity, Subject, flat
+from sgdlab.diagnostics.cadence import is_due
+from sgdlab.errors import reason_of
+from sgdlab.instantiate import is_out_of_memory
+from sgdlab.steps.base import StepValues, Update
+from sgdlab.steps.objective import Objective
+
+
+class DiagnosticError(RuntimeError):
+    """A quantity could not be measured; says which."""
+
+
+class Watch:
+    """Measures the quantities of a run.
+
+    Args:
+        subject: What is looked at, at its initial weights.
+        objective: Shows the gradient of each step before it is clipped.
+        quantities: By name.
+        every: Steps between two measurements, where a quantity has no cadence of its own.
+
+    Raises:
+        InputError: A quantity is not defined for this run.
+    """
+
+    def __init__(
+        self, subject: Subject, objective: Objective, quantities: Mapping[str, Quantity], every: int
+    ) -> None:
+        self.subject = subject
+        self.seconds = 0.0
+        """Time spent here, which is none of the run's training time."""
+        self._objective = objective
+        self._quantities = dict(quantities)
+        self._widths: dict[str, int] = {}
+        self._every = {name: q.every or every for name, q in self._quantities.items()}
+        columns: list[str] = []
+        for name, quantity in self._quantities.items():
+            own = quantity.begin(subject)
+            self._widths[name] = len(own)
+            columns += own
+        self.columns = tuple(columns)
+        """Of ``steps.csv``."""
+        self._shapes = [(p.numel(), p.shape) for p in subject.parameters]
+        self._due: list[str] = []
+        self._gradient: Tensor | None = None
+        self._previous: Tensor | None = None
+        self._start: Tensor | None = None
+        self._random_state = torch.empty(0)
+
+    def before(self, step: int) -> None:
+        """Get ready for an update.
+
+        Args:
+            step: Updates made.
+        """
+        began = time.perf_counter()
+        now = step + 1
+        self._due = [name for name, every in self._every.items() if is_due(now, every)]
+        if self._due:
+            self._start = flat(self.subject.parameters)
+            self._random_state = torch.get_rng_state()
+        if self._due or self._wanted_next(now):
+            self._objective.on_gradient = self._see
+        self.seconds += time.perf_counter() - began
+
+    def _wanted_next(self, now: int) -> bool:
+        return any(
+            is_due(now + 1, every) and self._quantities[name].needs_previous
+            for name, every in self._every.items()
+        )
+
+    def _see(self) -> None:
+        """Keep the gradient as it is now: the first one, if the optimizer asks for several."""
+        self._objective.on_gradient = None
+        parameters = self.subject.parameters
+        self._gradient = flat(
+            [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        )
+
+    @torch.no_grad()
+    def after(self, step: int, update: Update, values: StepValues, lr: float) -> Tensor | None:
+        """Measure what is due; return a value per column, or None when nothing was.
+
+        Args:
+            step: Updates made, this one included.
+            update: Micro-batches of the step.
+            values: Of the step.
+            lr: Learning rate used.
+
+        Raises:
+            DiagnosticError: A quantity failed.
+        """
+        self._objective.on_gradient = None
+        gradient, self._gradient = self._gradient, None
+        previous, self._previous = self._previous, gradient
+        if not self._due:
+            return None
+        began = time.perf_counter()
+        assert self._start is not None
+        after = flat(self.subject.parameters)
+        if gradient is None:  # an optimizer that never asked for one
+            gradient = torch.full_like(after, torch.nan)
+        moment = Moment(
+            step=step,
+            lr=lr,
+            update=update,
+            loss=values.loss,
+            gradients=self._parts(gradient),
+            clip_coef=values.clip_coef,
+            before=self._parts(self._start),
+            after=self._parts(after),
+            previous=None if previous is None else self._parts(previous),
+            random_state=self._random_state,
+        )
+        # Known as vectors already.
+        moment.gradient, moment.start, moment.change = gradient, self._start, after - self._start
+        random_state = torch.get_rng_state()
+        found = [self._measure(name, moment) for name in self._widths]
+        torch.set_rng_state(random_state)
+        self.seconds += time.perf_counter() - began
+        return torch.cat(found)
+
+    def _parts(self, vector: Tensor) -> list[Tensor]:
+        parts = vector.split([count for count, _ in self._shapes])
+        return [part.view(shape) for part, (_, shape) in zip(parts, self._shapes, strict=True)]
+
+    def _measure(self, name: str, moment: Moment) -> Tensor:
+        width = self._widths[name]
+        if name not in self._due:
+            return torch.full((width,), torch.nan, dtype=torch.float64)
+        try:
+            found = self._quantities[name].measure(self.subject, moment)
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            raise DiagnosticError(f"diagnostics.quantities.{name}: {reason_of(error)}") from error
+        assert found.shape == (width,), f"{name}: {tuple(found.shape)} values for {width} columns"
+        return found.double().cpu()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed run needs: tensors and plain values."""
+        own = {name: quantity.state_dict() for name, quantity in self._quantities.items()}
+        return {"quantities": own, "previous": self._previous}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        for name, own in state["quantities"].items():
+            if name in self._quantities:
+                self._quantities[name].load_state_dict(own)
+        previous = state["previous"]
+        if previous is not None:
+            self._previous = previous.to(self.subject.parameters[0].device)
+
+
+def cells(values: Sequence[float] | None, width: int) -> tuple[float | None, ...]:
+    """Return measured values as cells: empty where there is none."""
+    if values is None:
+        return (None,) * width
+    return tuple(None if value != value else value for value in values)
