@@ -8,9 +8,7 @@ from statistics import median
 from sgdlab.analysis.load import Runs
 from sgdlab.analysis.workloads import Fingerprint, contender, fingerprint, text
 from sgdlab.checks import is_number
-from sgdlab.results import COMPLETED
-
-TIMING, PILOT = "timing", "pilot"
+from sgdlab.results import COMPLETED, PILOT, TIMING
 
 SOLO = (TIMING, PILOT)
 """Phases of short runs alone: those that time the winners, and those that turn a budget in seconds

@@ -16,9 +16,9 @@ from sgdlab.analysis.settings import (
     summary_settings,
     together,
 )
-from sgdlab.analysis.units import DEFAULTS, FINAL, REPLICATE, TUNE, Unit, Units
+from sgdlab.analysis.units import REPLICATE, Unit, Units
 from sgdlab.analysis.workloads import Workload, contender, text, varying
-from sgdlab.results import Cell
+from sgdlab.results import DEFAULTS, FINAL, TUNE, Cell
 
 __all__ = ["Entry", "entries", "seed_of", "summary_settings", "tracks"]
 

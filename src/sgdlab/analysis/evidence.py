@@ -12,7 +12,7 @@ from sgdlab.analysis.environments import environments
 from sgdlab.analysis.load import Runs
 from sgdlab.analysis.sensitivity import sensitivity
 from sgdlab.analysis.studies import Study
-from sgdlab.analysis.units import DEFAULTS
+from sgdlab.results import DEFAULTS
 
 if TYPE_CHECKING:
     from sgdlab.analysis.study import Result

@@ -10,9 +10,10 @@ from sgdlab.analysis.load import Runs
 from sgdlab.analysis.statistics import ALPHA, smallest_signed_rank
 from sgdlab.analysis.targets import Target
 from sgdlab.analysis.times import barren
-from sgdlab.analysis.units import DEFAULTS, REPLICATE
+from sgdlab.analysis.units import REPLICATE
 from sgdlab.analysis.workloads import Workload
 from sgdlab.halving import Saved
+from sgdlab.results import DEFAULTS
 
 Row = dict[str, Any]
 

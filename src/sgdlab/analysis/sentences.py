@@ -15,8 +15,9 @@ from sgdlab.analysis.statistics import (
     UNDECIDED,
 )
 from sgdlab.analysis.targets import Target
-from sgdlab.analysis.units import DEFAULTS, REPLICATE
+from sgdlab.analysis.units import REPLICATE
 from sgdlab.analysis.workloads import Workload
+from sgdlab.results import DEFAULTS
 
 Row = dict[str, Any]
 

@@ -7,14 +7,13 @@ from typing import Literal
 from sgdlab.analysis.load import Runs
 from sgdlab.analysis.workloads import missing, text
 from sgdlab.checks import is_number
-from sgdlab.results import COMPLETED
+from sgdlab.results import COMPLETED, TUNE
 
 REPLICATE: Literal["replicate"] = "replicate"
 SEED: Literal["seed"] = "seed"
 
 Unit = Literal["replicate", "seed"]
 
-FINAL, TUNE, DEFAULTS = "final", "tune", "defaults"
 
 NO_REPLICATE = -1.0
 """Key of the only search of a contender whose runs have no number of a replicate."""

@@ -11,8 +11,8 @@ from sgdlab.analysis.load import Runs
 from sgdlab.analysis.pairs import STEPS_TO_TARGET
 from sgdlab.analysis.sentences import Scene, metric_name
 from sgdlab.analysis.targets import Target
-from sgdlab.analysis.units import DEFAULTS
 from sgdlab.analysis.workloads import Workload
+from sgdlab.results import DEFAULTS
 
 __all__ = ["Answer", "answer", "metric_name"]
 

@@ -6,6 +6,7 @@ from sgdlab.checks import is_number, lies_in
 from sgdlab.errors import InputError, offer
 from sgdlab.halving import halving_of
 from sgdlab.notices import warn
+from sgdlab.results import DEFAULTS
 from sgdlab.search import METHODS
 from sgdlab.study import candidates_of
 
@@ -13,7 +14,7 @@ SELECT_BY = (
     "final_val_loss", "best_val_loss", "final_val_metric", "best_val_metric",
     "average.final_val_loss", "average.final_val_metric",
 )  # fmt: skip
-TRACKS = ("tuned", "defaults")
+TRACKS = ("tuned", DEFAULTS)
 
 MOST_RUNS = 100_000
 

@@ -10,6 +10,7 @@ from sgdlab.errors import InputError
 from sgdlab.jobs import QuickLoader
 from sgdlab.notices import warn
 from sgdlab.preflight import Checks
+from sgdlab.results import TUNE
 from sgdlab.search import Value
 
 Jobs = Mapping[Place, Sequence[Sequence[str]]]
@@ -59,7 +60,7 @@ def _extremes(master: DictConfig, place: Place) -> Iterator[list[str]]:
         if not values:
             values = (dimension.rounded(dimension.low), dimension.rounded(dimension.high))
         for value in values:
-            yield overrides_of(place, {dimension.key: value}, "study", "tune", master.seed)
+            yield overrides_of(place, {dimension.key: value}, "study", TUNE, master.seed)
 
 
 def check_target(master: DictConfig, loader: QuickLoader, jobs: Jobs) -> None:

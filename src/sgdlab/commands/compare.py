@@ -15,7 +15,6 @@ from omegaconf import DictConfig, open_dict, read_write
 from sgdlab.commands.check_comparison import check_settings
 from sgdlab.commands.check_jobs import check_jobs, check_target
 from sgdlab.commands.contenders import (
-    DEFAULTS,
     Contender,
     Place,
     Workload,
@@ -30,7 +29,7 @@ from sgdlab.commands.hydra_app import run_app
 from sgdlab.commands.pilot import trials_for
 from sgdlab.commands.timing import time_winners
 from sgdlab.commands.train import train
-from sgdlab.commands.tuning import PHASE, Tuning
+from sgdlab.commands.tuning import Tuning
 from sgdlab.commands.winners import Trial, winners_of
 from sgdlab.display import stdout
 from sgdlab.errors import InputError
@@ -39,7 +38,7 @@ from sgdlab.halving import halving_of
 from sgdlab.identity import study_name
 from sgdlab.jobs import QuickLoader, launch, prepare
 from sgdlab.notices import warn
-from sgdlab.results import FAILED, Cell, read_study, write_study
+from sgdlab.results import DEFAULTS, FAILED, FINAL, TUNE, Cell, read_study, write_study
 from sgdlab.schema import COMPARE_ONLY
 from sgdlab.study import candidates_of, first_difference, protocol
 
@@ -102,7 +101,7 @@ def app(composed: DictConfig) -> None:
 
     def run(phase: str, jobs: Sequence[Sequence[str]]) -> list[dict[str, Cell]]:
         prepared = prepare(master, loader, jobs)
-        if phase == PHASE and halving_of(master.search):
+        if phase == TUNE and halving_of(master.search):
             return tune_by_halving(master, prepared, folder)
         return launch(master, context, loader, train, prepared, folder, phase)
 
@@ -115,7 +114,7 @@ def app(composed: DictConfig) -> None:
         tried = Tuning(master, trials, folder).carry_out(run)
         rows += [trial.row for own in tried.values() for trial in own]
         finals = _final_jobs(master, winners_of(tried, master.select_by))
-        final = run("final", finals)
+        final = run(FINAL, finals)
         rows += final
     else:
         finals, final = [], []
@@ -149,7 +148,7 @@ def _final_jobs(master: DictConfig, winners: Mapping[Place, Trial]) -> list[list
     seeds = seeds_of(master)
     return [
         overrides_of(
-            place, trial.settings, master.study, "final", seed,
+            place, trial.settings, master.study, FINAL, seed,
             trial=trial.number, evaluate_test=True,
         )
         for place, trial in winners.items()

@@ -11,13 +11,13 @@ from sgdlab.commands.spaces import scientific_of, space_of_optimizer
 from sgdlab.errors import InputError, offer
 from sgdlab.halving import SETTINGS as HALVING
 from sgdlab.jobs import QuickLoader
+from sgdlab.results import DEFAULTS
 from sgdlab.search import Space, Value
 
 SEARCH_SETTINGS = (*HALVING, "method", "batch", "recentre", "scientific")
 """Keys of ``search`` that are no optimizers."""
 
 
-DEFAULTS = "defaults"
 """Phase, and track, of the runs at the optimizers' own settings."""
 
 

@@ -11,7 +11,7 @@ from sgdlab.errors import InputError
 from sgdlab.halving import SETTINGS, halving_of, saved
 from sgdlab.jobs import Job, QuickLoader, carry_out
 from sgdlab.notices import warn
-from sgdlab.results import Cell
+from sgdlab.results import TUNE, Cell
 
 _LAUNCHERS = (".BasicLauncher", ".StackedLauncher")
 
@@ -81,7 +81,7 @@ def tune_by_halving(
         train(plan(prepared, halving, master.select_by), todo)
         return [None] * len(todo)
 
-    rows = carry_out(prepared, folder, "tune", start)
+    rows = carry_out(prepared, folder, TUNE, start)
     trials: dict[str, list[tuple[dict[str, Cell], dict[str, Any]]]] = {}
     for row, job in zip(rows, prepared, strict=True):
         trials.setdefault(job.settled["contender"], []).append((row, job.settled))

@@ -14,9 +14,8 @@ from sgdlab.display import number, stdout
 from sgdlab.errors import InputError
 from sgdlab.jobs import QuickLoader
 from sgdlab.notices import warn
-from sgdlab.results import COMPLETED, DIVERGED, Cell
+from sgdlab.results import COMPLETED, DIVERGED, PILOT, Cell
 
-PHASE = "pilot"
 MOST = 1024
 """Trials of a search that seconds can buy: more than this is a mistake in the seconds."""
 
@@ -41,8 +40,8 @@ def trials_for(
     """
     firsts = [place for place in places if place.replicate == 0]
     seed = seeds_of(master).tuning(0)
-    runs = [overrides_of(place, {}, master.study, PHASE, seed) for place in firsts]
-    rows = time_alone(master, loader, runs, PHASE, folder)
+    runs = [overrides_of(place, {}, master.study, PILOT, seed) for place in firsts]
+    rows = time_alone(master, loader, runs, PILOT, folder)
     bought: dict[tuple[object, object], int] = {}
     for position, (place, run) in enumerate(zip(firsts, runs, strict=True)):
         own = [rows[repeat * len(firsts) + position] for repeat in range(REPEATS)]

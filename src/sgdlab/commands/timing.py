@@ -17,10 +17,9 @@ from sgdlab.identity import device_kind
 from sgdlab.jobs import Job, QuickLoader, carry_out
 from sgdlab.notices import warn
 from sgdlab.progress import NoView
-from sgdlab.results import FAILED, Cell
+from sgdlab.results import FAILED, TIMING, Cell
 from sgdlab.threads import forward_operations
 
-PHASE = "timing"
 REPEATS = 3
 """Runs of each, with seeds from ``seed + 1`` on: their seconds are compared by medians."""
 
@@ -56,7 +55,7 @@ def time_winners(
             winners.setdefault(who, overrides)
     if not winners:
         return []
-    return time_alone(master, loader, list(winners.values()), PHASE, study)
+    return time_alone(master, loader, list(winners.values()), TIMING, study)
 
 
 def time_alone(
@@ -121,7 +120,7 @@ def _alone(run: Sequence[str], phase: str, seed: int, steps: int) -> list[str]:
 def _start(phase: str, todo: Sequence[Job]) -> list[str | None]:
     names = ", ".join(dict.fromkeys(job.settled["contender"] for job in todo))
     what = f"{names} trained in a stack; short runs alone measure time and memory"
-    warn(f"{phase}: {what}" if phase == PHASE else f"{phase}: short runs alone measure time")
+    warn(f"{phase}: {what}" if phase == TIMING else f"{phase}: short runs alone measure time")
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
     spawned = multiprocessing.get_context("spawn")

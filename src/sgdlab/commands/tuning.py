@@ -8,11 +8,9 @@ from omegaconf import DictConfig
 
 from sgdlab.commands.contenders import Place, overrides_of, seeds_of
 from sgdlab.commands.winners import Trial, badness
-from sgdlab.results import Cell
+from sgdlab.results import TUNE, Cell
 from sgdlab.search import Search, Value, search_of
 from sgdlab.study import candidates_of
-
-PHASE = "tune"
 
 Run = Callable[[str, Sequence[Sequence[str]]], list[dict[str, Cell]]]
 """Runs the overrides of jobs in a phase; returns their summaries."""
@@ -80,7 +78,7 @@ class Tuning:
                 for place, batch in asked.items()
                 for position, settings in enumerate(self._with_candidates(batch))
             ]
-            rows = run(PHASE, [self._job(*trial) for trial in planned])
+            rows = run(TUNE, [self._job(*trial) for trial in planned])
             for (place, number, settings), row in zip(planned, rows, strict=True):
                 tried[place].append(Trial(number, settings, row))
             for place, batch in asked.items():
@@ -105,4 +103,4 @@ class Tuning:
 
     def _job(self, place: Place, number: int, settings: Mapping[str, Value]) -> list[str]:
         seed = self._seeds.tuning(place.replicate)
-        return overrides_of(place, settings, self._study, PHASE, seed, trial=number)
+        return overrides_of(place, settings, self._study, TUNE, seed, trial=number)

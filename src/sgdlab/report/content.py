@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sgdlab.analysis import Analysis, words
-from sgdlab.analysis.alone import TIMING
 from sgdlab.report import tables
 from sgdlab.report.charts.model import Chart
 from sgdlab.report.document import (
@@ -22,12 +21,10 @@ from sgdlab.report.figures.workload import Figures
 from sgdlab.report.repeat import LISTED, commands
 from sgdlab.report.winners import Winners
 from sgdlab.report.workload_sections import FOLD_FROM, defaults, tuned
-from sgdlab.results import COMPLETED
+from sgdlab.results import COMPLETED, DEFAULTS, TIMING
 
 NAMED = 3
 """Checks that failed which the answer names."""
-
-DEFAULTS = "defaults"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from sgdlab.analysis import Analysis, Result, words
 from sgdlab.checks import is_number
 from sgdlab.report import evidence_tables, tables
 from sgdlab.report.document import Table
+from sgdlab.results import DEFAULTS
 
 _SPECIAL: Mapping[str, str] = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
@@ -71,7 +72,7 @@ def _file(name: str, results: Sequence[Result], found: Sequence[Table]) -> str:
     """Return one ``tabular`` per workload and track, each under its name."""
     parts = [f"% {name}: written by sgdlab report; needs \\usepackage{{booktabs}}"]
     for result, table in zip(results, found, strict=True):
-        track = {"defaults": ", default settings"}.get(result.track, "")
+        track = {DEFAULTS: ", default settings"}.get(result.track, "")
         if table.rows:
             parts.append(f"% {_comment(result.workload.name)}{track}\n{tabular(table)}")
     return "\n\n".join(parts) + "\n"

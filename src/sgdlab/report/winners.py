@@ -11,10 +11,8 @@ from sgdlab.analysis.entries import Entry
 from sgdlab.checks import is_number
 from sgdlab.errors import InputError
 from sgdlab.report.figures.slug import slug
-from sgdlab.results import COMPLETED, read_config
+from sgdlab.results import COMPLETED, DEFAULTS, read_config
 from sgdlab.snippet import snippet
-
-DEFAULTS = "defaults"
 
 
 @dataclass

@@ -56,6 +56,10 @@ FAILED, UNFINISHED = "failed", "unfinished"
 ENDED = (COMPLETED, DIVERGED, STOPPED)
 """Of a run that has its result and need not run again."""
 
+TUNE, FINAL, DEFAULTS, TIMING, PILOT = "tune", "final", "defaults", "timing", "pilot"
+"""``phase`` of a comparison's run: a trial of a search; a fresh seed for a winner; the same for
+settings as shipped; and short runs alone, for times of the winners and for a budget in seconds."""
+
 Cell = str | int | float | bool | None
 
 

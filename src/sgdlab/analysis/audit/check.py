@@ -7,13 +7,12 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from sgdlab.analysis import words
-from sgdlab.analysis.alone import TIMING
 from sgdlab.analysis.audit.plan import Plan
 from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.load import Runs
-from sgdlab.analysis.units import DEFAULTS
 from sgdlab.analysis.workloads import Workload, contender
 from sgdlab.checks import is_number
+from sgdlab.results import DEFAULTS, TIMING
 
 PASS, WARN, FAIL = "pass", "warn", "fail"
 _ORDER = (PASS, WARN, FAIL)

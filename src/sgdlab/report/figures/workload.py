@@ -14,6 +14,7 @@ from sgdlab.report.figures.scene import Scene
 from sgdlab.report.figures.seeds import seeds
 from sgdlab.report.figures.slug import slug
 from sgdlab.report.figures.tuning import scatters
+from sgdlab.results import DEFAULTS
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Figures:
 def figures(runs: Runs, result: Result, prefix: str) -> Figures:
     """Return the figures of a workload; of a track of defaults those of its runs alone."""
     scene = Scene(runs, result, prefix)
-    if result.track == "defaults":
+    if result.track == DEFAULTS:
         return Figures(units=seeds(scene), forest=forest(scene))
     curves = Curves(scene)
     return Figures(
@@ -68,7 +69,7 @@ def prefixes(results: Sequence[Result]) -> list[str]:
     found: list[str] = []
     for result in results:
         prefix = slug(result.workload.name)
-        if result.track == "defaults":
+        if result.track == DEFAULTS:
             prefix += "-defaults"
         while prefix in found:
             prefix += "-x"
