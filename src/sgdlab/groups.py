@@ -30,10 +30,12 @@ def members(group: str) -> dict[str, str]:
         group: Folder name in ``conf``.
     """
     found: dict[str, str] = {}
-    for path in sorted((conf_dir() / group).glob("*.yaml")):
+    root = conf_dir() / group
+    for path in sorted(root.rglob("*.yaml")):
         lines = path.read_text().splitlines() or [""]
         first = next((line for line in lines if not line.startswith("# @")), "")
-        found[path.stem] = first.lstrip("# ").strip() if first.startswith("#") else ""
+        name = path.relative_to(root).with_suffix("").as_posix()
+        found[name] = first.lstrip("# ").strip() if first.startswith("#") else ""
     return found
 
 
@@ -57,4 +59,9 @@ def refuse_shadowed(folder: Path) -> None:
 
 
 def _yaml_files(folder: Path, names: Iterable[str]) -> list[Path]:
-    return [path for name in names for path in sorted((folder / name).glob("*.yaml"))]
+    # Members may lie in folders of their own (experiment/lessons); at the top our configs do not.
+    return [
+        path
+        for name in names
+        for path in sorted((folder / name).glob("**/*.yaml" if name else "*.yaml"))
+    ]

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -24,6 +25,14 @@ class NoView:
         """Ignore an evaluation."""
 
 
+class Early(Protocol):
+    """Says early what is going wrong; see `sgdlab.diagnosis.EarlyWatch`."""
+
+    def step(  # noqa: D102
+        self, step: int, loss: float, lr: float, grad_norm: float
+    ) -> str | None: ...
+
+
 class RunView:
     """Shows one run: a bar with loss average, metric, lr, gradient norm, rate and time left.
 
@@ -33,10 +42,18 @@ class RunView:
     Args:
         total_steps: Length of the run.
         metric: Name of the validation metric.
+        early: Its lines are shown as they come.
         console: By default standard error.
     """
 
-    def __init__(self, total_steps: int, metric: str, console: Console | None = None) -> None:
+    def __init__(
+        self,
+        total_steps: int,
+        metric: str,
+        early: Early | None = None,
+        console: Console | None = None,
+    ) -> None:
+        self._early = early
         self._console = console or Console(stderr=True)
         self._metric = metric
         self._total = total_steps
@@ -63,6 +80,8 @@ class RunView:
         """Take the values of a step; draw ten times a second, or a line at each power of two."""
         self._sum = 0.98 * self._sum + loss
         self._weight = 0.98 * self._weight + 1.0
+        if self._early is not None and (line := self._early.step(step, loss, lr, grad_norm)):
+            self._bar.console.print(f"sgdlab: early warning: {line}", markup=False, soft_wrap=True)
         if self._console.is_terminal:
             now = time.monotonic()
             if now - self._drawn >= 0.1:

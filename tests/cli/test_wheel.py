@@ -33,7 +33,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_every_config_and_the_plugin(wheel: Path):
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert "hydra_plugins/sgdlab_sweeper/__init__.py" in names
+    for plugin in ("sweeper", "stacked", "range_test"):
+        assert f"hydra_plugins/sgdlab_{plugin}/__init__.py" in names
     assert "hydra_plugins/__init__.py" not in names, "would hide the plugins of others"
     confs = {f"sgdlab/{p.relative_to(ROOT)}" for p in (ROOT / "conf").rglob("*.yaml")}
     assert confs <= names

@@ -26,6 +26,7 @@ from sgdlab.commands.contenders import (
 )
 from sgdlab.commands.halve import check_halving, tune_by_halving
 from sgdlab.commands.hydra_app import run_app
+from sgdlab.commands.lesson import refuse_lesson
 from sgdlab.commands.pilot import trials_for
 from sgdlab.commands.timing import time_winners
 from sgdlab.commands.train import train
@@ -58,6 +59,7 @@ def preflight(composed: DictConfig) -> None:
     Raises:
         InputError: Names what is wrong; every run that is known by now is built once.
     """
+    refuse_lesson(composed, "compare")
     check_settings(composed)
     loader = _loader(composed)
     contenders, workloads = contenders_of(composed, loader), workloads_of(composed, loader)

@@ -50,7 +50,7 @@ def run_app(app: Callable[[], Any], command: str, arguments: list[str]) -> None:
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         if type(error) is ValueError and "Config group override" not in str(error):
             raise
-        name = flags.config_name or command
+        name = flags.config_name or command.replace("-", "_")
         raise InputError(explain(error, name, own, flags.overrides)) from error
 
 

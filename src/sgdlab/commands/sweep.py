@@ -8,6 +8,7 @@ from pathlib import Path
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
+from sgdlab.commands.lesson import refuse_sweep
 from sgdlab.display import print_ranking, stdout
 from sgdlab.jobs import QuickLoader, expand, launch, prepare
 from sgdlab.results import ENDED, FAILED, SUMMARY_COLUMNS, Cell
@@ -31,6 +32,8 @@ def sweep(
     study = Path(master.hydra.sweep.dir)
     named = [[*job, f"study={master.study}"] for job in jobs]
     prepared = prepare(master, loader, named)
+    for job in prepared:
+        refuse_sweep(job.settled)
     rows = launch(master, context, loader, task, prepared, study, "sweep")
     print_ranking(rows, _varied_columns(jobs, rows))
     counts = {status: sum(row["status"] == status for row in rows) for status in _STATUSES}

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from sgdlab import garbage
 from sgdlab.build import dataset_of, total_steps
+from sgdlab.commands.aftermath import early_watch, print_findings
 from sgdlab.commands.hydra_app import run_app
 from sgdlab.config import settle
 from sgdlab.display import print_summary
@@ -35,6 +36,11 @@ def preflight(composed: DictConfig) -> None:
     Raises:
         InputError: The config cannot be built, or its directory holds another run.
     """
+    if composed.get("lesson") is not None:
+        from sgdlab.commands.lesson import check_lesson  # few runs need it
+
+        check_lesson(composed)
+        return
     config = settle(composed)
     with garbage.kept():  # the first optimizer imports half of torch
         doubts = check(config)
@@ -59,6 +65,10 @@ def train(composed: DictConfig) -> dict[str, Cell]:
     Raises:
         SystemExit: With code 1 when a single run failed; in a sweep the others go on.
     """
+    if composed.get("lesson") is not None:
+        from sgdlab.commands.lesson import run_lesson  # few runs need it
+
+        return run_lesson(composed)
     hydra_config = HydraConfig.get()
     config = settle(composed, hydra_config.runtime)
     directory = Path(hydra_config.runtime.output_dir)
@@ -76,11 +86,13 @@ def train(composed: DictConfig) -> dict[str, Cell]:
 
         summary = train_alone(config, directory)
     else:
-        with RunView(total_steps(config), dataset_of(config).metric) as view:
+        metric, early = dataset_of(config).metric, early_watch(config)
+        with RunView(total_steps(config), metric, early) as view:
             summary = run_experiment(config, directory, view)
     print_summary(summary, _shown(directory))
     if summary["status"] == FAILED:
         raise SystemExit(1)
+    print_findings(directory, _shown(directory))
     return summary
 
 

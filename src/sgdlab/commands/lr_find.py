@@ -1,0 +1,74 @@
+"""``sgdlab lr-find``: learning-rate range test, one config or with ``-m`` several."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from sgdlab.commands.hydra_app import run_app
+from sgdlab.commands.range_job import CONFIG, SECTION, check_job, job_of, shown
+from sgdlab.commands.range_tests import draw, find
+from sgdlab.display import stdout
+from sgdlab.groups import conf_dir
+from sgdlab.range_test.show import show
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command on its part of the command line; return the exit code."""
+    run_app(app, "lr-find", _for_any_config(arguments))
+    return 0
+
+
+def _for_any_config(arguments: list[str]) -> list[str]:
+    """Return the command line, with what our config adds to that of a run when another is named.
+
+    So the ``config.yaml`` of a finished run can be looked at: ``--config-dir RUN --config-name
+    config``.
+    """
+    flags = ("--config-name", "-cn")
+    if not any(argument.partition("=")[0] in flags for argument in arguments):
+        return arguments
+    own = OmegaConf.load(conf_dir() / f"{CONFIG}.yaml")
+    assert isinstance(own, DictConfig)
+    section = ",".join(f"{key}:{json.dumps(value)}" for key, value in own[SECTION].items())
+    settings = OmegaConf.to_container(own.hydra)
+    assert isinstance(settings, dict)
+    # What a run's config.yaml holds was chosen by nobody in this command.
+    settings["run"]["dir"] = settings["run"]["dir"].replace(
+        "${hydra.runtime.choices.optimizer}", "${names.optimizer}"
+    )
+    added = [
+        f"hydra.{name}.{key}={value}"
+        for name in ("run", "sweep", "sweeper")
+        for key, value in settings[name].items()
+    ]
+    check = settings["callbacks"]["gate"]["check"]
+    return [f"+{SECTION}={{{section}}}", f"hydra.callbacks.gate.check={check}", *added, *arguments]
+
+
+def preflight(composed: DictConfig) -> None:
+    """Refuse a range test before it has left any file.
+
+    Raises:
+        InputError: The config cannot be built, or its directory holds a run.
+    """
+    check_job(job_of(composed), Path(composed.hydra.run.dir))
+
+
+@hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=CONFIG)
+def app(composed: DictConfig) -> Any:
+    """Make one range test: curve, suggestions, files, and the command that trains with the best."""
+    hydra_config = HydraConfig.get()
+    folder = Path(hydra_config.runtime.output_dir)
+    job = job_of(composed, hydra_config)
+    name = str(job.config.names.get("optimizer", "run"))
+    finding = find(job, folder, name)
+    draw(folder, [finding], f"Learning-rate range test: {name}", job.section)
+    console = stdout()
+    show(console, finding, job.section.mode == "linear")
+    if finding.take is not None:
+        print(f"\n  {job.command(finding.take)}\n")
+    console.print(f"files: {shown(folder)}", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,17 @@
+"""Reads what a run left, and names what is wrong with it. Imports neither torch nor Hydra."""
+
+from sgdlab.diagnosis.early import EarlyWatch
+from sgdlab.diagnosis.finding import Diagnosis, Finding, Picture
+from sgdlab.diagnosis.judge import findings_of, judge
+from sgdlab.diagnosis.run import Run, read_run
+
+__all__ = [
+    "Diagnosis",
+    "EarlyWatch",
+    "Finding",
+    "Picture",
+    "Run",
+    "findings_of",
+    "judge",
+    "read_run",
+]

@@ -1,0 +1,177 @@
+"""Runs that blow up: a loss that explodes, a gradient that is not a number any more."""
+
+import numpy as np
+
+from sgdlab.diagnosis.command import improved, rounded
+from sgdlab.diagnosis.finding import Finding, Picture
+from sgdlab.diagnosis.run import Run
+from sgdlab.diagnosis.series import curve, first_where, running_median
+from sgdlab.diagnosis.words import number, steps, times
+from sgdlab.results import DIVERGED
+
+EARLY = 300
+"""Steps that count as early: a rate that is too high shows at once, and warm-ups are as long."""
+
+DOUBLED = 2.0
+"""A loss that stands at twice its start is worse than knowing nothing. Noise of batches does not do
+it: the median of five steps is compared, and the evaluations of the whole training split."""
+
+TOWERS = 4.0
+"""The mean of five steps at four times the start: one or two that no batch explains."""
+
+WINDOW = 5
+
+
+def explodes(run: Run) -> Finding | None:
+    """Return the finding that the loss rises to a multiple of its start."""
+    loss = run.loss[np.isfinite(run.loss)]
+    if len(loss) < 2 or not np.isfinite(run.start):
+        return None
+    beyond = run.status == DIVERGED and "exceeds" in run.reason
+    high = run.start + (DOUBLED - 1) * run.scale
+    # Of the last steps of a run that diverged, a median would know nothing.
+    smooth = loss if beyond and len(loss) < 3 * WINDOW else running_median(loss, WINDOW)
+    above = smooth > high
+    if len(loss) >= WINDOW:
+        means = np.convolve(loss, np.full(WINDOW, 1 / WINDOW), mode="same")
+        above |= means > run.start + (TOWERS - 1) * run.scale
+    first = [int(run.step[i]) for i in (first_where(above),) if i is not None]
+    evaluated = run.train.loss > high
+    first += [int(run.train.step[i]) for i in (first_where(evaluated),) if i is not None]
+    if not first and not beyond:
+        return None
+    top = int(loss.argmax())
+    at = min(first, default=int(run.step[top]))
+    early = at <= EARLY
+    tail = float(np.median(loss[-max(1, len(loss) // 10) :]))
+    recovered = not beyond and np.isfinite(run.loss[-1]) and tail < run.start
+    factor = (float(loss[top]) - run.start) / run.scale + 1
+    evidence = [
+        f"loss {number(run.start)} at the start, above {number(high)} from step {at:,} on",
+        f"highest at step {int(run.step[top]):,}: {number(float(loss[top]))}, "
+        f"{times(factor)} the start",
+    ]
+    if run.status == DIVERGED:
+        evidence.append(f"stopped: {run.reason}")
+    elif recovered:
+        evidence.append(f"it came down again, to {number(tail)} in the last tenth of the run")
+    else:
+        evidence.append(f"it stays: {number(tail)} in the last tenth of the run")
+    return Finding(
+        "explodes",
+        "warning" if recovered and early else "problem",
+        f"The loss explodes {f'within {steps(at)}' if early else f'at step {at:,}'}"
+        + (", then recovers" if recovered else ""),
+        evidence,
+        _cause(run, at, early),
+        _gentler(run),
+        f"the loss of the first {EARLY} steps only falls; if it explodes again, lr/10 once more",
+        Picture((curve("loss", run.step[: len(loss)], loss),), "loss", log_y=bool(loss.min() > 0)),
+        explains=(
+            *("oscillates", "plateau", "gradient_spikes", "slow", "still_improving", "fixed_lr"),
+            "noisy_but_falling",
+        ),
+    )
+
+
+def _cause(run: Run, at: int, early: bool) -> str:
+    rate = f"lr {number(float(run.lr[min(at, len(run.lr)) - 1]))} at step {at:,}"
+    if run.setting("zero_grad") is False:
+        return f"zero_grad=false: gradients of all past steps add up ({rate})"
+    if run.momentum >= 0.95:
+        return (
+            f"{rate} with momentum {run.momentum:g} moves as far as "
+            f"{number(float(run.lr.max()) / (1 - run.momentum))} without momentum"
+        )
+    if not early:
+        return f"{rate} is just above what this curvature bears, or the rate rose to it"
+    if not run.has_warmup:
+        return f"{rate}: too high, and there is no warm-up"
+    return f"{rate}: too high; the warm-up does not go high enough to be the cause"
+
+
+def _gentler(run: Run) -> str:
+    if run.setting("zero_grad") is False:
+        return improved(run, {"zero_grad": True})
+    if run.momentum >= 0.95:
+        return improved(run, {"optimizer.momentum": 0.9})
+    changes: dict[str, object] = {"lr": rounded(float(run.config["lr"]) / 10)}
+    if not run.has_warmup and not run.is_problem:
+        changes["schedule.warmup_epochs"] = warmup_epochs(run)
+    return improved(run, changes)
+
+
+def warmup_epochs(run: Run) -> float:
+    """Return the warm-up to propose: 3 epochs, but at most a tenth of the run."""
+    epochs = int(run.config["epochs"])
+    if run.config.get("max_steps"):
+        epochs = -(-int(run.config["max_steps"]) // (run.steps_per_epoch or 1))
+    return float(min(3.0, max(0.5, round(epochs / 10, 1))))
+
+
+def not_finite(run: Run) -> Finding | None:
+    """Return the finding that a loss or a gradient is NaN or infinite."""
+    bad_loss = first_where(~np.isfinite(run.loss))
+    bad_norm = first_where(~np.isfinite(run.grad_norm))
+    bad_eval = first_where(~np.isfinite(run.train.loss))
+    said = run.status == DIVERGED and "exceeds" not in run.reason
+    if bad_loss is None and bad_norm is None and bad_eval is None and not said:
+        return None
+    first = min((i for i in (bad_loss, bad_norm) if i is not None), default=None)
+    evidence: list[str] = []
+    if first is not None:
+        evidence.append(
+            f"step {int(run.step[first]):,}: loss {number(float(run.loss[first]))}, "
+            f"gradient norm {number(float(run.grad_norm[first]))}"
+        )
+    if first:
+        evidence.append(
+            f"the step before: loss {number(float(run.loss[first - 1]))}, "
+            f"gradient norm {number(float(run.grad_norm[first - 1]))}, "
+            f"lr {number(float(run.lr[first - 1]))}"
+        )
+    if run.reason:
+        evidence.append(f"stopped: {run.reason}")
+    elif bad_eval is not None and first is None:
+        where = int(run.train.step[bad_eval])
+        evidence.append(f"the training loss after step {where:,} is not finite")
+    before = run.loss[: first or 0]
+    grew = len(before) > 0 and float(before[-3:].max()) > run.start + run.scale
+    if grew:
+        cause = "the loss had grown before: a rate that is too high overflows in the end"
+    elif first == 0 or (first is None and not len(run.loss)):
+        cause = "it is so from the first step: the loss, the model or the data, not the rate"
+    else:
+        cause = (
+            "it comes suddenly: a logarithm or a division of 0, a root with an infinite slope, or "
+            "an overflow in the loss or the model"
+        )
+    clip = float(run.config.get("clip_norm") or 1.0)
+    changes: dict[str, object] = {"clip_norm": min(clip, 1.0)}
+    if grew:
+        changes["lr"] = rounded(float(run.config["lr"]) / 10)
+    return Finding(
+        "not_finite",
+        "problem",
+        "The gradient or the loss is not finite",
+        evidence,
+        cause,
+        improved(run, changes),
+        "clipping holds for now if the gradient is large but finite; if it is NaN all the same, "
+        "torch.autograd.set_detect_anomaly(True) names the operation",
+        _norms(run),
+        explains=(
+            *("gradient_spikes", "plateau", "slow", "oscillates", "still_improving", "fixed_lr"),
+            "noisy_but_falling",
+        ),
+    )
+
+
+def _norms(run: Run) -> Picture | None:
+    """Return the gradient norms that are numbers, if there is a curve of them."""
+    good = np.isfinite(run.grad_norm) & (run.grad_norm > 0)
+    if good.sum() < 2:
+        return None
+    return Picture(
+        (curve("gradient norm", run.step[good], run.grad_norm[good]),), "norm", log_y=True
+    )

@@ -1,0 +1,101 @@
+"""Weight decay on the wrong parameters, or too much of it."""
+
+import numpy as np
+
+from sgdlab.diagnosis.command import improved, rounded
+from sgdlab.diagnosis.finding import Finding, Picture
+from sgdlab.diagnosis.pace import pace_of
+from sgdlab.diagnosis.run import Run
+from sgdlab.diagnosis.series import curve
+from sgdlab.diagnosis.words import number
+
+USUAL = {"coupled": 1e-3, "decoupled": 0.1}
+"""The largest weight decays in common use: 5e-4 of SGD on images, 0.1 of AdamW on language."""
+
+TOO_MUCH = 10.0
+"""Times the usual from which a stalled run is blamed on the decay."""
+
+HIGH = 0.25
+"""Training loss at the end, as a share of the start, that is not explained by convergence."""
+
+LATE = 0.1
+"""Share of the fall in the last quarter of the run, above which the loss does not stand."""
+
+GAP = 0.1
+"""Distance of validation from training loss, as a share: without one nothing is overfitted that a
+decay would have to prevent."""
+
+
+def decayed_bias(run: Run) -> Finding | None:
+    """Return the finding that biases and normalisation parameters are decayed, too."""
+    decay = _decay(run)
+    if run.setting("decay.bias_and_norm") is not True or not decay or run.is_problem:
+        return None
+    summary = run.summary or {}
+    evidence = [f"decay.bias_and_norm=true with weight decay {number(decay)}"]
+    if summary.get("num_decayed") and summary.get("num_decayed") == summary.get("num_parameters"):
+        evidence.append(f"all {summary['num_parameters']:,} parameters are decayed")
+    return Finding(
+        "decayed_bias",
+        "warning",
+        "Weight decay applies to biases and normalisation parameters",
+        evidence,
+        "one weight decay for all parameters, as optimizers have it unless they are given groups",
+        improved(run, {"decay.bias_and_norm": False}),
+        "the same or a better validation loss over a few seeds; scales and biases do not overfit, "
+        "and shrinking them limits what the layers can say",
+    )
+
+
+def strong_decay(run: Run) -> Finding | None:
+    """Return the finding that a high decay holds training up."""
+    decay, pace = _decay(run), pace_of(run)
+    usual = USUAL["decoupled" if _is_decoupled(run) else "coupled"]
+    if not decay or pace is None or decay < TOO_MUCH * usual or run.is_problem:
+        return None
+    x, y = run.progress
+    end = float(y[-1])
+    late = float(np.interp(0.75 * x[-1], x, y)) - end
+    if end < HIGH * run.scale or late > LATE * abs(run.start - end):
+        return None
+    val = run.val.loss
+    gap = (float(val[-1]) - end) / abs(end) if len(val) and end else 0.0
+    if gap > GAP:
+        return None
+    evidence = [
+        f"weight decay {number(decay)}, {number(decay / usual, 2)} times what is usual with "
+        f"{run.optimizer}",
+        f"training loss {number(run.start)} at the start, {number(end)} at the end",
+    ]
+    if len(val):
+        evidence.append(f"validation loss {number(float(val[-1]))}: nothing is overfitted")
+    norms = run.steps.get("weight_norm")
+    if norms is not None and (known := norms[np.isfinite(norms)]).size > 1:
+        evidence.append(
+            f"norm of the weights {number(float(known[0]))} at first, "
+            f"{number(float(known[-1]))} at last"
+        )
+    return Finding(
+        "strong_decay",
+        "warning",
+        "Weight decay holds training up",
+        evidence,
+        "the decay pulls the weights back as fast as the gradient drives them",
+        improved(run, {"optimizer.weight_decay": rounded(decay / 100)}),
+        f"the training loss falls below {number(end)}, and validation follows",
+        Picture((curve("training loss", x, y),), "loss"),
+        explains=("plateau", "slow", "oscillates", "still_improving"),
+    )
+
+
+def _decay(run: Run) -> float:
+    value = run.setting("optimizer.weight_decay")
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _is_decoupled(run: Run) -> bool:
+    mode = run.setting("decay.mode")
+    if mode is not None:
+        return mode != "coupled"
+    names = ("adamw", "lion", "muon", "adafactor", "schedule_free_adamw")
+    return run.optimizer in names or bool(run.setting("optimizer.decoupled_weight_decay"))

@@ -1,0 +1,265 @@
+"""A run as its files tell it, in plain arrays."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from sgdlab.diagnosis.series import Series, block_means, noise_of
+from sgdlab.diagnosis.table import Columns, read_mixed, read_numbers
+from sgdlab.errors import InputError
+from sgdlab.results import (
+    COMPLETED,
+    EVAL_COLUMNS,
+    STEP_COLUMNS,
+    UNFINISHED,
+    Cell,
+    read_config,
+    read_summary,
+)
+
+ADAPTIVE = frozenset(
+    (
+        "adam", "adamw", "nadam", "radam", "adamax", "adadelta", "adagrad", "rmsprop",
+        "adafactor", "rprop", "lamb", "lars", "lion", "signsgd", "muon", "schedule_free_adamw",
+        "adabelief", "adabound", "adamp", "adan", "ademamix", "came", "diffgrad", "laprop",
+        "novograd", "prodigy", "soap", "tiger", "yogi",
+    )
+)  # fmt: skip
+"""Optimizers whose step does not grow with the gradient."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Evaluations of one split in order, that of the initial weights (step 0) included."""
+
+    step: Series
+    loss: Series
+    metric: Series
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run; see the README for its files.
+
+    Attributes:
+        directory: Where they lie.
+        config: ``config.yaml``.
+        steps: ``steps.csv`` by column; empty cells are NaN.
+        evaluations: ``evals.csv`` by column.
+        metric: Name of the metric.
+        summary: ``summary.csv``; None for a run that has not ended.
+    """
+
+    directory: Path
+    config: Mapping[str, Any]
+    steps: Columns
+    evaluations: Columns = field(repr=False)
+    metric: str
+    summary: Mapping[str, Cell] | None = None
+
+    @property
+    def status(self) -> str:
+        """How it ended; ``unfinished`` without a summary."""
+        return str(self.summary["status"]) if self.summary else UNFINISHED
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it made all its steps."""
+        return self.status == COMPLETED
+
+    @property
+    def reason(self) -> str:
+        """Why it diverged or failed; empty where it did not."""
+        return str((self.summary or {}).get("reason") or "")
+
+    @property
+    def step(self) -> Series:
+        """Numbers of the updates, from 1."""
+        return self.steps["step"]
+
+    @property
+    def loss(self) -> Series:
+        """Of each update's batch, before the update."""
+        return self.steps["loss"]
+
+    @property
+    def lr(self) -> Series:
+        """Learning rate of each update."""
+        return self.steps["lr"]
+
+    @property
+    def grad_norm(self) -> Series:
+        """Before clipping."""
+        return self.steps["grad_norm"]
+
+    @cached_property
+    def train(self) -> Split:
+        """Evaluations of the training split."""
+        return self._split("train")
+
+    @cached_property
+    def val(self) -> Split:
+        """Evaluations of the validation split."""
+        return self._split("val")
+
+    def _split(self, name: str) -> Split:
+        table = self.evaluations
+        own = (table["split"] == name) & (table["weights"] == "raw")
+        return Split(*(table[key][own].astype(float) for key in ("step", "loss", self.metric)))
+
+    @cached_property
+    def start(self) -> float:
+        """The training loss at the initial weights."""
+        finite = self.loss[np.isfinite(self.loss)]
+        if len(self.train.loss) and self.train.step[0] == 0 and np.isfinite(self.train.loss[0]):
+            return float(self.train.loss[0])
+        return float(finite[0]) if len(finite) else float("nan")
+
+    @cached_property
+    def scale(self) -> float:
+        """What a change of the loss is compared with: how far it could have fallen.
+
+        The loss at the start, since most losses end near zero. Where it starts at or below zero,
+        or falls below, the distance from the start to the lowest loss.
+        """
+        finite = self.loss[np.isfinite(self.loss)]
+        low = float(finite.min()) if len(finite) else self.start
+        if self.start > 0 and low >= 0:
+            return self.start
+        return max(abs(self.start), self.start - low, 1e-12)
+
+    @cached_property
+    def progress(self) -> tuple[Series, Series]:
+        """Steps and training losses as the run proceeds, with as little noise as there is.
+
+        The evaluations of the training split, the initial one included, where there are five or
+        more; else means of blocks of steps.
+        """
+        if self._is_evaluated:
+            return self.train.step, self.train.loss
+        return block_means(self.step, self._blocks), block_means(self.loss, self._blocks)
+
+    @property
+    def _is_evaluated(self) -> bool:
+        return len(self.train.loss) >= 5
+
+    @property
+    def _blocks(self) -> int:
+        return max(5, min(20, len(self.loss) // 5))
+
+    @cached_property
+    def progress_noise(self) -> float:
+        """The standard error of a difference of neighbours in `progress`; 0 of evaluations."""
+        if self._is_evaluated or len(self.loss) < 3:
+            return 0.0
+        length = len(self.loss) / self._blocks
+        return noise_of(self.loss) * float(np.sqrt(2 / length))
+
+    @cached_property
+    def steps_per_epoch(self) -> int | None:
+        """Updates of an epoch; None where no epoch was finished."""
+        epoch = self.steps["epoch"]
+        first = int((epoch == 1).sum())
+        if len(epoch) and epoch[-1] > 1:
+            return first
+        if self.is_complete and not self.config.get("max_steps"):
+            return first or None
+        return None
+
+    @cached_property
+    def planned_steps(self) -> int | None:
+        """Updates that the config asks for."""
+        if most := self.config.get("max_steps"):
+            return int(most)
+        if self.is_complete:
+            return len(self.step)
+        per_epoch = self.steps_per_epoch
+        return per_epoch * int(self.config["epochs"]) if per_epoch else None
+
+    @cached_property
+    def effective_batch(self) -> int | None:
+        """Examples of one update."""
+        examples = self.steps["examples"]
+        return int(examples[0]) if len(examples) else None
+
+    @property
+    def is_problem(self) -> bool:
+        """Whether it minimises a function that is known, not data."""
+        return self.metric == "gap"
+
+    @property
+    def is_deterministic(self) -> bool:
+        """Whether every step sees the same function: its loss has no noise of the batch."""
+        noise = self.setting("dataset.noise")
+        return self.steps_per_epoch == 1 or (self.is_problem and noise == 0)
+
+    @property
+    def optimizer(self) -> str:
+        """Its name."""
+        return self.name("optimizer")
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether the size of its steps does not follow the gradient's."""
+        return self.optimizer in ADAPTIVE
+
+    @property
+    def momentum(self) -> float:
+        """Of SGD and its kin; 0 where there is none."""
+        value = self.setting("optimizer.momentum")
+        return float(value) if isinstance(value, int | float) else 0.0
+
+    @property
+    def has_warmup(self) -> bool:
+        """Whether the config asks for one."""
+        return bool(self.setting("schedule.warmup_steps") or self.setting("schedule.warmup_epochs"))
+
+    def name(self, group: str) -> str:
+        """Return the member chosen in a group."""
+        names: Mapping[str, str] = self.config.get("names") or {}
+        return str(names.get(group, group))
+
+    def setting(self, key: str) -> Any:
+        """Return a value of the config by its dotted key; None where there is none."""
+        section: Any = self.config
+        for part in key.split("."):
+            if not isinstance(section, Mapping):
+                return None
+            section = cast("Mapping[str, Any]", section).get(part)
+        return section
+
+
+def read_run(directory: Path) -> Run:
+    """Read a run's files.
+
+    Raises:
+        InputError: One is missing or damaged; names the file and the line.
+    """
+    config = read_config(directory)
+    for key in ("optimizer", "lr", "epochs"):
+        if key not in config:
+            raise InputError(f"{directory / 'config.yaml'}: no key {key}; not a config of a run")
+    summary = read_summary(directory)
+    partial = summary is None
+    steps, evals = directory / "steps.csv", directory / "evals.csv"
+    numbers = read_numbers(steps, STEP_COLUMNS, partial) if _is_there(steps, summary) else None
+    rows = (
+        read_mixed(evals, EVAL_COLUMNS, ("weights", "split"), partial)
+        if _is_there(evals, summary)
+        else None
+    )
+    empty = {name: np.empty(0) for name in STEP_COLUMNS}
+    rows = rows or {name: np.empty(0, dtype=object) for name in (*EVAL_COLUMNS, "metric")}
+    if len(rows) == len(EVAL_COLUMNS):
+        raise InputError(f"{evals}, line 1: no column after {EVAL_COLUMNS[-1]}")
+    return Run(directory, config, numbers or empty, rows, list(rows)[len(EVAL_COLUMNS)], summary)
+
+
+def _is_there(path: Path, summary: Mapping[str, Cell] | None) -> bool:
+    """Whether to read a table: one that failed before its first step, or starts, has none."""
+    ended_well = summary is not None and summary["status"] != "failed"
+    return ended_well or path.is_file()

@@ -1,0 +1,169 @@
+"""The range test itself: updates of the run, one at each rate."""
+
+import contextlib
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import torch
+
+from sgdlab.batches import stream_seed
+from sgdlab.build import Setup
+from sgdlab.evaluation import evaluate
+from sgdlab.range_test.curve import Average, Curve, Point
+from sgdlab.range_test.settings import RangeConfig, rates
+from sgdlab.steps.base import Update
+from sgdlab.threads import threads_for
+
+
+class Watcher(Protocol):
+    """Is told of every update; see `sgdlab.progress`."""
+
+    def step(self, step: int, loss: float, lr: float, grad_norm: float) -> None: ...  # noqa: D102
+
+
+@contextlib.contextmanager
+def apart(seed: int) -> Iterator[None]:
+    """Draw inside as a run of this seed draws, and give back random state and threads."""
+    threads = torch.get_num_threads()
+    try:
+        with torch.random.fork_rng():
+            torch.manual_seed(stream_seed(seed, "other"))
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def explore(
+    run: Setup,
+    section: RangeConfig,
+    scaled: Callable[[float], float],
+    view: Watcher,
+    threads: int | None = None,
+    independent_decay: bool = False,
+) -> Curve:
+    """Raise the rate from update to update and follow the loss.
+
+    The updates are those of training: same initial weights, batches, accumulation, clipping, decay
+    and multipliers, without a schedule. The model, which is the run's own, is spoilt by it.
+
+    It ends early as soon as a loss or a gradient is not finite, or when the smoothed loss exceeds
+    the initial loss and ``best + (diverge - 1)·|best - optimum|``, ``diverge`` times its smallest
+    value so far where the loss is positive and its optimum is not known. Where it has fallen by
+    orders of magnitude, such a multiple alone is no divergence.
+
+    Args:
+        run: Built by `sgdlab.build.setup`, not trained.
+        section: Checked.
+        scaled: Gives the rate to use for the rate that is typed.
+        view: Told of every update.
+        threads: Of the config.
+        independent_decay: ``decay.mode=independent``: the decay does not follow the rate.
+    """
+    with apart(run.seed):
+        torch.set_num_threads(threads_for(run, threads))
+        return _explored(run, section, scaled, view, independent_decay)
+
+
+def _explored(
+    run: Setup,
+    section: RangeConfig,
+    scaled: Callable[[float], float],
+    view: Watcher,
+    independent_decay: bool,
+) -> Curve:
+    decays = [group.get("applied_decay", 0.0) for group in run.optimizer.param_groups]
+    problem = run.data.problem
+    record = _Record(section, problem.optimum if problem else 0.0)
+    run.model.train()
+    batches = updates(run)
+    val: float | None = None
+    for step, lr in enumerate(rates(section)):
+        used = scaled(lr)
+        if independent_decay:
+            # Its factor is lr_t / lr, and here lr_t is the lr of the config that would be tried.
+            for group, decay in zip(run.optimizer.param_groups, decays, strict=True):
+                group["applied_decay"] = decay * run.lr / used
+        values = run.stepper.take(step, next(batches), used, None)
+        loss, norm = float(values.loss), float(values.grad_norm)
+        view.step(step + 1, loss, used, norm)
+        record.loss(loss, norm, val)
+        if record.stopped is not None:
+            return record.curve()
+        record.update(lr, used if values.lr is None else values.lr)
+        val = _validate(run) if section.val else None
+    run.stepper.settle()
+    record.loss(float(run.objective.value(next(batches))), 0.0, val)
+    return record.curve()
+
+
+def updates(run: Setup) -> Iterator[Update]:
+    """Yield the batches of the updates, epoch after epoch, in the order of training."""
+    train = run.data.train
+    for epoch in itertools.count():
+        yield from run.plan.epoch(train.x, train.y, run.seed, epoch)
+
+
+def _validate(run: Setup) -> float:
+    """Return the loss over the validation split of the weights that are trained."""
+    run.stepper.settle()
+    objective, data = run.objective, run.data
+    found = evaluate(run.model, objective.loss, data, data.val, run.eval_batch_size, objective.bf16)
+    return found.loss
+
+
+class _Record:
+    """Points as they come, and the watch for divergence."""
+
+    def __init__(self, section: RangeConfig, optimum: float) -> None:
+        self._section = section
+        self._optimum = optimum
+        self._average = Average(section.smoothing)
+        self._points: list[Point] = []
+        self._initial: float | None = None
+        self._best = math.inf
+        self._made: tuple[float, float] | None = None
+        self.stopped: str | None = None
+
+    def update(self, lr: float, used: float) -> None:
+        """Take the rate of an update that was made."""
+        self._made = lr, used
+
+    def loss(self, loss: float, grad_norm: float, val: float | None) -> None:
+        """Take the loss and the gradient after the latest update, or before the first."""
+        if self._made is None:
+            self._initial = loss
+            self.stopped = _not_finite(loss, grad_norm, None, "at the initial weights")
+            return
+        lr, used = self._made
+        smoothed = self._average.add(loss) if math.isfinite(loss) else None
+        self._points.append(Point(lr, used, loss, smoothed, val))
+        self.stopped = _not_finite(loss, grad_norm, val, f"after the update with lr={lr:.3g}")
+        if smoothed is None or self.stopped is not None:
+            return
+        self._best = min(self._best, smoothed)
+        factor = self._section.diverge
+        assert self._initial is not None
+        if factor is None:
+            return
+        most = self._best + (factor - 1) * abs(self._best - self._optimum)
+        if smoothed > max(most, self._initial):
+            self.stopped = (
+                f"the smoothed loss is {smoothed:.3g} at lr={lr:.3g}, its smallest value "
+                f"{self._best:.3g} (range.diverge={factor:g})"
+            )
+
+    def curve(self) -> Curve:
+        """Return what was measured."""
+        initial = math.nan if self._initial is None else self._initial
+        beta, points = self._section.smoothing, tuple(self._points)
+        return Curve(points, initial, beta, self._optimum, self.stopped)
+
+
+def _not_finite(loss: float, grad_norm: float, val: float | None, when: str) -> str | None:
+    named = {"loss": loss, "gradient norm": grad_norm, "validation loss": val}
+    for name, value in named.items():
+        if value is not None and not math.isfinite(value):
+            return f"the {name} is {value} {when}"
+    return None

@@ -1,0 +1,92 @@
+"""Settings of a range test: the section ``range`` of ``conf/lr_find.yaml``."""
+
+import math
+from dataclasses import dataclass, field
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from sgdlab.checks import lies_in, require_number
+from sgdlab.errors import InputError, offer
+from sgdlab.schema import TrainConfig
+
+FEWEST = 10
+"""Steps below which a curve says nothing."""
+
+MODES = ("exponential", "linear")
+
+
+@dataclass
+class RangeConfig:
+    """Section ``range``; its meaning stands in ``conf/lr_find.yaml``."""
+
+    start: float = MISSING
+    stop: float = MISSING
+    steps: int = MISSING
+    mode: str = MISSING
+    smoothing: float = MISSING
+    diverge: float | None = MISSING
+    val: bool = MISSING
+
+
+@dataclass
+class LrFindConfig(TrainConfig):
+    """A range test: a run's config, and the rates to go through."""
+
+    range: RangeConfig = field(default_factory=RangeConfig)
+
+
+# On import, as the schemas of the other commands.
+ConfigStore.instance().store(name="lr_find_schema", node=LrFindConfig)
+
+
+def check_range(section: RangeConfig) -> None:
+    """Refuse impossible values of the section.
+
+    Raises:
+        InputError: Names the key, its value and what would be right.
+    """
+    require_number("range.start", section.start, 0, open_low=True)
+    require_number("range.stop", section.stop, 0, open_low=True)
+    if section.start >= section.stop:
+        raise InputError(
+            f"range.start={section.start:g} range.stop={section.stop:g}: start must be below stop"
+        )
+    if section.steps < FEWEST:
+        raise InputError(f"range.steps={section.steps}: must be a whole number from {FEWEST}")
+    if section.mode not in MODES:
+        raise InputError(f"range.mode={section.mode}: {offer(section.mode, MODES)}")
+    require_number("range.smoothing", section.smoothing, 0, 1, open_high=True)
+    if section.diverge is not None and not lies_in(section.diverge, 1, open_low=True):
+        raise InputError(
+            f"range.diverge={section.diverge}: must be a number above 1, or null to go on until "
+            "the loss is not finite"
+        )
+
+
+def section_of(composed: DictConfig) -> RangeConfig:
+    """Return the checked section ``range`` of a composed config.
+
+    Raises:
+        InputError: There is none, a key is not known, or a value is impossible.
+    """
+    typed = OmegaConf.merge(OmegaConf.structured(RangeConfig), composed.range)
+    section = OmegaConf.to_object(typed)
+    assert isinstance(section, RangeConfig)
+    check_range(section)
+    return section
+
+
+def rates(section: RangeConfig) -> list[float]:
+    """Return the rates ``η_i``, ``i`` from 0 to ``n - 1``, both ends included.
+
+    ``exponential``: ``η_i = start · (stop / start)^(i / (n - 1))``; ``linear``:
+    ``η_i = start + (stop - start) · i / (n - 1)``.
+    """
+    shares = [i / (section.steps - 1) for i in range(section.steps)]
+    if section.mode == "linear":
+        return [section.start + (section.stop - section.start) * share for share in shares]
+    # In logarithms: stop / start may overflow.
+    low, high = math.log(section.start), math.log(section.stop)
+    inner = [math.exp(low + (high - low) * share) for share in shares[1:-1]]
+    return [section.start, *inner, section.stop]

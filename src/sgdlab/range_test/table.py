@@ -1,0 +1,41 @@
+"""The files of a range test: its points and its suggestions as CSV."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sgdlab.range_test.finding import TAKE, Finding
+from sgdlab.results import Cell, write_table
+
+CURVE, SUGGESTIONS = "lr_find.csv", "suggestions.csv"
+
+
+def write_tables(folder: Path, findings: Sequence[Finding], with_names: bool) -> None:
+    """Write both tables.
+
+    ``lr_find.csv`` has ``lr,loss,smoothed``, then ``val_loss`` where it was measured and
+    ``lr_used`` where scaling makes it another rate. ``suggestions.csv`` has ``rule,lr,lr_used,
+    loss``, the height of the curve at that rate; what no rule suggests is empty.
+
+    Args:
+        folder: Created.
+        findings: Of one job or several.
+        with_names: Put the name of the job in front.
+    """
+    has_val = any(finding.curve.has_val for finding in findings)
+    is_scaled = any(finding.curve.is_scaled for finding in findings)
+    head = ["job"] if with_names else []
+    columns = [*head, "lr", "loss", "smoothed"]
+    columns += ["val_loss"] * has_val + ["lr_used"] * is_scaled
+    rows: list[list[Cell]] = []
+    advice: list[list[Cell]] = []
+    for finding in findings:
+        name: list[Cell] = [finding.name] if with_names else []
+        for point in finding.curve.points:
+            more: list[Cell] = [point.val_loss] if has_val else []
+            more += [point.lr_used] if is_scaled else []
+            rows.append([*name, point.lr, point.loss, point.smoothed, *more])
+        for rule, lr in (*finding.suggested.items(), (TAKE, finding.take)):
+            cells = [None] * 3 if lr is None else [lr, finding.scaled(lr), finding.value_at(lr)]
+            advice.append([*name, rule, *cells])
+    write_table(folder / CURVE, columns, rows)
+    write_table(folder / SUGGESTIONS, [*head, "rule", "lr", "lr_used", "loss"], advice)

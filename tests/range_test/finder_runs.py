@@ -1,0 +1,45 @@
+"""Range tests in this process, without the command line."""
+
+import functools
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig
+
+from sgdlab.build import Setup, setup
+from sgdlab.config import settle
+from sgdlab.groups import conf_dir
+from sgdlab.progress import NoView
+from sgdlab.range_test.curve import Curve
+from sgdlab.range_test.explore import explore
+from sgdlab.range_test.settings import RangeConfig
+
+EMBEDDED = ("digits", "wine", "breast_cancer", "diabetes", "moons", "classification")
+
+
+@functools.cache
+def config_of(*overrides: str) -> DictConfig:
+    """Return the settled config of a training run."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return settle(compose("train", list(overrides)))
+
+
+def section(**changes: object) -> RangeConfig:
+    """Return the default settings, some of them changed."""
+    default = {
+        "start": 1e-7, "stop": 10.0, "steps": 100, "mode": "exponential", "smoothing": 0.9,
+        "diverge": 5.0, "val": False,
+    }  # fmt: skip
+    return RangeConfig(**{**default, **changes})  # type: ignore[arg-type]
+
+
+def built(*overrides: str) -> Setup:
+    """Return a run that is not trained."""
+    return setup(config_of(*overrides))
+
+
+def curve_of(run: Setup, independent_decay: bool = False, **changes: object) -> Curve:
+    """Return the curve of a run, its rates not scaled."""
+    settings = section(**changes)
+    return explore(run, settings, lambda lr: lr, NoView(), None, independent_decay)

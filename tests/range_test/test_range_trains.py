@@ -1,0 +1,52 @@
+"""The rate to take trains: every embedded dataset, with Nesterov and AdamW."""
+
+import pytest
+from finder_runs import EMBEDDED, built, curve_of, section
+
+from sgdlab.progress import NoView
+from sgdlab.range_test.finding import finding_of
+from sgdlab.results import COMPLETED
+from sgdlab.trainer import fit
+
+
+class Nothing:
+    """Takes rows and drops them."""
+
+    def steps(self, rows):
+        """Drop them."""
+
+    def evaluation(self, row):
+        """Drop it."""
+
+
+def ratio(dataset: str, optimizer: str, seed: int, epochs: int) -> float:
+    """Return the final over the initial training loss at the rate to take."""
+    overrides = (f"dataset={dataset}", f"optimizer={optimizer}", f"seed={seed}")
+    finding = finding_of("x", curve_of(built(*overrides)), section(), lambda lr: lr)
+    assert finding.take is not None, finding.why_none
+    outcome = fit(
+        built(*overrides, f"epochs={epochs}", f"lr={finding.take!r}"), Nothing(), NoView()
+    )
+    assert outcome.status == COMPLETED, outcome.reason
+    at = outcome.progress
+    assert at.val_loss is not None
+    return at.train_loss / at.initial_loss
+
+
+@pytest.mark.parametrize(
+    ("dataset", "optimizer"), [("wine", "nesterov"), ("breast_cancer", "adamw")]
+)
+def test_the_rate_to_take_trains(dataset, optimizer):
+    assert ratio(dataset, optimizer, seed=0, epochs=8) < 0.3
+
+
+# Of the initial loss; half of diabetes is noise, and so are the slopes of its curves.
+LEFT = {"diabetes": 0.8}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("optimizer", ["nesterov", "adamw"])
+@pytest.mark.parametrize("dataset", EMBEDDED)
+def test_the_rate_to_take_trains_everywhere(dataset, optimizer, seed):
+    assert ratio(dataset, optimizer, seed, epochs=20) < LEFT.get(dataset, 0.4)
