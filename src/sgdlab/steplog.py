@@ -15,7 +15,10 @@ _READ_EVERY = {"cpu": 1, "cuda": 64}
 _WRITE_EVERY = 256
 
 
-_Step = tuple[int, int, int, float, Tensor, Tensor, Tensor | float, tuple[int, int], Tensor | None]
+_Values = list[float] | None
+_Step = tuple[
+    int, int, int, float, Tensor, Tensor, Tensor | float, tuple[int, int], _Values
+]  # fmt: skip
 
 
 class RowSink(Protocol):
@@ -62,7 +65,7 @@ class StepLog:
     def add(
         self, step: int, epoch: int, examples: int, lr: float,
         loss: Tensor, grad_norm: Tensor, clip_coef: Tensor | float,
-        evaluations: tuple[int, int] = (0, 0), measured: Tensor | None = None,
+        evaluations: tuple[int, int] = (0, 0), measured: _Values = None,
     ) -> None:  # fmt: skip
         """Take the values of a step; some are read only once a block is full."""
         values = (step, epoch, examples, lr, loss, grad_norm, clip_coef, evaluations, measured)
@@ -78,7 +81,7 @@ class StepLog:
             if self._running is not None:
                 row += cells(self._running.add(step, loss, norm, factor), len(COLUMNS))
             if self._width:
-                row += cells(None if found is None else found.tolist(), self._width)
+                row += cells(found, self._width)
             self._rows.append(row)
             self.last = (step, examples, evaluations)
             self._view.step(step, loss, lr, norm)

@@ -15,9 +15,10 @@ from sgdlab.notices import warn
 def early_watch(config: DictConfig) -> EarlyWatch:
     """Return what looks at the steps of a settled config's run as they are made."""
     plan = plan_of(config)
-    warmup = config.schedule.get("warmup_epochs") or 0
-    steps = int(warmup * plan.steps_per_epoch) if isinstance(warmup, int | float) else 0
-    return EarlyWatch(total_steps(config, plan), plan.steps_per_epoch, steps)
+    # A schedule of the user's own need not have a warm-up.
+    epochs = config.schedule.get("warmup_epochs") or 0
+    warmup = config.schedule.get("warmup_steps") or int(epochs * plan.steps_per_epoch)
+    return EarlyWatch(total_steps(config, plan), plan.steps_per_epoch, warmup)
 
 
 def print_findings(directory: Path, shown: str) -> None:
@@ -28,7 +29,8 @@ def print_findings(directory: Path, shown: str) -> None:
         shown: Its name for people.
     """
     try:
-        alarms = [finding for finding in findings_of(directory) if finding.is_alarm]
+        found = findings_of(directory)
+        alarms = [f for f in found if f.is_alarm or f.symptom == "above_critical_batch"]
     except Exception as error:  # the run itself is finished and written
         warn(f"no diagnosis: {reason_of(error)}")
         return

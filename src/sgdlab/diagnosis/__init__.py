@@ -3,7 +3,8 @@
 from sgdlab.diagnosis.early import EarlyWatch
 from sgdlab.diagnosis.finding import Diagnosis, Finding, Picture
 from sgdlab.diagnosis.judge import findings_of, judge
-from sgdlab.diagnosis.run import Run, read_run
+from sgdlab.diagnosis.reading import read_run
+from sgdlab.diagnosis.run import Run
 
 __all__ = [
     "Diagnosis",

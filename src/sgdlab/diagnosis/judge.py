@@ -17,7 +17,8 @@ from sgdlab.diagnosis import (
     schedule,
 )
 from sgdlab.diagnosis.finding import SEVERITIES, Diagnosis, Finding
-from sgdlab.diagnosis.run import Run, read_run
+from sgdlab.diagnosis.reading import read_run
+from sgdlab.diagnosis.run import Run
 
 DETECTORS: tuple[Callable[[Run], Finding | None], ...] = (
     blow_up.not_finite,

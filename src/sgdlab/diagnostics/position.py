@@ -1,6 +1,5 @@
 """Where in its space a small parameter vector is."""
 
-import torch
 from torch import Tensor
 
 from sgdlab.diagnostics.base import Moment, Quantity, Subject
@@ -41,4 +40,4 @@ class Position(Quantity):
 
     def measure(self, subject: Subject, moment: Moment) -> Tensor:
         """Return the parameters before the update, ``[d]``."""
-        return torch.cat([parameter.detach().reshape(-1) for parameter in moment.before])
+        return moment.start

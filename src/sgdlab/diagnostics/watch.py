@@ -1,5 +1,6 @@
 """Stands beside the steps of a run, and lets each quantity measure when its turn comes."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -49,7 +50,7 @@ class Watch:
             columns += own
         self.columns = tuple(columns)
         """Of ``steps.csv``."""
-        self._shapes = [(p.numel(), p.shape) for p in subject.parameters]
+        self._shapes = [p.shape for p in subject.parameters]
         self._due: list[str] = []
         self._gradient: Tensor | None = None
         self._previous: Tensor | None = None
@@ -68,6 +69,8 @@ class Watch:
         if self._due:
             self._start = flat(self.subject.parameters)
             self._random_state = torch.get_rng_state()
+            for name in self._due:
+                self._quantities[name].before(self.subject)
         if self._due or self._wanted_next(now):
             self._objective.on_gradient = self._see
         self.seconds += time.perf_counter() - began
@@ -87,7 +90,7 @@ class Watch:
         )
 
     @torch.no_grad()
-    def after(self, step: int, update: Update, values: StepValues, lr: float) -> Tensor | None:
+    def after(self, step: int, update: Update, values: StepValues, lr: float) -> list[float] | None:
         """Measure what is due; return a value per column, or None when nothing was.
 
         Args:
@@ -110,41 +113,30 @@ class Watch:
         if gradient is None:  # an optimizer that never asked for one
             gradient = torch.full_like(after, torch.nan)
         moment = Moment(
-            step=step,
-            lr=lr,
-            update=update,
-            loss=values.loss,
-            gradients=self._parts(gradient),
-            clip_coef=values.clip_coef,
-            before=self._parts(self._start),
-            after=self._parts(after),
-            previous=None if previous is None else self._parts(previous),
-            random_state=self._random_state,
-        )
-        # Known as vectors already.
-        moment.gradient, moment.start, moment.change = gradient, self._start, after - self._start
+            step, lr, update, values.loss, values.clip_coef, gradient, self._start, after,
+            previous, self._shapes, self._random_state,
+        )  # fmt: skip
         random_state = torch.get_rng_state()
-        found = [self._measure(name, moment) for name in self._widths]
+        found: list[float] = []
+        for name in self._widths:
+            found += self._measure(name, moment)
         torch.set_rng_state(random_state)
         self.seconds += time.perf_counter() - began
-        return torch.cat(found)
+        return found
 
-    def _parts(self, vector: Tensor) -> list[Tensor]:
-        parts = vector.split([count for count, _ in self._shapes])
-        return [part.view(shape) for part, (_, shape) in zip(parts, self._shapes, strict=True)]
-
-    def _measure(self, name: str, moment: Moment) -> Tensor:
+    def _measure(self, name: str, moment: Moment) -> Sequence[float]:
         width = self._widths[name]
         if name not in self._due:
-            return torch.full((width,), torch.nan, dtype=torch.float64)
+            return [math.nan] * width
         try:
             found = self._quantities[name].measure(self.subject, moment)
         except Exception as error:
             if is_out_of_memory(error):
                 raise
             raise DiagnosticError(f"diagnostics.quantities.{name}: {reason_of(error)}") from error
-        assert found.shape == (width,), f"{name}: {tuple(found.shape)} values for {width} columns"
-        return found.double().cpu()
+        values = found.tolist() if isinstance(found, Tensor) else found
+        assert len(values) == width, f"{name}: {len(values)} values for {width} columns"
+        return values
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run needs: tensors and plain values."""

@@ -1,0 +1,69 @@
+"""Mean and variance of single examples' gradients of dense layers, from one backward pass."""
+
+import torch
+from torch import Tensor, nn
+
+from sgdlab.diagnostics.base import Moment, Subject, flat
+from sgdlab.diagnostics.placed import placed
+from sgdlab.steps.closure import undisturbed
+
+
+def is_dense(subject: Subject) -> bool:
+    """Say whether all parameters are those of `torch.nn.Linear`, and no layer mixes examples."""
+    holders = [m for m in subject.model.modules() if any(True for _ in m.parameters(recurse=False))]
+    mixing = any("BatchNorm" in type(m).__name__ for m in subject.model.modules())
+    return bool(holders) and all(type(m) is nn.Linear for m in holders) and not mixing
+
+
+def dense_sums(subject: Subject, moment: Moment) -> tuple[Tensor, Tensor] | None:
+    """Return sums of the examples' gradients and of their squares, ``[d]`` each.
+
+    A dense layer with inputs ``a_i`` and derivatives ``δ_i`` of the loss of example ``i`` by its
+    outputs has the gradient ``g_i = δ_i a_iᵀ``, so ``Σ_i g_i² = (δ²)ᵀ(a²)`` by element: a product
+    of matrices, without any ``g_i``. Dropout is that of the step (on CPU).
+
+    None where a layer was used more than once, or not on one vector an example.
+
+    Source: Dangel, Kunstner and Hennig (2020), "BackPACK: packing more into backprop".
+    """
+    inputs: dict[nn.Module, list[Tensor]] = {}
+    outputs: dict[nn.Module, list[Tensor]] = {}
+
+    def keep(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
+        inputs.setdefault(module, []).append(arguments[0].detach())
+        outputs.setdefault(module, []).append(output)
+
+    layers = [m for m in subject.model.modules() if type(m) is nn.Linear]
+    places = {id(p): index for index, p in enumerate(subject.parameters)}
+    total = [torch.zeros_like(p) for p in subject.parameters]
+    squares = [torch.zeros_like(p) for p in subject.parameters]
+    hooks = [layer.register_forward_hook(keep) for layer in layers]
+    try:
+        with (
+            undisturbed(subject.model, moment.random_state),
+            placed(subject.parameters, moment.before),
+            torch.enable_grad(),
+        ):
+            for x, y in moment.update:
+                inputs.clear()
+                outputs.clear()
+                with torch.autocast(x.device.type, torch.bfloat16, enabled=subject.bf16):
+                    # The mean over examples times their number: the sum of their losses.
+                    loss = subject.loss(subject.model(x), y) * len(y)
+                used = [m for m in layers if m in outputs and outputs[m][0].requires_grad]
+                if any(len(outputs[m]) > 1 or outputs[m][0].dim() != 2 for m in used):
+                    return None
+                slopes = torch.autograd.grad(loss, [outputs[m][0] for m in used])
+                for layer, slope in zip(used, slopes, strict=True):
+                    a, slope = inputs[layer][0].to(layer.weight.dtype), slope.to(layer.weight.dtype)
+                    parts = [(layer.weight, slope.T @ a, slope.square().T @ a.square())]
+                    if layer.bias is not None:
+                        parts.append((layer.bias, slope.sum(0), slope.square().sum(0)))
+                    for parameter, first, second in parts:
+                        if id(parameter) in places:
+                            total[places[id(parameter)]] += first
+                            squares[places[id(parameter)]] += second
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return flat(total), flat(squares)
