@@ -33,7 +33,7 @@ def test_a_healthy_run_gets_a_clean_bill_and_no_early_warning(tmp_path: Path) ->
 
 
 def test_a_diagnosis_that_fails_costs_a_line_and_not_the_run(tmp_path: Path) -> None:
-    target = "sgdlab.commands.aftermath.findings_of"
+    target = "sgdlab.commands.aftermath.read_run"
     with mock.patch(target, side_effect=ZeroDivisionError("by zero")):
         result = Cli(tmp_path)("train", *QUICK, "epochs=1", "hydra.run.dir=run")
     assert result.code == 0
@@ -45,3 +45,24 @@ def test_a_sweep_prints_no_findings(tmp_path: Path) -> None:
     result = Cli(tmp_path)("train", "-m", *QUICK, "lr=0.01,0.1", "epochs=1", "study=s")
     assert result.code == 0
     assert "diagnosis" not in result.out
+
+
+def test_what_full_diagnostics_measured_is_said_and_drawn(tmp_path: Path) -> None:
+    import pandas as pd
+
+    own = ("diagnostics=full", "diagnostics.every=6", "model.hidden=[8]", "epochs=3")
+    result = Cli(tmp_path)("train", "dataset=wine", *own, "optimizer=adamw", "hydra.run.dir=run")
+    assert result.code == 0, result.err
+    lines = dict(line.split(maxsplit=1) for line in result.out.splitlines() if " " in line)
+    steps = pd.read_csv(tmp_path / "run" / "steps.csv")
+    last = steps[steps["stability"].notna()].iloc[-1]
+    quotient = last["preconditioned_sharpness"] / last["stability_limit"]
+    assert lines["stability"].startswith(
+        f"{quotient:.2f} at step {last['step']:.0f}: preconditioned sharpness "
+        f"{last['preconditioned_sharpness']:.4g} against a limit of {last['stability_limit']:.4g}"
+    )
+    assert f"about {steps['noise_scale'].median():.3g} examples" in result.out
+    assert lines["landscape"] == "run/landscape.svg"
+    assert "<svg" in (tmp_path / "run" / "landscape.svg").read_text()
+    for table in ("layers", "minimum", "landscape"):
+        assert len(pd.read_csv(tmp_path / "run" / f"{table}.csv")) >= 1

@@ -46,6 +46,7 @@ def use_decay_mode(optimizer: Optimizer, mode: str, lr: float, name: str) -> Non
     for group in optimizer.param_groups:
         group["applied_decay"] = group["weight_decay"]
         group["weight_decay"] = 0.0
+        group["decay_mode"] = mode
 
     @torch.no_grad()
     def apply(optimizer: Optimizer, *_: Any) -> None:
