@@ -12,6 +12,7 @@ from cli_runs import QUICK, Cli, rows, summary
 
 TRAIN = 106  # wine has 178 examples; 20 % each are for validation and test
 
+ECONOMY = ["loss_average", "clipped_grad_norm", "clipped_share", "oscillation"]
 STEPS = ["step", "epoch", "examples", "lr", "loss", "grad_norm", "clip_coef"]
 EVALS = ["step", "epoch", "examples", "train_seconds", "weights", "split", "loss", "accuracy"]
 SUMMARY = [
@@ -83,7 +84,7 @@ def test_a_run_leaves_the_files_of_the_contract_and_no_other(run: Path):
 
 
 def test_the_columns_are_those_of_the_contract(run: Path):
-    assert header(run / "steps.csv") == STEPS
+    assert header(run / "steps.csv") == [*STEPS, *ECONOMY]
     assert header(run / "evals.csv") == EVALS
     found = header(run / "summary.csv")
     assert found[: len(SUMMARY)] == SUMMARY
