@@ -111,6 +111,7 @@ def test_every_member_of_a_group_goes_the_quick_way(sweep: Load, group: str):
         tried.assert_same(f"{group}={name}", "lr=0.125", "seed=5", "study=s")
 
 
+@pytest.mark.slow
 def test_every_number_of_the_shipped_config_goes_the_quick_way(sweep: Load):
     tried = sweep()
     config = OmegaConf.to_container(tried.plainly([])[0])

@@ -113,7 +113,8 @@ def carry_out(
         job for job in jobs if finished(job.directory, job.run_id, job.settled["resume"]) is None
     ]
     if len(todo) < len(jobs):
-        warn(f"{title}: {len(jobs) - len(todo)} of {len(jobs)} runs are finished; skipped")
+        done = f"{len(jobs) - len(todo)} of {len(jobs)} runs are finished"
+        warn(f"{title}: {done}; resume=false repeats them")
     errors: dict[Path, str | None] = {}
     try:
         if todo:

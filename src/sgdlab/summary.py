@@ -188,6 +188,8 @@ def _settings(settled: Mapping[str, Any]) -> dict[str, Cell]:
         for key, value in settled[group].items()
         if key not in ("_target_", "lr")
     }
+    if not settled["zero_grad"]:  # older runs have no such column, and zeroed theirs
+        techniques["zero_grad"] = False
     return own | techniques
 
 

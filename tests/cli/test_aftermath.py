@@ -28,7 +28,7 @@ def test_a_loss_that_runs_away_is_said_early_and_at_the_end(tmp_path: Path) -> N
 
 def test_a_healthy_run_gets_a_clean_bill_and_no_early_warning(tmp_path: Path) -> None:
     result = Cli(tmp_path)("train", "hydra.run.dir=run")
-    assert result.out.splitlines()[-1].split(maxsplit=1) == ["diagnosis", "no symptom found"]
+    assert result.out.splitlines()[-1].split(maxsplit=1) == ["diagnosis", "nothing wrong"]
     assert "warning" not in result.err
 
 

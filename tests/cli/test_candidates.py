@@ -63,9 +63,9 @@ def test_another_candidate_extends_the_study_and_the_same_ones_train_nothing(sgd
     assert sweep(sgdlab, CANDIDATES).code == 0
     (study,) = (sgdlab.folder / "runs").iterdir()
     before = {p: p.stat().st_mtime_ns for p in study.glob("*/steps.csv")}
-    assert "3 of 3 runs are finished; skipped" in sweep(sgdlab, CANDIDATES).err
+    assert "3 of 3 runs are finished; resume=false repeats them" in sweep(sgdlab, CANDIDATES).err
     longer = sweep(sgdlab, "scaling.candidates=[0.5,1,2,4]")
-    assert "3 of 4 runs are finished; skipped" in longer.err
+    assert "3 of 4 runs are finished; resume=false repeats them" in longer.err
     assert list((sgdlab.folder / "runs").iterdir()) == [study]
     assert len(runs_of(study)) == 4
     assert {p: p.stat().st_mtime_ns for p in before} == before

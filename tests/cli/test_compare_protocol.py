@@ -118,6 +118,7 @@ def test_a_schedule_free_method_is_not_paired_with_a_decaying_schedule(
     assert fixed == {"schedule_free_sgd": {"schedule": "constant"}, "sgd": {}}
 
 
+@pytest.mark.slow
 def test_tpe_asks_in_batches_and_keeps_its_studies_in_one_file(sgdlab: Cli, no_report: None):
     import optuna
 
@@ -161,6 +162,7 @@ def test_a_range_whose_edge_is_best_is_shifted_for_the_other_half(sgdlab: Cli, n
     assert all(middle / math.sqrt(10.01) <= rate <= middle * math.sqrt(10.01) for rate in later)
 
 
+@pytest.mark.slow
 def test_seconds_buy_trials_by_what_a_run_takes_alone(
     sgdlab: Cli, no_report: None, monkeypatch: pytest.MonkeyPatch
 ):

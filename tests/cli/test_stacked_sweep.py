@@ -33,7 +33,7 @@ def test_a_sweep_in_stacks(tmp_path: Path) -> None:
         assert yaml.safe_load((run / "config.yaml").read_text())["engine"] == engine
     assert by_engine == {"stacked": 4, "sequential": 4}
     again = Cli(tmp_path)(*sweep, *stacked)
-    assert "8 of 8 runs are finished; skipped" in again.err
+    assert "8 of 8 runs are finished; resume=false repeats them" in again.err
 
 
 def test_a_run_of_a_stack_is_repeated_from_its_folder_to_the_last_bit(tmp_path: Path) -> None:

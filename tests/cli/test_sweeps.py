@@ -64,7 +64,7 @@ def test_the_same_sweep_again_trains_nothing_and_a_longer_one_only_what_is_new(s
     (study,) = sgdlab.folder.glob("runs/*")
     before = {p: p.stat().st_mtime_ns for p in study.glob("*/steps.csv")}
     again = sgdlab(*arguments, "seed=0,1")
-    assert "2 of 2 runs are finished; skipped" in again.err
+    assert "2 of 2 runs are finished; resume=false repeats them" in again.err
     assert sgdlab(*arguments, "seed=0,1,2").code == 0
     assert list(sgdlab.folder.glob("runs/*")) == [study]
     assert len(rows(study / "runs.csv")) == 3
@@ -106,7 +106,7 @@ def test_a_crashed_run_stops_no_other_and_is_the_only_one_tried_again(sgdlab: Cl
     flag.unlink()
     again = sweep(sgdlab, *own, parts=parts)
     assert again.code == 0, again.err
-    assert "2 of 4 runs are finished; skipped" in again.err
+    assert "2 of 4 runs are finished; resume=false repeats them" in again.err
     after = written(sgdlab)
     assert {name for name in after if after[name] != before[name]} == set(failed)
     assert not list(sgdlab.folder.rglob("error.txt"))
@@ -142,7 +142,7 @@ def test_an_interrupted_sweep_says_so_keeps_its_table_and_goes_on(sgdlab: Cli, m
     assert sorted(statuses) == ["completed", "unfinished"]
     again = sweep(sgdlab, "lr=0.1,0.2,0.3")
     assert again.code == 0
-    assert "1 of 3 runs are finished; skipped" in again.err
+    assert "1 of 3 runs are finished; resume=false repeats them" in again.err
     assert len(runs_of(sgdlab)) == 3
 
 

@@ -39,7 +39,7 @@ def test_a_loss_a_hundred_times_as_high_is_reported_at_once():
 
 def test_a_rise_after_the_first_steps_is_left_to_the_diagnosis():
     losses = np.concatenate([np.full(320, 1.0) * FALLING[:320], np.full(20, 9.0)])
-    assert said(losses, initial_loss=2.3) == {}
+    assert said(losses) == {}
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
@@ -69,3 +69,11 @@ def test_the_third_spike_is_reported():
 def test_losses_at_or_below_zero_have_no_multiple():
     assert said(np.linspace(0, -50, 300)) == {}
     assert said(np.zeros(300)) == {}
+
+
+def test_single_examples_have_losses_of_heavy_tails():
+    draw = np.random.default_rng(0)
+    losses = np.square(draw.normal(size=400))  # squared errors that do not fall
+    losses[0] = 0.01
+    assert list(said(losses, batch=1)) == []
+    assert list(said(losses * np.linspace(1, 30, 400), batch=1)) != []

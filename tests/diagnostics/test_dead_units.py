@@ -1,17 +1,20 @@
 """Dead units against a loop over examples and units."""
 
 import math
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 from harness import Steps, begun, named
-from torch import nn
+from torch import Tensor, nn
 
 from sgdlab.diagnostics.base import Moment
 from sgdlab.diagnostics.dead_units import DeadUnits
 from sgdlab.diagnostics.placed import placed
 from sgdlab.models.parts import ACTIVATIONS
 from sgdlab.steps.closure import undisturbed
+from trainer_runs import built
 
 DEAD = {
     "relu": lambda y: y == 0,
@@ -133,3 +136,40 @@ def test_without_activations_there_is_no_share() -> None:
         steps, columns = begun(dead, *settings)
         assert columns == ("dead_units",)
         assert math.isnan(steps.measure(dead, steps.take(dead)).item())
+
+
+class Odd(nn.Module):
+    """A layer that is never used, one that is skipped by chance, and channels in the middle."""
+
+    def __init__(self, used: bool) -> None:
+        super().__init__()
+        self.calls, self.used = 0, used
+        self.conv = nn.Conv1d(1, 4, 3)
+        self.relu, self.sometimes, self.never = nn.ReLU(), nn.ReLU(), nn.ReLU()
+        self.out = nn.Linear(4 * 11, 3)
+        with torch.no_grad():
+            self.conv.bias[:2] = -1000.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.conv(x[:, None])
+        if not self.used:
+            return self.out(torch.relu(hidden).flatten(1))
+        self.calls += 1
+        hidden = self.relu(hidden)
+        return self.out((self.sometimes(hidden) if self.calls % 2 else hidden).flatten(1))
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_layers_may_be_unused_skipped_or_channels_first(used: bool) -> None:
+    run = built("dataset=wine", "model=linear")
+    model = Odd(used)
+    subject = replace(run.diagnostics.subject, model=model)
+    dead = DeadUnits()
+    dead.begin(subject)
+    dead.before(subject)
+    update = [(run.data.train.x[:8], run.data.train.y[:8])] * 2
+    for x, _ in update:
+        model(x)
+    moment = SimpleNamespace(update=update)
+    (found,) = dead.measure(subject, moment)  # type: ignore[arg-type]
+    assert found == 0.5 if used else math.isnan(found)

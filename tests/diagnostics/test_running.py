@@ -112,3 +112,12 @@ def test_many_runs_at_once_are_the_single_ones_bit_for_bit() -> None:
         for r, single in enumerate(singles):
             mine = None if together is None else tuple(float(column[r]) for column in together)
             np.testing.assert_equal(mine, single)
+
+
+def test_averages_start_anew_where_a_checkpoint_has_none() -> None:
+    late = Running(1, None)
+    found = late.add(51, 2.0, 1.0, 1.0)
+    assert found is not None
+    assert found[0] == 2.0
+    many = Running(1, None).add(51, np.array([2.0, 3.0]), np.ones(2), np.ones(2))
+    np.testing.assert_array_equal(many[0], [2.0, 3.0])  # type: ignore[index]

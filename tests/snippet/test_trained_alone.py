@@ -125,6 +125,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     return both(CASES, tmp_path_factory.mktemp("snippets"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_the_same_rates_and_weights_in_every_step(runs: Runs, name: str) -> None:
     compare(*runs[name], loose=name.startswith("bf16"))

@@ -68,6 +68,7 @@ def test_convolutions_too(tmp_path: Path) -> None:
         assert _bytes(alone) == _bytes([runs[index]])
 
 
+@pytest.mark.slow
 @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     hidden=st.lists(st.integers(1, 33), min_size=0, max_size=2),
@@ -141,6 +142,7 @@ def test_running_out_of_memory_halves_the_stack(
     assert "out of memory with 6 runs in one stack: going on with 3" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_stacks_side_by_side_give_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

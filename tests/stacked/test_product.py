@@ -16,6 +16,7 @@ def _matrices(n: int, m: int, transposed: bool, dtype: torch.dtype) -> torch.Ten
     return draw(RUNS, n, m, dtype=dtype)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transposed", list(itertools.product([False, True], repeat=2)), ids=str)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_bits_do_not_depend_on_the_stack(dtype: torch.dtype, transposed) -> None:

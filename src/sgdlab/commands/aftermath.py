@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from sgdlab.build import plan_of, total_steps
 from sgdlab.diagnosis import EarlyWatch, Run, judge, read_run
+from sgdlab.diagnosis.show import clean
 from sgdlab.display import number, stdout
 from sgdlab.errors import reason_of
 from sgdlab.notices import warn
@@ -22,7 +23,8 @@ def early_watch(config: DictConfig) -> EarlyWatch:
     # A schedule of the user's own need not have a warm-up.
     epochs = config.schedule.get("warmup_epochs") or 0
     warmup = config.schedule.get("warmup_steps") or int(epochs * plan.steps_per_epoch)
-    return EarlyWatch(total_steps(config, plan), plan.steps_per_epoch, warmup)
+    batch = plan.effective_batch_size
+    return EarlyWatch(total_steps(config, plan), plan.steps_per_epoch, warmup, batch)
 
 
 def print_findings(directory: Path, shown: str) -> None:
@@ -34,16 +36,16 @@ def print_findings(directory: Path, shown: str) -> None:
     """
     try:
         run = read_run(directory)
-        found = judge(run).findings
+        diagnosis = judge(run)
         measured = [*_stability(run), *_critical_batch(run), *_landscape(directory, shown)]
     except Exception as error:  # the run itself is finished and written
         warn(f"no diagnosis: {reason_of(error)}")
         return
     for name, text in measured:
         _print(name, escape(text))
-    alarms = [f for f in found if f.is_alarm or f.symptom == "above_critical_batch"]
+    alarms = [f for f in diagnosis.findings if f.is_alarm or f.symptom == "above_critical_batch"]
     if not alarms:
-        _print("diagnosis", "no symptom found")
+        _print("diagnosis", clean(run, diagnosis))
         return
     first, *others = alarms
     more = f" and {len(others)} more" if others else ""

@@ -52,6 +52,10 @@ def run_app(app: Callable[[], Any], command: str, arguments: list[str]) -> None:
             raise
         name = flags.config_name or command.replace("-", "_")
         raise InputError(explain(error, name, own, flags.overrides)) from error
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise InputError(f"{error.filename}: {error.strerror}") from error
 
 
 def _composing_once(flags: argparse.Namespace) -> contextlib.AbstractContextManager[Any]:

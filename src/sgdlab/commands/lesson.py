@@ -66,6 +66,8 @@ def check_lesson(composed: DictConfig) -> None:
     """
     lesson, jobs = _prepared(composed)
     folder = _folder(composed.hydra.run.dir, composed.hydra.overrides.task)
+    if (folder / "config.yaml").is_file():
+        raise InputError(f"{folder} holds a run: choose another hydra.run.dir")
     checks = Checks()
     for name, job in zip(lesson.runs, jobs, strict=True):
         checks.of(job.settled, lambda job=job: job.config)
@@ -112,7 +114,8 @@ def run_lesson(composed: DictConfig) -> dict[str, Cell]:
     atomic_write(folder / PICTURE, draw(lesson, runs, jobs[0].config))
     atomic_write(folder / SENTENCES, sentences)
     terminal = sys.stdout.isatty()
-    width = min(WIDTH, shutil.get_terminal_size().columns - 16) if terminal else WIDTH
+    room = shutil.get_terminal_size().columns - 16
+    width = max(24, min(WIDTH, room)) if terminal else WIDTH
     print(lesson.title)
     print(in_terminal(lesson, runs, width=width, colours=terminal))
     print(sentences + f"{_shown(folder)}/{PICTURE}")

@@ -24,7 +24,7 @@ from sgdlab.range_test.explore import explore
 from sgdlab.range_test.finding import Finding, finding_of
 from sgdlab.range_test.settings import RangeConfig
 from sgdlab.range_test.show import show_all
-from sgdlab.range_test.table import write_tables
+from sgdlab.range_test.table import CURVE, SUGGESTIONS, write_tables
 from sgdlab.results import write_config, write_environment, write_error
 
 
@@ -35,6 +35,8 @@ def find(job: Job, folder: Path, name: str) -> Finding:
         SystemExit: With code 1 when it failed; the traceback is in ``error.txt``.
     """
     config, section = job.config, job.section
+    for stale in (CURVE, SUGGESTIONS, "lr_find.svg", "error.txt"):
+        (folder / stale).unlink(missing_ok=True)
     try:
         run = setup(config)
         rule = call(config.scaling, where(config, "scaling"))
@@ -97,6 +99,7 @@ def sweep(master: DictConfig, context: HydraContext, jobs: Sequence[Sequence[str
     loader = QuickLoader(context.config_loader.get_search_path())
     folder = Path(master.hydra.sweep.dir)
     prepared: dict[str, Job] = {}
+    folders: dict[str, Path] = {}
     for overrides in jobs:
         with explained(master, overrides):
             composed = loader.load_sweep_config(master, list(overrides))
@@ -104,13 +107,16 @@ def sweep(master: DictConfig, context: HydraContext, jobs: Sequence[Sequence[str
         name = _name(job, varied)
         if name in prepared:
             raise InputError(f"the sweep lists {typed(overrides)} twice")
-        check_job(job, folder / _slug(name))
-        prepared[name] = job
+        own = folder / _slug(name)
+        if own in folders.values():  # other characters may have come to the same
+            own = folder / f"{_slug(name)}-{len(folders) + 1}"
+        check_job(job, own)
+        prepared[name], folders[name] = job, own
     findings: list[Finding] = []
     failed = False
     for name, job in prepared.items():
         try:
-            findings.append(find(job, folder / _slug(name), name))
+            findings.append(find(job, folders[name], name))
         except SystemExit:
             failed = True
     if findings:
@@ -128,7 +134,7 @@ def _name(job: Job, varied: Sequence[str]) -> str:
 
 
 def _slug(name: str) -> str:
-    return re.sub(r"[^\w.=-]+", "-", name)
+    return re.sub(r"[^\w.=-]+", "-", name).strip("-.") or "job"
 
 
 def _compare(jobs: dict[str, Job], findings: Sequence[Finding], folder: Path) -> None:

@@ -35,6 +35,7 @@ def without_rate(run: Run, siblings: Sequence[Run]) -> Finding | None:
         and other.effective_batch
         and len(other.lr)
         and _rest(other) == _rest(run)
+        and _is_as_long(run, other)
     ]
     # Where this batch was tried with several rates, they were not forgotten.
     if any(o.effective_batch == batch and _rate(o) != _rate(run) for o in alike):
@@ -75,6 +76,12 @@ def without_rate(run: Run, siblings: Sequence[Run]) -> Finding | None:
     )
 
 
+def _is_as_long(run: Run, other: Run) -> bool:
+    """Whether a run has seen about as many examples as another: shorter ones end higher."""
+    seen, wanted = (float(r.steps["examples"][-1]) for r in (run, other))
+    return seen >= wanted / 1.5
+
+
 def _by_examples(run: Run) -> tuple[np.ndarray, np.ndarray]:
     steps, loss = run.progress
     return steps * float(run.effective_batch or 1), loss
@@ -112,10 +119,10 @@ def above_critical(run: Run) -> Finding | None:
         return None
     smaller = max(1, 2 ** round(np.log2(max(critical, 1))))
     power = 0.5 if run.is_adaptive else 1.0
-    changes: dict[str, object] = {
-        "batch_size": smaller,
-        "lr": rounded(float(run.config["lr"]) * (smaller / batch) ** power),
-    }
+    workers = int(run.setting("local_sgd.workers") or 1)
+    changes: dict[str, object] = {"batch_size": max(1, smaller // workers)}
+    if run.name("scaling") == "none":  # otherwise the rule follows the batch
+        changes["lr"] = rounded(float(run.config["lr"]) * (smaller / batch) ** power)
     if run.config.get("accumulate", 1) != 1:
         changes["accumulate"] = 1
     return Finding(

@@ -19,7 +19,9 @@ it: the median of five steps is compared, and the evaluations of the whole train
 TOWERS = 4.0
 """The mean of five steps at four times the start: one or two that no batch explains."""
 
-WINDOW = 5
+WINDOW, EXAMPLES = 5, 80
+"""Steps that are looked at together; more where batches are so small that single losses have heavy
+tails: as many as hold so many examples."""
 
 
 def explodes(run: Run) -> Finding | None:
@@ -30,10 +32,11 @@ def explodes(run: Run) -> Finding | None:
     beyond = run.status == DIVERGED and "exceeds" in run.reason
     high = run.start + (DOUBLED - 1) * run.scale
     # Of the last steps of a run that diverged, a median would know nothing.
-    smooth = loss if beyond and len(loss) < 3 * WINDOW else running_median(loss, WINDOW)
+    window = max(WINDOW, -(-EXAMPLES // (run.effective_batch or EXAMPLES)) | 1)
+    smooth = loss if beyond and len(loss) < 3 * window else running_median(loss, window)
     above = smooth > high
-    if len(loss) >= WINDOW:
-        means = np.convolve(loss, np.full(WINDOW, 1 / WINDOW), mode="same")
+    if len(loss) >= window:
+        means = np.convolve(loss, np.full(window, 1 / window), mode="same")
         above |= means > run.start + (TOWERS - 1) * run.scale
     first = [int(run.step[i]) for i in (first_where(above),) if i is not None]
     evaluated = run.train.loss > high
@@ -97,16 +100,30 @@ def _gentler(run: Run) -> str:
         return improved(run, {"optimizer.momentum": 0.9})
     changes: dict[str, object] = {"lr": rounded(float(run.config["lr"]) / 10)}
     if not run.has_warmup and not run.is_problem:
-        changes["schedule.warmup_epochs"] = warmup_epochs(run)
+        changes |= warmup_setting(run)
     return improved(run, changes)
 
 
-def warmup_epochs(run: Run) -> float:
+def warmup_setting(run: Run) -> dict[str, object]:
     """Return the warm-up to propose: 3 epochs, but at most a tenth of the run."""
-    epochs = int(run.config["epochs"])
-    if run.config.get("max_steps"):
-        epochs = -(-int(run.config["max_steps"]) // (run.steps_per_epoch or 1))
-    return float(min(3.0, max(0.5, round(epochs / 10, 1))))
+    epochs, limit = int(run.config["epochs"]), run.config.get("max_steps")
+    if limit and not run.steps_per_epoch:
+        return {"schedule.warmup_steps": max(1, int(limit) // 10)}
+    if limit:
+        epochs = -(-int(limit) // (run.steps_per_epoch or 1))
+    return {"schedule.warmup_epochs": float(min(3.0, max(0.5, round(epochs / 10, 1))))}
+
+
+FAR = 1e3
+"""Length of an update, to first order, that no network outlives: its weights have norms of tens."""
+
+
+def _length(run: Run, index: int) -> float:
+    """Return lr times the clipped gradient's norm, or lr times the root of d for adaptive steps."""
+    lr = float(run.lr[index])
+    if run.is_adaptive:
+        return lr * float((run.summary or {}).get("num_parameters") or 1) ** 0.5
+    return lr * float(run.grad_norm[index] * run.steps["clip_coef"][index])
 
 
 def not_finite(run: Run) -> Finding | None:
@@ -137,8 +154,9 @@ def not_finite(run: Run) -> Finding | None:
         evidence.append(f"the training loss after step {where:,} is not finite")
     before = run.loss[: first or 0]
     grew = len(before) > 0 and float(before[-3:].max()) > run.start + run.scale
+    grew = grew or (bool(first) and _length(run, first - 1) > FAR)
     if grew:
-        cause = "the loss had grown before: a rate that is too high overflows in the end"
+        cause = "the steps before were far too long: a rate that is too high overflows in the end"
     elif first == 0 or (first is None and not len(run.loss)):
         cause = "it is so from the first step: the loss, the model or the data, not the rate"
     else:

@@ -187,6 +187,7 @@ def _switched(run: Run, groups: Mapping[str, str]) -> list[str]:
     """Return the overrides that put another member into a config that is whole already."""
     typed: list[str] = []
     for group, name in groups.items():
+        typed.append(_override(f"++names.{group}", name))
         wanted = flatten(_member(group, name) or {})
         present = flatten(cast("Mapping[str, Any]", run.config.get(group) or {}))
         typed += [f"~{group}.{key}" for key in present if key not in wanted]

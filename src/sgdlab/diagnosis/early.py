@@ -4,7 +4,9 @@ import math
 from collections import deque
 from statistics import median
 
-WINDOW = 5
+WINDOW, EXAMPLES = 5, 80
+"""Steps looked at together, as `sgdlab.diagnosis.blow_up` has it: more for tiny batches."""
+
 EARLY = 300
 
 RISEN = 2.0
@@ -33,7 +35,7 @@ class EarlyWatch:
         total_steps: Of the run.
         steps_per_epoch: Updates of an epoch; None where that is not known.
         warmup_steps: Of the schedule.
-        initial_loss: Of the training split at the initial weights; by default the first step's.
+        batch: Examples of an update.
     """
 
     def __init__(
@@ -41,10 +43,12 @@ class EarlyWatch:
         total_steps: int,
         steps_per_epoch: int | None = None,
         warmup_steps: int = 0,
-        initial_loss: float | None = None,
+        batch: int = EXAMPLES,
     ) -> None:
-        self._start = initial_loss if initial_loss is not None else math.nan
-        self._losses: deque[float] = deque(maxlen=WINDOW)
+        self._window = max(WINDOW, -(-EXAMPLES // batch))
+        self._start = math.nan
+        self._first: list[float] = []
+        self._losses: deque[float] = deque(maxlen=self._window)
         self._norms: deque[float] = deque(maxlen=25)
         self._said: set[str] = set()
         self._spikes = 0
@@ -67,8 +71,14 @@ class EarlyWatch:
             what = f"loss {loss}" if not math.isfinite(loss) else f"gradient norm {grad_norm}"
             return self._say("not_finite", f"{what} at step {step}, lr {lr:.3g}: clip_norm=1.0 may "
                              "hold it for now; look for what made it")  # fmt: skip
-        if math.isnan(self._start):
+        if not self._first:
             self._start = loss
+        if self._window > WINDOW and len(self._first) < self._window:
+            # One tiny batch may be low by chance.
+            self._first.append(loss)
+            self._start = max(self._first[0], sum(self._first) / len(self._first))
+        elif not self._first:
+            self._first.append(loss)
         self._losses.append(loss)
         line = self._explosion(step, loss, lr) or self._spike(step, grad_norm)
         line = line or self._standstill(step, loss, lr)
@@ -85,8 +95,9 @@ class EarlyWatch:
         if step > EARLY or self._start <= 0 or "explodes" in self._said:
             return None
         # A single loss so high needs no others beside it.
-        middle = median(self._losses) if len(self._losses) == WINDOW else 0.0
-        if middle <= RISEN * self._start and loss <= 10 * RISEN * self._start:
+        middle = median(self._losses) if len(self._losses) == self._window else 0.0
+        alone = loss > 10 * RISEN * self._start and self._window == WINDOW
+        if middle <= RISEN * self._start and not alone:
             return None
         high = max(self._losses)
         return self._say(

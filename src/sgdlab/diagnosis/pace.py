@@ -244,4 +244,9 @@ def _gains_nothing(run: Run) -> bool:
 
 
 def _with_more_columns(run: Run) -> str:
+    if any(column.startswith("grad_norm.") for column in run.steps):
+        return (
+            "look in steps.csv for the first layer whose grad_norm.LAYER is 0, and in it for "
+            "a detach(), requires_grad=False or an output that does not depend on the weights"
+        )
     return improved(run, diagnostics="business")

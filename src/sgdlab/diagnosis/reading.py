@@ -21,6 +21,9 @@ def read_run(directory: Path) -> Run:
     for key in ("optimizer", "lr", "epochs"):
         if key not in config:
             raise InputError(f"{directory / 'config.yaml'}: no key {key}; not a config of a run")
+    for key in ("lr", "epochs"):
+        if not isinstance(config[key], int | float):
+            raise InputError(f"{directory / 'config.yaml'}: {key}={config[key]}: is not a number")
     summary = read_summary(directory)
     partial = summary is None
     steps, evals = directory / "steps.csv", directory / "evals.csv"

@@ -17,7 +17,7 @@ ADAPTIVE = frozenset(
         "adam", "adamw", "nadam", "radam", "adamax", "adadelta", "adagrad", "rmsprop",
         "adafactor", "rprop", "lamb", "lars", "lion", "signsgd", "muon", "schedule_free_adamw",
         "adabelief", "adabound", "adamp", "adan", "ademamix", "came", "diffgrad", "laprop",
-        "novograd", "prodigy", "soap", "tiger", "yogi",
+        "novograd", "prodigy", "qhadam", "soap", "swats", "tiger", "yogi",
     )
 )  # fmt: skip
 """Optimizers whose step does not grow with the gradient."""
@@ -121,7 +121,8 @@ class Run:
         low = float(finite.min()) if len(finite) else self.start
         if self.start > 0 and low >= 0:
             return self.start
-        return max(abs(self.start), self.start - low, 1e-12)
+        fall = self.start - low
+        return fall if fall > 0 else max(abs(self.start), 1e-12)
 
     @cached_property
     def progress(self) -> tuple[Series, Series]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sgdlab.diagnosis.blow_up import warmup_epochs
+from sgdlab.diagnosis.blow_up import warmup_setting
 from sgdlab.diagnosis.command import improved
 from sgdlab.diagnosis.finding import Finding, Picture
 from sgdlab.diagnosis.run import Run
@@ -31,7 +31,7 @@ def fixed_rate(run: Run) -> Finding | None:
     lr = run.lr
     if len(lr) < 20 or run.is_problem or float(np.ptp(lr[len(lr) // 3 :])) > 1e-3 * float(lr.max()):
         return None
-    if run.name("schedule") != "constant":
+    if run.name("schedule") != "constant" or run.optimizer.startswith("schedule_free"):
         return None
     return Finding(
         "fixed_lr",
@@ -39,7 +39,7 @@ def fixed_rate(run: Run) -> Finding | None:
         "The learning rate never changes",
         [f"lr {number(float(lr[-1]))} from step {int(run.step[len(lr) // 3]):,} to the last"],
         "schedule=constant",
-        improved(run, {"schedule.warmup_epochs": warmup_epochs(run)}, schedule="cosine"),
+        improved(run, warmup_setting(run), schedule="cosine"),
         "a lower loss at the end: a rate that ends near 0 takes away the noise of the last steps",
         Picture((curve("lr", run.step, lr),), "lr"),
     )

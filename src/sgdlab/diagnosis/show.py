@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Sequence
 
 from sgdlab.diagnosis.finding import Diagnosis, Finding, Picture
+from sgdlab.diagnosis.pace import FEW_STEPS
 from sgdlab.diagnosis.run import Run
 from sgdlab.diagnosis.words import number, steps
 from sgdlab.terminal_plot import plot
@@ -47,7 +48,7 @@ def clean(run: Run, diagnosis: Diagnosis) -> str:
     """Say that nothing was found, and how much that means."""
     if run.status == "failed":
         return f"no symptom in the numbers, but the run failed: {run.reason or 'see error.txt'}"
-    if len(run.loss) < 10:
+    if len(run.loss) < FEW_STEPS:
         return f"no symptom, but {steps(len(run.loss))} tell little"
     unfinished = ", so far" if run.status == "unfinished" else ""
     return f"nothing wrong{unfinished}" + (": notes only" if diagnosis.findings else "")

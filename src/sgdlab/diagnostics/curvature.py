@@ -11,7 +11,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from sgdlab.batches import stream_seed
 from sgdlab.diagnostics.base import Moment, Subject, flat
+from sgdlab.diagnostics.per_example import require_running_statistics
 from sgdlab.errors import InputError
+from sgdlab.steps.closure import undisturbed
 
 LEAST, MOST, LARGEST_BATCH = 128, 384, 2048
 """Examples of a subset that is chosen by itself; see `subset_size`."""
@@ -29,7 +31,9 @@ def subset_size(subject: Subject) -> int:
     operations. Never more than the training split has.
     """
     x = subject.data.train.x
-    with evaluating(subject.model), torch.no_grad(), FlopCounterMode(display=False) as counter:
+    counter = FlopCounterMode(display=False)
+    # Some models write to buffers in evaluation, too.
+    with undisturbed(subject.model), evaluating(subject.model), torch.no_grad(), counter:
         subject.model(x[:1])
     small = WORK // max(1, counter.get_total_flops())
     batch = min(subject.effective_batch_size, LARGEST_BATCH)
@@ -131,9 +135,12 @@ def require_products(subject: Subject) -> None:
     Raises:
         InputError: Says which operation is at fault.
     """
+    require_running_statistics(subject.model)
     try:
-        Curvature(subject, subject.parameters, 2).product(flat(subject.parameters))
-    except RuntimeError as error:
+        here = Curvature(subject, subject.parameters, 2)
+        here.product(flat(subject.parameters))
+        here.noise(rademacher(here.examples, probe(subject, "require", 0), here.gradient))
+    except (RuntimeError, TypeError, AttributeError, LookupError) as error:
         text = " ".join(str(error).split())[:160]
         raise InputError(
             f"diagnostics: this model and loss have no second derivatives ({text}); "

@@ -27,7 +27,8 @@ class DeadUnits(Quantity):
     """Share of hidden units that are dead on every example of the update.
 
     A unit is an output of an activation layer; of a convolution, a channel, dead at all places;
-    of ``[examples, tokens, features]``, a feature, dead at all tokens. Dead is::
+    of ``[examples, tokens, features]`` in a model without Conv1d, a feature, dead at all tokens.
+    Dead is::
 
         relu               y = 0
         gelu, silu         |y| <= .01
@@ -42,7 +43,7 @@ class DeadUnits(Quantity):
 
     def __init__(self) -> None:
         self._hooks: list[RemovableHandle] = []
-        self._seen: list[list[Tensor]] = []
+        self._seen: list[dict[tuple[int, int], Tensor]] = []
 
     def begin(self, subject: Subject) -> tuple[str, ...]:
         """Find the activation layers; see `Quantity.begin`."""
@@ -66,25 +67,33 @@ class DeadUnits(Quantity):
             return [math.nan]
         count = len(moment.update)
         # Of an optimizer that evaluates again, the first evaluation is that of the row.
-        best, *others = self._seen[:count]
-        for lives in others:
-            best = [torch.maximum(*pair) for pair in zip(best, lives, strict=True)]
+        best: dict[tuple[int, int], Tensor] = {}
+        for lives in self._seen[:count]:
+            for key, life in lives.items():  # a layer may be skipped by chance
+                best[key] = torch.maximum(best[key], life) if key in best else life
         self._forget()
-        life = torch.cat(best)
+        if not best:
+            return [math.nan]
+        life = torch.cat(list(best.values()))
         return [int((life <= 0).sum()) / len(life)]
 
     def _listen(self, model: nn.Module) -> None:
         """Note, at each forward pass, what is at most 0 for dead units, by layer."""
         seen = self._seen
+        channels_first = any(isinstance(m, nn.Conv1d) for m in model.modules())
 
-        def attend(module: nn.Module, life: Callable[[Any, Tensor], Tensor]) -> RemovableHandle:
-            # At once, not the tensor: a layer behind may work in place.
-            return module.register_forward_hook(
-                lambda module, _, y: seen[-1].append(_by_unit(life(module, y.detach())))
-            )
+        def attend(place: int, life: Callable[[Any, Tensor], Tensor]) -> Any:
+            def note(module: nn.Module, _: Any, y: Tensor) -> None:
+                if seen:
+                    use = sum(1 for key in seen[-1] if key[0] == place)
+                    # At once, not the tensor: a layer behind may work in place.
+                    seen[-1][place, use] = _by_unit(life(module, y.detach()), channels_first)
 
-        self._hooks = [model.register_forward_pre_hook(lambda *_: seen.append([]))]
-        self._hooks += [attend(*layer) for layer in self._layers]
+            return note
+
+        self._hooks = [model.register_forward_pre_hook(lambda *_: seen.append({}))]
+        for place, (module, life) in enumerate(self._layers):
+            self._hooks.append(module.register_forward_hook(attend(place, life)))
 
     def _forget(self) -> None:
         for hook in self._hooks:
@@ -92,9 +101,10 @@ class DeadUnits(Quantity):
         self._hooks, self._seen = [], []
 
 
-def _by_unit(values: Tensor) -> Tensor:
+def _by_unit(values: Tensor, channels_first: bool) -> Tensor:
     """Return the largest value of each unit, ``[units]``."""
     if values.dim() == 2:
         return values.amax(0)
-    unit = values.dim() - 1 if values.dim() <= 3 else 1
+    last = values.dim() == 1 or (values.dim() == 3 and not channels_first)
+    unit = values.dim() - 1 if last else 1
     return values.amax([d for d in range(values.dim()) if d != unit])

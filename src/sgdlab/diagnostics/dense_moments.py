@@ -9,10 +9,15 @@ from sgdlab.steps.closure import undisturbed
 
 
 def is_dense(subject: Subject) -> bool:
-    """Say whether all parameters are those of `torch.nn.Linear`, and no layer mixes examples."""
-    holders = [m for m in subject.model.modules() if any(True for _ in m.parameters(recurse=False))]
-    mixing = any("BatchNorm" in type(m).__name__ for m in subject.model.modules())
-    return bool(holders) and all(type(m) is nn.Linear for m in holders) and not mixing
+    """Say whether each parameter is that of one `torch.nn.Linear`, and no layer mixes examples."""
+    modules = list(subject.model.modules())
+    mixing = any("BatchNorm" in type(m).__name__ for m in modules)
+    layers = [m for m in modules if type(m) is nn.Linear]
+    # A layer under weight norm has a weight that is no parameter.
+    held = [id(p) for layer in layers for p in (layer.weight, layer.bias) if p is not None]
+    trained = {id(p) for p in subject.parameters}
+    own = [place for place in held if place in trained]
+    return bool(own) and not mixing and len(own) == len(trained) == len(set(own))
 
 
 def dense_sums(subject: Subject, moment: Moment) -> tuple[Tensor, Tensor] | None:

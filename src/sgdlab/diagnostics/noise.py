@@ -9,7 +9,7 @@ from sgdlab.checks import require_number
 from sgdlab.datasets.problem import Function
 from sgdlab.diagnostics.base import Moment, Quantity, Subject
 from sgdlab.diagnostics.dense_moments import dense_sums, is_dense
-from sgdlab.diagnostics.per_example import Moments, PerExample
+from sgdlab.diagnostics.per_example import Moments, PerExample, require_running_statistics
 
 
 class Noise(Quantity):
@@ -58,6 +58,7 @@ class Noise(Quantity):
         """Return the columns; see `Quantity.begin`."""
         self._known = _known_variance(subject.model)
         self._dense = is_dense(subject)
+        require_running_statistics(subject.model)
         self._average = torch.zeros(2, dtype=torch.float64, device=subject.parameters[0].device)
         return ("grad_snr", "noise_trace", "noise_scale")
 
@@ -91,6 +92,10 @@ class Noise(Quantity):
             return PerExample(subject, moment).moments()
         count = sum(len(y) for _, y in moment.update)
         mean = sums[0] / count
+        # A weight that is used outside of its layer, too, has more gradient than these.
+        off = torch.linalg.vector_norm(mean - moment.gradient)
+        if not off <= (0.05 if subject.bf16 else 1e-3) * torch.linalg.vector_norm(moment.gradient):
+            return PerExample(subject, moment).moments()
         variance = (sums[1] - sums[0] * mean).clamp_(min=0.0) / (count - 1 or torch.nan)
         return Moments(mean, variance)
 

@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from sgdlab.diagnostics.base import Moment, Subject
 from sgdlab.diagnostics.placed import placed
+from sgdlab.errors import InputError
 from sgdlab.steps.closure import undisturbed
 
 CHUNK = 2**23
@@ -100,13 +101,14 @@ class PerExample:
     def _statistics(self, x: Tensor) -> dict[str, Tensor]:
         """Return the batch statistics of a micro-batch as running statistics, by name."""
         found: dict[str, Tensor] = {}
+        model, moment = self._subject.model, self._moment
 
         def note(name: str, values: Tensor) -> None:
+            values = values.to(moment.start.dtype)  # autocast has halved its precision
             dims = [d for d in range(values.dim()) if d != 1]
             found[f"{name}.running_mean"] = values.mean(dims)
             found[f"{name}.running_var"] = values.var(dims, correction=0)
 
-        model, moment = self._subject.model, self._moment
         hooks = [
             module.register_forward_pre_hook(lambda _, inputs, name=name: note(name, inputs[0]))
             for name, module in model.named_modules()
@@ -126,6 +128,20 @@ class PerExample:
             for hook in hooks:
                 hook.remove()
         return found
+
+
+def require_running_statistics(model: nn.Module) -> None:
+    """Refuse batch norm that is never without a batch.
+
+    Raises:
+        InputError: Names the module.
+    """
+    for name, module in model.named_modules():
+        if isinstance(module, _BatchNorm) and module.running_mean is None:
+            raise InputError(
+                f"diagnostics: {name} has track_running_stats=False, so the loss of one example is "
+                "not defined; diagnostics=business needs none"
+            )
 
 
 def _uses_batch(module: nn.Module) -> bool:

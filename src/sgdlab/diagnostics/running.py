@@ -36,6 +36,7 @@ class Running:
 
     def __init__(self, every: int, state: Values | None = None) -> None:
         self.every = every
+        self._fresh = state is None
         self._state: list[Values] = [0.0] * 7 if state is None else list(state)
 
     def add(self, step: int, loss: Values, norm: Values, factor: Values) -> Values | None:
@@ -48,7 +49,8 @@ class Running:
             factor: ``clip_coef``.
         """
         total, weight, products, squares, last, clipped, since = self._state
-        residual = loss - total / weight if step > 1 else loss * 0.0
+        residual = loss * 0.0 if self._fresh else loss - total / weight
+        self._fresh = False
         total = FACTOR * total + loss
         weight = FACTOR * weight + 1.0
         products = FACTOR * products + residual * last

@@ -74,6 +74,10 @@ class Diagnostics:
         What fails is left out, with a warning: the run itself has completed.
         """
         tables: dict[str, Table] = {}
+        # Schedule-free methods train other weights than those that count.
+        switch = getattr(self.subject.optimizer, "eval", None)
+        if callable(switch) and self.at_end:
+            switch()
         for name, conclusion in self.at_end.items():
             try:
                 with torch.random.fork_rng():

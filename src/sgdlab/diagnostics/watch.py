@@ -131,9 +131,10 @@ class Watch:
         try:
             found = self._quantities[name].measure(self.subject, moment)
         except Exception as error:
+            what = reason_of(error)
             if is_out_of_memory(error):
-                raise
-            raise DiagnosticError(f"diagnostics.quantities.{name}: {reason_of(error)}") from error
+                what = "no memory left for it; leave it out: ~diagnostics.quantities." + name
+            raise DiagnosticError(f"diagnostics.quantities.{name}: {what}") from error
         values = found.tolist() if isinstance(found, Tensor) else found
         assert len(values) == width, f"{name}: {len(values)} values for {width} columns"
         return values

@@ -8,6 +8,7 @@ from sgdlab.errors import InputError
 from sgdlab.lessons.expressions import Value, evaluate, names_in
 from sgdlab.lessons.lesson import Lesson
 from sgdlab.lessons.ran import Ran
+from sgdlab.results import DIVERGED
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,9 @@ def say(lesson: Lesson, runs: Sequence[Ran]) -> Said:
             "This time the runs do not show what the lesson is about: it expects "
             f"{broken}, with {numbers}."
         )
+        lost = [run.name for run in runs if run.summary["status"] == DIVERGED]
+        if lost:
+            first = f"Diverged, and so not seen to the end: {', '.join(lost)}."
     return Said(first, second, values, broken)
 
 

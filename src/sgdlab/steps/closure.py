@@ -29,12 +29,15 @@ def undisturbed(model: nn.Module, random_state: Tensor | None = None) -> Iterato
     """
     devices = [t.device for t in model.parameters() if t.device.type == "cuda"][:1]
     kept = [b.clone() for b in model.buffers()]
-    with torch.random.fork_rng(devices):
-        if random_state is not None:
-            torch.set_rng_state(random_state)
-        yield
-    for buffer, old in zip(model.buffers(), kept, strict=True):
-        buffer.copy_(old)
+    try:
+        with torch.random.fork_rng(devices):
+            if random_state is not None:
+                torch.set_rng_state(random_state)
+            yield
+    finally:
+        with torch.no_grad():
+            for buffer, old in zip(model.buffers(), kept, strict=True):
+                buffer.copy_(old)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -10,11 +11,12 @@ from harness import Steps, begun, named
 from torch import Tensor, nn
 
 from sgdlab.diagnostics import per_example as module
-from sgdlab.diagnostics.base import Moment
+from sgdlab.diagnostics.base import Moment, Subject, flat
 from sgdlab.diagnostics.dense_moments import dense_sums, is_dense
 from sgdlab.diagnostics.noise import Noise
 from sgdlab.diagnostics.per_example import PerExample
 from sgdlab.errors import InputError
+from trainer_runs import built
 
 
 def _at_start(steps: Steps, moment: Moment) -> nn.Module:
@@ -275,3 +277,81 @@ def test_a_resumed_run_goes_on_with_its_averages() -> None:
 def test_decay_has_a_range(decay: object) -> None:
     with pytest.raises(InputError, match=r"^diagnostics\.quantities\.noise\.decay=.*below 1"):
         Noise(decay=decay)  # type: ignore[arg-type]
+
+
+class Tied(nn.Module):
+    """An autoencoder whose decoder is its encoder's weight, used outside of its layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encode = nn.Linear(13, 6)
+        self.decode = nn.Linear(13, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = torch.tanh(self.encode(x))
+        return self.decode(nn.functional.linear(hidden, self.encode.weight.T))
+
+
+class Shared(nn.Module):
+    """Two layers with one weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.into, self.first, self.second = nn.Linear(13, 6), nn.Linear(6, 6), nn.Linear(6, 6)
+        self.second.weight = self.first.weight
+        self.out = nn.Linear(6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.second(torch.tanh(self.first(torch.tanh(self.into(x))))))
+
+
+def weight_normed() -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the old form, which many models still have
+        return nn.Sequential(nn.utils.weight_norm(nn.Linear(13, 6)), nn.Tanh(), nn.Linear(6, 3))
+
+
+@pytest.mark.parametrize("make", [Tied, Shared, weight_normed])
+def test_weights_that_are_not_one_layers_own_are_measured_one_by_one(make) -> None:
+    torch.manual_seed(0)
+    model = make()
+    names, parameters = zip(*model.named_parameters(), strict=True)
+    x, y = torch.randn(20, 13), torch.arange(20) % 3
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = built("dataset=wine", "model=linear")
+    subject = Subject(
+        model, list(names), list(parameters), nn.functional.cross_entropy, False, optimizer,
+        run.data, 20, 0,
+    )  # fmt: skip
+    each = []
+    for one, label in zip(x, y, strict=True):
+        loss = nn.functional.cross_entropy(model(one[None]), label[None])
+        each.append(flat(torch.autograd.grad(loss, parameters)))
+    gradients = torch.stack(each).double()
+    start = flat(parameters)
+    moment = Moment(
+        1, 0.1, [(x, y)], torch.tensor(0.0), 1.0, gradients.mean(0).float(), start, start, None,
+        [p.shape for p in parameters], torch.get_rng_state(),
+    )  # fmt: skip
+    noise = Noise()
+    noise.begin(subject)
+    with torch.no_grad():
+        found = noise.measure(subject, moment)
+    assert found[1].item() == pytest.approx(gradients.var(0).sum().item(), rel=1e-4)
+
+
+def test_batch_norm_in_half_precision_is_measured() -> None:
+    settings = ("dataset=wine", "model.batch_norm=true", "precision=bf16")
+    noise = Noise()
+    steps, columns = begun(noise, *settings)
+    found = named(columns, steps.measure(noise, steps.take()))
+    assert math.isfinite(found["noise_trace"])
+
+
+def test_batch_norm_that_needs_a_batch_for_ever_is_refused_in_one_line() -> None:
+    run = built("dataset=wine", "model.batch_norm=true")
+    for layer in run.model.modules():
+        if isinstance(layer, nn.BatchNorm1d):
+            layer.track_running_stats, layer.running_mean, layer.running_var = False, None, None
+    with pytest.raises(InputError, match="track_running_stats=False"):
+        Noise().begin(run.diagnostics.subject)
