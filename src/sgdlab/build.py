@@ -16,12 +16,11 @@ from torch.optim import Optimizer
 
 from sgdlab.averaging import Average
 from sgdlab.batches import BatchPlan, stream_seed
+from sgdlab.build_diagnostics import diagnostics_of
 from sgdlab.build_optimizer import optimizer_of
 from sgdlab.datasets.base import Dataset
 from sgdlab.datasets.split import prepare
-from sgdlab.diagnostics.base import Conclusion, Quantity, Subject
-from sgdlab.diagnostics.section import Diagnostics, check_section
-from sgdlab.diagnostics.watch import Watch
+from sgdlab.diagnostics.section import Diagnostics
 from sgdlab.errors import InputError
 from sgdlab.identity import device_kind
 from sgdlab.instantiate import call, where
@@ -201,45 +200,8 @@ def setup(config: DictConfig, probe: nn.Module | None = None, data: Dataset | No
         eval_batch_size=config.eval.batch_size,
         evaluate_test=config.evaluate_test,
         checkpoint_every=config.checkpoint.every,
-        diagnostics=_diagnostics_of(config, objective, optimizer, on_device, plan),
+        diagnostics=diagnostics_of(config, objective, optimizer, on_device, plan),
     )
-
-
-def _diagnostics_of(
-    config: DictConfig, objective: Objective, optimizer: Optimizer, data: Dataset, plan: BatchPlan
-) -> Diagnostics:
-    section = config.diagnostics
-    check_section(section)
-    trained = {id(p) for p in objective.parameters}
-    named = [(name, p) for name, p in objective.model.named_parameters() if id(p) in trained]
-    subject = Subject(
-        model=objective.model,
-        names=[name for name, _ in named],
-        parameters=[p for _, p in named],
-        loss=objective.loss,
-        bf16=objective.bf16,
-        optimizer=optimizer,
-        data=data,
-        effective_batch_size=plan.effective_batch_size,
-        seed=config.seed,
-    )
-    quantities: dict[str, Quantity] = {}
-    for name, own in section.quantities.items():
-        place = f"diagnostics.quantities.{name}"
-        quantities[name] = call(own, place)
-        if not isinstance(quantities[name], Quantity):
-            raise InputError(f"{place}: {own._target_} is no sgdlab.diagnostics.base.Quantity")
-    at_end: dict[str, Conclusion] = {}
-    for name, own in section.at_end.items():
-        at_end[name] = call(own, f"diagnostics.at_end.{name}")
-    simulated = config.staleness.delay or config.local_sgd.workers > 1
-    if quantities and (simulated or not config.zero_grad):
-        raise InputError(
-            f"{where(config, 'diagnostics')}: looks inside ordinary updates; with staleness, "
-            "local_sgd or zero_grad=false take diagnostics=economy"
-        )
-    watch = Watch(subject, objective, quantities, section.every) if quantities else None
-    return Diagnostics(section.every, section.scalars, subject, watch, at_end)
 
 
 def _loss_of(config: DictConfig, data: Dataset) -> Callable[[Tensor, Tensor], Tensor]:
