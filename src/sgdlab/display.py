@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -31,6 +32,12 @@ def metric_text(name: str | None, value: Cell) -> str:
     if name == "accuracy" and isinstance(value, float):
         return f"{100 * value:.2f} %"
     return number(value)
+
+
+def shown(path: Path) -> str:
+    """Return a path as it is typed: from the working directory, where it lies below."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def print_summary(summary: Mapping[str, Cell], directory: str) -> None:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-
 from hydra_plugins.sgdlab_sweeper import SgdlabSweeper
 
 
@@ -17,7 +15,4 @@ class RangeTestSweeper(SgdlabSweeper):
 
         assert self.hydra_context is not None
         assert self.config is not None
-        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        overrides = parser.parse_overrides([*self._parse_config(), *arguments])
-        (jobs,) = self.split_arguments(overrides, max_batch_size=None)
-        return sweep(self.config, self.hydra_context, jobs)
+        return sweep(self.config, self.hydra_context, self.jobs(arguments))

@@ -49,7 +49,12 @@ class SgdlabSweeper(BasicSweeper):
 
         assert self.hydra_context is not None
         assert self.config is not None
+        return sweep(self.config, self.hydra_context, self._task_function, self.jobs(arguments))
+
+    def jobs(self, arguments: list[str]) -> Any:
+        """Return the overrides of every combination of the values given."""
+        assert self.hydra_context is not None
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
         (jobs,) = self.split_arguments(overrides, max_batch_size=None)
-        return sweep(self.config, self.hydra_context, self._task_function, jobs)
+        return jobs

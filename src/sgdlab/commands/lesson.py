@@ -12,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from sgdlab.display import shown
 from sgdlab.errors import InputError
 from sgdlab.experiment import finished, run_experiment
 from sgdlab.lessons.lesson import Lesson, lesson_of
@@ -118,7 +119,7 @@ def run_lesson(composed: DictConfig) -> dict[str, Cell]:
     width = max(24, min(WIDTH, room)) if terminal else WIDTH
     print(lesson.title)
     print(in_terminal(lesson, runs, width=width, colours=terminal))
-    print(sentences + f"{_shown(folder)}/{PICTURE}")
+    print(sentences + f"{shown(folder)}/{PICTURE}")
     return summaries[-1]
 
 
@@ -160,8 +161,3 @@ def _folder(directory: str, typed: Sequence[str]) -> Path:
 
 def _key(override: str) -> str:
     return override.partition("=")[0].lstrip("+~")
-
-
-def _shown(directory: Path) -> str:
-    here = Path.cwd()
-    return str(directory.relative_to(here) if directory.is_relative_to(here) else directory)

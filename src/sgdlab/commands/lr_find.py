@@ -9,9 +9,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from sgdlab.commands.hydra_app import run_app
-from sgdlab.commands.range_job import CONFIG, SECTION, check_job, job_of, shown
+from sgdlab.commands.range_job import CONFIG, SECTION, check_job, job_of
 from sgdlab.commands.range_tests import draw, find
-from sgdlab.display import stdout
+from sgdlab.display import shown, stdout
 from sgdlab.groups import conf_dir
 from sgdlab.range_test.show import show
 

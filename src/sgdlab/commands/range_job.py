@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from sgdlab import garbage
 from sgdlab.commands.lesson import refuse_lesson
 from sgdlab.config import settle
+from sgdlab.display import shown
 from sgdlab.errors import InputError
 from sgdlab.instantiate import where
 from sgdlab.preflight import check
@@ -82,12 +83,6 @@ def _flags(hydra: Any) -> tuple[str, ...]:
     if hydra.job.config_name != CONFIG:
         flags += ["--config-name", str(hydra.job.config_name)]
     return tuple(flags)
-
-
-def shown(path: Path) -> str:
-    """Return a path as it is typed: from the working directory, where it lies below."""
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def check_job(job: Job, folder: Path) -> None:

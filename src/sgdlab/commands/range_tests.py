@@ -11,9 +11,9 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from sgdlab.build import Setup, setup
-from sgdlab.commands.range_job import RATES, Job, check_job, job_of, shown
+from sgdlab.commands.range_job import RATES, Job, check_job, job_of
 from sgdlab.commands.sweep import varied_keys
-from sgdlab.display import stdout
+from sgdlab.display import shown, stdout
 from sgdlab.environment import environment
 from sgdlab.errors import InputError, reason_of
 from sgdlab.instantiate import call, where

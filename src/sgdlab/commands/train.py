@@ -13,7 +13,7 @@ from sgdlab.build import dataset_of, total_steps
 from sgdlab.commands.aftermath import early_watch, print_findings
 from sgdlab.commands.hydra_app import run_app
 from sgdlab.config import settle
-from sgdlab.display import print_summary
+from sgdlab.display import print_summary, shown
 from sgdlab.errors import InputError
 from sgdlab.experiment import finished, run_experiment
 from sgdlab.groups import conf_dir
@@ -89,13 +89,8 @@ def train(composed: DictConfig) -> dict[str, Cell]:
         metric, early = dataset_of(config).metric, early_watch(config)
         with RunView(total_steps(config), metric, early) as view:
             summary = run_experiment(config, directory, view)
-    print_summary(summary, _shown(directory))
+    print_summary(summary, shown(directory))
     if summary["status"] == FAILED:
         raise SystemExit(1)
-    print_findings(directory, _shown(directory))
+    print_findings(directory, shown(directory))
     return summary
-
-
-def _shown(directory: Path) -> str:
-    here = Path.cwd()
-    return str(directory.relative_to(here) if directory.is_relative_to(here) else directory)

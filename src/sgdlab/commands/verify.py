@@ -1,7 +1,5 @@
 """``sgdlab verify``: what theory predicts against what the optimizers and the trainer do."""
 
-import csv
-import io
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +18,7 @@ from sgdlab.commands.hydra_app import run_app
 from sgdlab.display import number
 from sgdlab.errors import InputError, offer
 from sgdlab.groups import conf_dir
-from sgdlab.results import Cell, atomic_write, text
+from sgdlab.results import Cell, write_table
 from sgdlab.verify.catalogue import chosen, families, rows
 from sgdlab.verify.runner import Result, run_all
 
@@ -104,7 +102,7 @@ def app(composed: DictConfig) -> Any:
         results.append(result)
         _print_result(console, result)
     if results:
-        atomic_write(folder / "verify.csv", _csv(COLUMNS, [_cells(result) for result in results]))
+        write_table(folder / "verify.csv", COLUMNS, [_cells(result) for result in results])
         if composed.plots:
             _draw(folder, results)
     if MODES in composed.families or not (composed.families or composed.rows):
@@ -161,14 +159,6 @@ def _cells(result: Result) -> list[Cell]:
     ]  # fmt: skip
 
 
-def _csv(columns: Sequence[str], lines: Sequence[Sequence[Cell]]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([text(cell) for cell in line] for line in lines)
-    return out.getvalue()
-
-
 def _draw(folder: Path, results: Sequence[Result]) -> None:
     from sgdlab.verify.plots import draw  # matplotlib takes a second
 
@@ -182,7 +172,7 @@ def _modes(console: Console, folder: Path) -> None:
 
     measured = modes.table()
     lines = [[row[column] for column in modes.COLUMNS] for row in measured]
-    atomic_write(folder / "modes.csv", _csv(modes.COLUMNS, lines))
+    write_table(folder / "modes.csv", modes.COLUMNS, lines)
     share = f"{100 * modes.TARGET:g} %"
     table = Table(box=None, pad_edge=False, title_justify="left", title_style="bold")
     table.title = f"\nLogistic regression until the gap has fallen to {share}"

@@ -71,14 +71,10 @@ class EarlyWatch:
             what = f"loss {loss}" if not math.isfinite(loss) else f"gradient norm {grad_norm}"
             return self._say("not_finite", f"{what} at step {step}, lr {lr:.3g}: clip_norm=1.0 may "
                              "hold it for now; look for what made it")  # fmt: skip
-        if not self._first:
-            self._start = loss
-        if self._window > WINDOW and len(self._first) < self._window:
-            # One tiny batch may be low by chance.
+        # One tiny batch may be low by chance.
+        if len(self._first) < (1 if self._window == WINDOW else self._window):
             self._first.append(loss)
             self._start = max(self._first[0], sum(self._first) / len(self._first))
-        elif not self._first:
-            self._first.append(loss)
         self._losses.append(loss)
         line = self._explosion(step, loss, lr) or self._spike(step, grad_norm)
         line = line or self._standstill(step, loss, lr)

@@ -30,6 +30,7 @@ class Subject:
         data: On the device of the model.
         effective_batch_size: Examples per update.
         seed: Of the run.
+        shared: What one quantity found out and another may use.
     """
 
     model: nn.Module
@@ -41,6 +42,7 @@ class Subject:
     data: Dataset
     effective_batch_size: int
     seed: int
+    shared: dict[str, Any] = field(default_factory=dict[str, Any])
 
     @cached_property
     def layers(self) -> dict[str, list[int]]:

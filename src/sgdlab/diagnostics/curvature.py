@@ -10,6 +10,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from sgdlab.batches import stream_seed
+from sgdlab.checks import require_number
 from sgdlab.diagnostics.base import Moment, Subject, flat
 from sgdlab.diagnostics.per_example import require_running_statistics
 from sgdlab.errors import InputError
@@ -146,6 +147,44 @@ def require_products(subject: Subject) -> None:
             f"diagnostics: this model and loss have no second derivatives ({text}); "
             "diagnostics=business needs none"
         ) from error
+
+
+def examples_of(subject: Subject, asked: int | None) -> int:
+    """Return how many examples a quantity takes: as many as asked for, else `subset_size`.
+
+    Raises:
+        InputError: As `require_products`.
+    """
+    if "subset_size" not in subject.shared:  # the same for every quantity of a run
+        require_products(subject)
+        subject.shared["subset_size"] = subset_size(subject)
+    return asked or subject.shared["subset_size"]
+
+
+def check_settings(
+    key: str,
+    examples: int | None,
+    iterations: int = 1,
+    tolerance: float = 0.0,
+    probes: int = 1,
+) -> None:
+    """Refuse settings that are out of their range.
+
+    Args:
+        key: Of the quantity's section.
+        examples: From 1; None: left open.
+        iterations: Of Lanczos, from 1.
+        tolerance: Of Lanczos, from 0.
+        probes: Random vectors, from 1.
+
+    Raises:
+        InputError: Says which and what would be right.
+    """
+    if examples is not None:
+        require_number(f"{key}.examples", examples, 1)
+    require_number(f"{key}.iterations", iterations, 1)
+    require_number(f"{key}.tolerance", tolerance, 0)
+    require_number(f"{key}.probes", probes, 1)
 
 
 def probe(subject: Subject, name: str, index: int) -> torch.Generator:

@@ -4,15 +4,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sgdlab.checks import require_number
 from sgdlab.diagnostics.base import Moment, Quantity, Subject
 from sgdlab.diagnostics.curvature import (
     Curvature,
+    check_settings,
     curvature,
+    examples_of,
     probe,
     rademacher,
-    require_products,
-    subset_size,
 )
 from sgdlab.diagnostics.lanczos import Basis
 
@@ -42,16 +41,13 @@ class HessianTrace(Quantity):
 
     def __init__(self, examples: int | None = None, probes: int = 1) -> None:
         key = "diagnostics.quantities.hessian_trace"
-        if examples is not None:
-            require_number(f"{key}.examples", examples, 1)
-        require_number(f"{key}.probes", probes, 1)
+        check_settings(key, examples, probes=probes)
         self._asked = examples
         self._probes = probes
 
     def begin(self, subject: Subject) -> tuple[str, ...]:
         """Return the column; see `Quantity.begin`."""
-        require_products(subject)
-        self._examples = self._asked or subset_size(subject)
+        self._examples = examples_of(subject, self._asked)
         return ("hessian_trace",)
 
     def measure(self, subject: Subject, moment: Moment) -> Tensor:

@@ -2,9 +2,8 @@
 
 import torch
 
-from sgdlab.checks import require_number
 from sgdlab.diagnostics.base import Conclusion, Subject, Table
-from sgdlab.diagnostics.curvature import Curvature, probe, rademacher, subset_size
+from sgdlab.diagnostics.curvature import Curvature, check_settings, probe, rademacher, subset_size
 from sgdlab.diagnostics.lanczos import largest
 
 COLUMNS = ("layer", "num_parameters", "sharpness", "trace", "trace_share", "examples")
@@ -43,11 +42,7 @@ class Layers(Conclusion):
         probes: int = 10,
     ) -> None:
         key = "diagnostics.at_end.layers"
-        if examples is not None:
-            require_number(f"{key}.examples", examples, 1)
-        require_number(f"{key}.iterations", iterations, 1)
-        require_number(f"{key}.tolerance", tolerance, 0)
-        require_number(f"{key}.probes", probes, 1)
+        check_settings(key, examples, iterations, tolerance, probes)
         self._examples = examples
         self._iterations = iterations
         self._tolerance = tolerance

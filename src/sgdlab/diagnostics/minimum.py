@@ -5,7 +5,7 @@ from torch import Tensor
 
 from sgdlab.checks import require_number
 from sgdlab.diagnostics.base import Conclusion, Subject, Table, flat
-from sgdlab.diagnostics.curvature import Curvature, probe, rademacher, subset_size
+from sgdlab.diagnostics.curvature import Curvature, check_settings, probe, rademacher, subset_size
 from sgdlab.diagnostics.hessian_trace import hutchinson
 from sgdlab.diagnostics.lanczos import largest
 from sgdlab.diagnostics.loss_at import LossAt
@@ -47,12 +47,8 @@ class Minimum(Conclusion):
         probes: int = 10,
     ) -> None:
         key = "diagnostics.at_end.minimum"
-        if examples is not None:
-            require_number(f"{key}.examples", examples, 1)
+        check_settings(key, examples, iterations, tolerance, probes)
         require_number(f"{key}.rho", rho, 0, open_low=True)
-        require_number(f"{key}.iterations", iterations, 1)
-        require_number(f"{key}.tolerance", tolerance, 0)
-        require_number(f"{key}.probes", probes, 1)
         self._examples = examples
         self._rho = rho
         self._iterations = iterations

@@ -3,14 +3,13 @@
 import torch
 from torch import Tensor
 
-from sgdlab.checks import require_number
 from sgdlab.diagnostics.base import Moment, Quantity, Subject
 from sgdlab.diagnostics.curvature import (
+    check_settings,
     curvature,
+    examples_of,
     probe,
     rademacher,
-    require_products,
-    subset_size,
 )
 from sgdlab.diagnostics.hessian_trace import trace_of
 
@@ -48,16 +47,13 @@ class NoiseAlignment(Quantity):
 
     def __init__(self, examples: int | None = None, probes: int = 1) -> None:
         key = "diagnostics.quantities.noise_alignment"
-        if examples is not None:
-            require_number(f"{key}.examples", examples, 1)
-        require_number(f"{key}.probes", probes, 1)
+        check_settings(key, examples, probes=probes)
         self._asked = examples
         self._probes = probes
 
     def begin(self, subject: Subject) -> tuple[str, ...]:
         """Return the column; see `Quantity.begin`."""
-        require_products(subject)
-        self._examples = self._asked or subset_size(subject)
+        self._examples = examples_of(subject, self._asked)
         return ("noise_alignment",)
 
     def measure(self, subject: Subject, moment: Moment) -> Tensor:

@@ -6,10 +6,14 @@ import torch
 from torch import Tensor
 
 from sgdlab.diagnostics.base import Moment, Quantity, Subject
-from sgdlab.diagnostics.curvature import curvature, require_products, subset_size
+from sgdlab.diagnostics.curvature import (
+    check_settings,
+    curvature,
+    examples_of,
+)
 from sgdlab.diagnostics.lanczos import Basis, largest
 from sgdlab.diagnostics.preconditioner import Preconditioner, preconditioner
-from sgdlab.diagnostics.sharpness import check_settings, seeded
+from sgdlab.diagnostics.sharpness import seeded
 
 
 class PreconditionedSharpness(Quantity):
@@ -48,7 +52,8 @@ class PreconditionedSharpness(Quantity):
     def __init__(
         self, examples: int | None = None, iterations: int = 4, tolerance: float = 0.1
     ) -> None:
-        check_settings("preconditioned_sharpness", examples, iterations, tolerance)
+        key = "diagnostics.quantities.preconditioned_sharpness"
+        check_settings(key, examples, iterations, tolerance)
         self._asked = examples
         self._iterations = iterations
         self._tolerance = tolerance
@@ -56,8 +61,7 @@ class PreconditionedSharpness(Quantity):
 
     def begin(self, subject: Subject) -> tuple[str, ...]:
         """Return the columns; see `Quantity.begin`."""
-        require_products(subject)
-        self._examples = self._asked or subset_size(subject)
+        self._examples = examples_of(subject, self._asked)
         self._vector = None
         return ("preconditioned_sharpness", "stability_limit", "stability")
 

@@ -6,14 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sgdlab.checks import require_number
 from sgdlab.diagnostics.base import Moment, Quantity, Subject
 from sgdlab.diagnostics.curvature import (
+    check_settings,
     curvature,
+    examples_of,
     probe,
     rademacher,
-    require_products,
-    subset_size,
 )
 from sgdlab.diagnostics.lanczos import largest
 from sgdlab.diagnostics.noise_alignment import noise_pair
@@ -43,7 +42,7 @@ class Sharpness(Quantity):
     def __init__(
         self, examples: int | None = None, iterations: int = 4, tolerance: float = 0.1
     ) -> None:
-        check_settings("sharpness", examples, iterations, tolerance)
+        check_settings("diagnostics.quantities.sharpness", examples, iterations, tolerance)
         self._asked = examples
         self._iterations = iterations
         self._tolerance = tolerance
@@ -51,8 +50,7 @@ class Sharpness(Quantity):
 
     def begin(self, subject: Subject) -> tuple[str, ...]:
         """Return the column; see `Quantity.begin`."""
-        require_products(subject)
-        self._examples = self._asked or subset_size(subject)
+        self._examples = examples_of(subject, self._asked)
         self._vector = None
         return ("sharpness",)
 
@@ -89,16 +87,3 @@ def seeded(last: Tensor | None, gradient: Tensor, subject: Subject) -> Tensor:
     size = float(gradient.norm())
     share = 0.5 / size if math.isfinite(size) and size > 0 else 0.0
     return torch.add(last / last.norm(), gradient, alpha=share)
-
-
-def check_settings(name: str, examples: int | None, iterations: int, tolerance: float) -> None:
-    """Refuse settings of a Lanczos quantity that are out of their range.
-
-    Raises:
-        InputError: Says which and what would be right.
-    """
-    key = f"diagnostics.quantities.{name}"
-    if examples is not None:
-        require_number(f"{key}.examples", examples, 1)
-    require_number(f"{key}.iterations", iterations, 1)
-    require_number(f"{key}.tolerance", tolerance, 0)
