@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from sgdlab.averaging import Exponential, Polyak, Stochastic
-from sgdlab.evaluation import evaluate
-from sgdlab.progress import NoView
-from sgdlab.trainer import averager_of, fit
+from sgdlab.terminal.progress import NoView
+from sgdlab.training.evaluation import evaluate
+from sgdlab.training.loop import averager_of, fit
 from trainer_runs import Rows, built, train
 
 SMALL = ["model=linear", "dtype=float64", "batch_size=256", "epochs=6"]  # five steps an epoch

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from sgdlab.experiment import run_experiment
-from sgdlab.progress import NoView
 from sgdlab.results import read_steps
+from sgdlab.terminal.progress import NoView
+from sgdlab.training.run import run_experiment
 from trainer_runs import config_of  # pyright: ignore[reportMissingImports]
 
 pytestmark = [

@@ -6,12 +6,12 @@ import functools
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from sgdlab.build import Setup, setup
-from sgdlab.config import settle
-from sgdlab.groups import conf_dir
-from sgdlab.outcome import Outcome
-from sgdlab.progress import NoView
-from sgdlab.trainer import fit
+from sgdlab.config.catalogue import conf_dir
+from sgdlab.config.resolve import settle
+from sgdlab.terminal.progress import NoView
+from sgdlab.training.build import Setup, setup
+from sgdlab.training.loop import fit
+from sgdlab.training.state import Outcome
 
 
 class Rows:

@@ -78,11 +78,11 @@ def seconds_per_step(workload: str, tier: str, every: int, now: Callable[[], flo
     from hydra import compose, initialize_config_dir
     from omegaconf import open_dict
 
-    from sgdlab.build import setup
-    from sgdlab.config import settle
-    from sgdlab.groups import conf_dir
+    from sgdlab.config.catalogue import conf_dir
+    from sgdlab.config.resolve import settle
     from sgdlab.results import RunWriter
-    from sgdlab.trainer import fit
+    from sgdlab.training.build import setup
+    from sgdlab.training.loop import fit
 
     _, length, overrides = WORKLOADS[workload]
     steps = max(length, every)

@@ -49,8 +49,8 @@ def one_by_one(base: dict[str, Any]) -> float:
     """Return the seconds of a step of the ordinary trainer, rows included."""
     from omegaconf import OmegaConf
 
-    from sgdlab.experiment import run_experiment
-    from sgdlab.progress import NoView
+    from sgdlab.terminal.progress import NoView
+    from sgdlab.training.run import run_experiment
 
     with tempfile.TemporaryDirectory() as folder:
         summary = run_experiment(OmegaConf.create(base), Path(folder), NoView())

@@ -16,18 +16,18 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
-from sgdlab.config import settle
-from sgdlab.environment import environment
-from sgdlab.groups import conf_dir
-from sgdlab.identity import run_id
-from sgdlab.jobs import Job, QuickLoader, prepare
-from sgdlab.preflight import check
+from sgdlab.config.catalogue import conf_dir
+from sgdlab.config.resolve import settle
+from sgdlab.config.run_id import run_id
 from sgdlab.results import (
     SUMMARY_COLUMNS,
     RunWriter,
     write_config,
     write_environment,
 )
+from sgdlab.sweep.jobs import Job, QuickLoader, prepare
+from sgdlab.sweep.preflight import check
+from sgdlab.training.environment import environment
 
 _PLAIN = 20
 

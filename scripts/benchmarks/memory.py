@@ -20,11 +20,11 @@ def peak(model: str, count: int) -> tuple[int, int]:
     """Train a stack in this process; return what it takes at its peak, and what a run needs."""
     import torch
 
-    from sgdlab.environment import PeakMemory
     from sgdlab.stacked import begin
     from sgdlab.stacked.group import Grouping
     from sgdlab.stacked.launch import torch_state
     from sgdlab.stacked.memory import keep_freed_memory
+    from sgdlab.training.environment import PeakMemory
 
     keep_freed_memory()
     base = sweep.settled(argparse.Namespace(model=model, overrides=[]), 46)

@@ -48,8 +48,8 @@ def settled(options: argparse.Namespace, steps: int) -> dict[str, Any]:
     from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 
-    from sgdlab.config import settle
-    from sgdlab.groups import conf_dir
+    from sgdlab.config.catalogue import conf_dir
+    from sgdlab.config.resolve import settle
 
     overrides = [
         "optimizer=nesterov", "schedule=constant", "lr=0.05", f"max_steps={steps}",
@@ -141,7 +141,7 @@ def bare(options: argparse.Namespace) -> float:
     import torch
     from torch.nn import functional
 
-    from sgdlab.plain import Plain
+    from sgdlab.config.plain import Plain
     from sgdlab.stacked.group import Grouping
 
     base = settled(options, 1)
@@ -194,8 +194,8 @@ def one_by_one(options: argparse.Namespace) -> float:
     """Measure runs as Hydra's own launcher trains them, files and evaluations included."""
     from omegaconf import OmegaConf
 
-    from sgdlab.experiment import run_experiment
-    from sgdlab.progress import NoView
+    from sgdlab.terminal.progress import NoView
+    from sgdlab.training.run import run_experiment
 
     base = settled(options, 46 + options.steps)
     with tempfile.TemporaryDirectory() as folder:

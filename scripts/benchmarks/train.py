@@ -21,9 +21,9 @@ def digits_run(directory: Path):
     """Return a settled config of the run that is timed, and its setup."""
     from hydra import compose, initialize_config_dir
 
-    from sgdlab.build import setup
-    from sgdlab.config import settle
-    from sgdlab.groups import conf_dir
+    from sgdlab.config.catalogue import conf_dir
+    from sgdlab.config.resolve import settle
+    from sgdlab.training.build import setup
 
     overrides = [
         "optimizer=momentum", "lr=0.05", "schedule=constant", "clip_norm=1.0",
@@ -37,9 +37,9 @@ def digits_run(directory: Path):
 
 def time_sgdlab() -> float:
     """Time a run with every column of the contract logged, clipping on, rows written to disk."""
-    from sgdlab.progress import NoView
     from sgdlab.results import RunWriter
-    from sgdlab.trainer import fit
+    from sgdlab.terminal.progress import NoView
+    from sgdlab.training.loop import fit
 
     with tempfile.TemporaryDirectory() as folder:
         _, run = digits_run(Path(folder))

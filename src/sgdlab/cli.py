@@ -5,7 +5,7 @@ import os
 import sys
 import traceback
 
-from sgdlab import garbage
+from sgdlab import startup
 from sgdlab.errors import InputError, offer
 
 COMMANDS = {
@@ -76,7 +76,7 @@ def _run(arguments: list[str]) -> int:
     # Read when torch is loaded. Threads that spin while they wait take each other's cores where
     # other processes run, too: measured on two cores, a step then took up to 40 times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    with garbage.kept():
+    with startup.kept():
         command = importlib.import_module(COMMANDS[name][0])
     return command.main(rest)
 

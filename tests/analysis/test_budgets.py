@@ -7,7 +7,6 @@ from statistics import mean
 import pytest
 from audit_study import METRICS, Study, defaults
 
-from sgdlab.analysis.alone import Alone, with_times
 from sgdlab.analysis.budgets import (
     BUDGET_COLUMNS,
     BudgetCurve,
@@ -15,6 +14,7 @@ from sgdlab.analysis.budgets import (
     budget_rows,
     budgets,
 )
+from sgdlab.analysis.solo_timing import Alone, with_times
 
 
 def curves(study: Study, alone: dict[int, Alone] | None = None) -> dict[str, BudgetCurve]:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from audit_study import Study, defaults
 
-from sgdlab.analysis.alone import with_times
 from sgdlab.analysis.classical import CLASSICAL_COLUMNS, classical
+from sgdlab.analysis.solo_timing import with_times
 
 
 def table(study: Study, rows: list[dict[str, Any]] | None = None) -> dict[str, dict[str, Any]]:

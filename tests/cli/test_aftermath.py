@@ -33,7 +33,7 @@ def test_a_healthy_run_gets_a_clean_bill_and_no_early_warning(tmp_path: Path) ->
 
 
 def test_a_diagnosis_that_fails_costs_a_line_and_not_the_run(tmp_path: Path) -> None:
-    target = "sgdlab.commands.aftermath.read_run"
+    target = "sgdlab.diagnosis.aftermath.read_run"
     with mock.patch(target, side_effect=ZeroDivisionError("by zero")):
         result = Cli(tmp_path)("train", *QUICK, "epochs=1", "hydra.run.dir=run")
     assert result.code == 0

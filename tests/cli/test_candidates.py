@@ -8,8 +8,8 @@ import yaml
 from cli_runs import QUICK, Cli, Result, rows, same_run, summary, write
 from hydra import compose, initialize_config_dir
 
-from sgdlab.groups import conf_dir
-from sgdlab.identity import study_name
+from sgdlab.config.catalogue import conf_dir
+from sgdlab.config.run_id import study_name
 
 CANDIDATES = "scaling.candidates=[0.5,1,2]"
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from cli_runs import QUICK, Cli, Result, rows, summary, timeless, write
 
-from sgdlab.commands.timing import REPEATS
+from sgdlab.comparison.timing import REPEATS
 
 OPTIMIZERS = ("sgd", "adam")
 TRIALS, SEEDS = 4, 3

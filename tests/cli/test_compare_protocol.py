@@ -7,7 +7,8 @@ import pytest
 import yaml
 from cli_runs import QUICK, Cli, rows, summary, timeless, write
 
-from sgdlab.commands import compare, pilot
+from sgdlab.commands import compare
+from sgdlab.comparison import pilot
 
 SMALL = (*QUICK, "study=s", "epochs=2", "seeds=1", "seed=10", "tracks=[tuned]")
 

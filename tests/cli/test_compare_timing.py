@@ -6,7 +6,7 @@ from statistics import median
 import pytest
 from cli_runs import QUICK, Cli, Result, rows, summary
 
-from sgdlab.commands import timing
+from sgdlab.comparison import timing
 from sgdlab.results import TIME_AND_MEMORY
 from trainer_runs import config_of
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from cli_runs import Cli
 
-from sgdlab.groups import conf_dir
+from sgdlab.config.catalogue import conf_dir
 
 EXPERIMENTS = sorted((conf_dir() / "experiment").glob("*.yaml"))
 

@@ -10,7 +10,7 @@ from cli_runs import Cli
 from matplotlib.image import imread
 
 from sgdlab.commands.list_members import docstring_of
-from sgdlab.groups import conf_dir, groups, members
+from sgdlab.config.catalogue import conf_dir, groups, members
 from sgdlab.schedules.cosine import Cosine
 
 DRAWN_WITHOUT = """
@@ -144,7 +144,7 @@ def test_a_png_is_drawn_without_torch_and_hydra(tmp_path: Path):
 
 
 def test_the_curves_are_those_of_the_schedules():
-    from sgdlab.commands.plot_schedules import EPOCHS, STEPS_PER_EPOCH, curves
+    from sgdlab.report.schedules import EPOCHS, STEPS_PER_EPOCH, curves
     from sgdlab.schedules.one_cycle import OneCycle
     from sgdlab.schedules.plateau import Plateau
 

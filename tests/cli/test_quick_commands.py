@@ -37,7 +37,7 @@ def test_a_quick_command_imports_nothing_slow(tmp_path, arguments: list[str], ex
 
 
 def test_list_shows_every_shipped_yaml_with_a_description(sgdlab: Cli):
-    from sgdlab.groups import conf_dir
+    from sgdlab.config.catalogue import conf_dir
 
     lines = sgdlab("list").out.splitlines()
     described = {line.split()[0]: line.split()[1:] for line in lines if line.startswith("  ")}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cli_runs import Cli, rows, same_run, summary
 
-from sgdlab.progress import RunView
+from sgdlab.terminal.progress import RunView
 
 # 106 examples in batches of 32: 4 updates an epoch, 24 in all. Dropout draws from the run's own
 # stream, momentum has state, and the schedule depends on the step.
@@ -24,9 +24,12 @@ EVERY_3 = ("checkpoint.every=3",)
 KILLER = """
 import os, signal, sys
 import torch
-from sgdlab import checkpoint, cli, experiment, results, trainer
+from sgdlab import cli, results
+from sgdlab.training import checkpoint
+from sgdlab.training import loop as trainer
+from sgdlab.training import run as experiment
 from sgdlab.commands import train
-from sgdlab.progress import RunView
+from sgdlab.terminal.progress import RunView
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)

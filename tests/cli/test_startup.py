@@ -11,9 +11,10 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from sgdlab import garbage
-from sgdlab.commands import hydra_app, train
-from sgdlab.commands.once_loader import OnceLoader
+from sgdlab import startup
+from sgdlab.commands import train
+from sgdlab.config import app as hydra_app
+from sgdlab.config.compose.once import OnceLoader
 
 TRAIN = """
 import sys
@@ -101,7 +102,7 @@ def test_garbage_is_looked_for_again_after_the_block(before):
     was_on = gc.isenabled()
     try:
         (gc.enable if before else gc.disable)()
-        with garbage.kept():
+        with startup.kept():
             assert not gc.isenabled()
         assert gc.isenabled() is before
     finally:
@@ -110,11 +111,11 @@ def test_garbage_is_looked_for_again_after_the_block(before):
 
 def test_only_what_imports_made_is_left_out_of_later_searches(monkeypatch):
     frozen = gc.get_freeze_count()
-    with garbage.kept():
+    with startup.kept():
         pass
     assert gc.get_freeze_count() == frozen
     try:
-        with garbage.kept():
+        with startup.kept():
             monkeypatch.setitem(sys.modules, "imported_in_the_block", sys)
         assert gc.get_freeze_count() > frozen
     finally:

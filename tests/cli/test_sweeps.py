@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from cli_runs import QUICK, Cli, Result, rows, same_run, summary, write
 
-from sgdlab.progress import NoView
+from sgdlab.terminal.progress import NoView
 
 FRAGILE = """
     from pathlib import Path

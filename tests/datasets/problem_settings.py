@@ -6,8 +6,8 @@ from typing import Any
 from hydra.utils import get_object
 from omegaconf import OmegaConf
 
+from sgdlab.config.catalogue import conf_dir
 from sgdlab.datasets.base import Examples
-from sgdlab.groups import conf_dir
 
 PROBLEMS = ("quadratic", "noisy_quadratic", "rosenbrock", "beale", "logistic", "least_squares")
 CONVEX = ("quadratic", "noisy_quadratic", "logistic", "least_squares")

@@ -8,19 +8,19 @@ from hydra import compose, initialize_config_dir
 from problem_settings import CONVEX, PROBLEMS, problem
 from torch import nn
 
-from sgdlab.build import setup
-from sgdlab.config import settle
+from sgdlab.config.catalogue import conf_dir
+from sgdlab.config.resolve import settle
 from sgdlab.datasets.base import Examples
 from sgdlab.datasets.convert import to_examples
 from sgdlab.datasets.problem import Problem
 from sgdlab.datasets.split import prepare
 from sgdlab.errors import InputError
-from sgdlab.evaluation import evaluate
-from sgdlab.groups import conf_dir
 from sgdlab.losses.mean import Mean
 from sgdlab.models.problem import Problem as ProblemModel
-from sgdlab.progress import NoView
-from sgdlab.trainer import fit
+from sgdlab.terminal.progress import NoView
+from sgdlab.training.build import setup
+from sgdlab.training.evaluation import evaluate
+from sgdlab.training.loop import fit
 
 
 class Rows:

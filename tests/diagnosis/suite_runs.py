@@ -9,11 +9,11 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from suite import Entry
 
-from sgdlab.config import settle
+from sgdlab.config.catalogue import conf_dir
+from sgdlab.config.resolve import settle
 from sgdlab.diagnosis import judge, read_run
-from sgdlab.experiment import run_experiment
-from sgdlab.groups import conf_dir
-from sgdlab.progress import NoView
+from sgdlab.terminal.progress import NoView
+from sgdlab.training.run import run_experiment
 
 OWN = Path(__file__).parent / "own"
 

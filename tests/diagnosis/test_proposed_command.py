@@ -10,10 +10,10 @@ from omegaconf import OmegaConf
 from suite import ENTRIES
 from suite_runs import uses_own
 
-from sgdlab.config import settle
+from sgdlab.config.catalogue import conf_dir
+from sgdlab.config.resolve import settle
 from sgdlab.diagnosis.command import improved
 from sgdlab.diagnosis.run import Run
-from sgdlab.groups import conf_dir
 from sgdlab.results import EVAL_COLUMNS, STEP_COLUMNS, determining
 
 TYPED = [

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sgdlab.build import Setup
 from sgdlab.diagnostics.base import Moment, Quantity, Subject, flat
 from sgdlab.steps.base import Update
 from sgdlab.steps.closure import undisturbed
+from sgdlab.training.build import Setup
 from trainer_runs import built
 
 

@@ -6,12 +6,12 @@ import pytest
 import torch
 from harness import Steps, named
 
+from sgdlab.config.catalogue import members
 from sgdlab.diagnostics.alpha import Alpha
 from sgdlab.diagnostics.angles import Angles
 from sgdlab.diagnostics.dead_units import DeadUnits
 from sgdlab.diagnostics.noise import Noise
 from sgdlab.diagnostics.norms import Norms
-from sgdlab.groups import members
 
 # Left to the slow suite, as nothing in them is special here.
 SPECIAL = (

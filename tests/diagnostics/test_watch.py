@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from cli.cli_runs import QUICK, Cli, write
-from sgdlab import checkpoint
-from sgdlab.build import Setup
+from sgdlab.config.catalogue import conf_dir
 from sgdlab.diagnostics.base import Moment, Quantity, Subject, flat
 from sgdlab.diagnostics.watch import Watch
-from sgdlab.groups import conf_dir
-from sgdlab.outcome import Progress
-from sgdlab.progress import NoView
-from sgdlab.trainer import fit
+from sgdlab.terminal.progress import NoView
+from sgdlab.training import checkpoint
+from sgdlab.training.build import Setup
+from sgdlab.training.loop import fit
+from sgdlab.training.state import Progress
 from trainer_runs import Rows, built
 
 SMALL = ("dataset=wine", "model.hidden=[8]", "batch_size=16", "epochs=3")
@@ -289,7 +289,7 @@ def test_forgetting_to_zero_is_a_plain_loops_fault(other: str, tmp_path: Path) -
 def test_neither_diagnostics_nor_the_default_of_zero_grad_count_for_the_run_id() -> None:
     from omegaconf import OmegaConf
 
-    from sgdlab.identity import run_id
+    from sgdlab.config.run_id import run_id
     from trainer_runs import config_of
 
     plain = OmegaConf.to_container(config_of())

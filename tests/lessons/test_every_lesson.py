@@ -10,7 +10,7 @@ from cli_runs import Cli
 from lesson_files import RunFiles, numbers_in, shows
 from seen import SEEN
 
-from sgdlab.groups import conf_dir
+from sgdlab.config.catalogue import conf_dir
 
 LESSONS = sorted((conf_dir() / "experiment" / "lessons").glob("*.yaml"))
 QUICK = ("lr_gap",)

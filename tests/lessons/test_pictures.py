@@ -10,8 +10,8 @@ from cli_runs import QUICK, Cli
 from lesson_files import RunFiles
 from omegaconf import OmegaConf
 
+from sgdlab.config.catalogue import conf_dir
 from sgdlab.datasets.two_wells import two_wells
-from sgdlab.groups import conf_dir
 from sgdlab.lessons.surface import surface_of
 from sgdlab.report.contour import Path2D, contour, levels_of, window_of
 

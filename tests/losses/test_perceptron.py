@@ -10,13 +10,13 @@ from omegaconf import DictConfig
 from scipy.optimize import linprog
 from torch import Tensor, nn
 
-from sgdlab.build import setup
-from sgdlab.config import settle
+from sgdlab.config.catalogue import conf_dir
+from sgdlab.config.resolve import settle
 from sgdlab.errors import InputError
-from sgdlab.groups import conf_dir
 from sgdlab.losses.perceptron import Perceptron
-from sgdlab.progress import NoView
-from sgdlab.trainer import fit
+from sgdlab.terminal.progress import NoView
+from sgdlab.training.build import setup
+from sgdlab.training.loop import fit
 
 
 def separable(seed: int, n: int, d: int, k: int, margin: float) -> tuple[np.ndarray, ...]:

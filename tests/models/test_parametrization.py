@@ -11,18 +11,18 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from sgdlab.build import Setup, setup
-from sgdlab.config import settle
-from sgdlab.coordinates import activation_scales, coordinate_check, main
+from sgdlab.config.catalogue import conf_dir
+from sgdlab.config.resolve import settle
 from sgdlab.errors import InputError
-from sgdlab.groups import conf_dir
 from sgdlab.models.cnn import CNN
 from sgdlab.models.linear import Linear
 from sgdlab.models.mlp import MLP
 from sgdlab.models.parts import Readout
 from sgdlab.parametrization import Width, family_of, lr_multipliers
-from sgdlab.progress import NoView
-from sgdlab.trainer import fit
+from sgdlab.terminal.progress import NoView
+from sgdlab.training.build import Setup, setup
+from sgdlab.training.loop import fit
+from sgdlab.verify.coordinates import activation_scales, coordinate_check, main
 
 SGD_KIN = ["sgd", "momentum", "nesterov", "keras_sgd", "nesterov_lookahead"]
 ADAM_KIN = ["adam", "adamw", "nadam", "adamax", "adagrad", "rmsprop", "lion", "signsgd"]
@@ -336,7 +336,7 @@ def test_impossible_base_widths_are_refused(width: Any) -> None:
 
 
 def test_the_coordinate_check_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
-    """``python -m sgdlab.coordinates``: flat under mup, growing at the output in standard."""
+    """Flat under mup, growing at the output in standard."""
     main()
     lines = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
     found = {(line[0], line[1]): [float(cell) for cell in line[2:]] for line in lines}

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from sgdlab.build import setup
 from sgdlab.errors import InputError
 from sgdlab.optimizers.decay import decay_of
 from sgdlab.optimizers.groups import parameter_groups
+from sgdlab.training.build import setup
 from trainer_runs import built, config_of
 
 

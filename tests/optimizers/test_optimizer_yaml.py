@@ -11,7 +11,7 @@ import yaml
 from hydra.utils import get_class
 from torch import nn
 
-from sgdlab.groups import conf_dir, members
+from sgdlab.config.catalogue import conf_dir, members
 from sgdlab.optimizers.groups import parameter_groups
 
 PATHS = sorted((conf_dir() / "optimizer").glob("*.yaml"))

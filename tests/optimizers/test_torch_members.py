@@ -25,7 +25,7 @@ from trajectories import (
     scheduled,
 )
 
-from sgdlab.groups import conf_dir, members
+from sgdlab.config.catalogue import conf_dir, members
 from sgdlab.optimizers.groups import parameter_groups
 from sgdlab.search import space_of
 

@@ -6,13 +6,13 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
-from sgdlab.build import Setup, setup
-from sgdlab.config import settle
-from sgdlab.groups import conf_dir
-from sgdlab.progress import NoView
+from sgdlab.config.catalogue import conf_dir
+from sgdlab.config.resolve import settle
 from sgdlab.range_test.curve import Curve
 from sgdlab.range_test.explore import explore
 from sgdlab.range_test.settings import RangeConfig
+from sgdlab.terminal.progress import NoView
+from sgdlab.training.build import Setup, setup
 
 EMBEDDED = ("digits", "wine", "breast_cancer", "diabetes", "moons", "classification")
 

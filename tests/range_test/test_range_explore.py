@@ -7,12 +7,12 @@ import pytest
 import torch
 from finder_runs import built, config_of, curve_of, section
 
-from sgdlab.batches import stream_seed
-from sgdlab.evaluation import evaluate
-from sgdlab.progress import NoView
 from sgdlab.range_test.explore import explore
 from sgdlab.range_test.settings import rates
-from sgdlab.trainer import fit
+from sgdlab.steps.batches import stream_seed
+from sgdlab.terminal.progress import NoView
+from sgdlab.training.evaluation import evaluate
+from sgdlab.training.loop import fit
 
 WINE = ("dataset=wine", "model=linear")
 

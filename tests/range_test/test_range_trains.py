@@ -3,10 +3,10 @@
 import pytest
 from finder_runs import EMBEDDED, built, curve_of, section
 
-from sgdlab.progress import NoView
 from sgdlab.range_test.finding import finding_of
 from sgdlab.results import COMPLETED
-from sgdlab.trainer import fit
+from sgdlab.terminal.progress import NoView
+from sgdlab.training.loop import fit
 
 
 class Nothing:

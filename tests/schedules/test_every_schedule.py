@@ -13,7 +13,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sgdlab.groups import conf_dir
+from sgdlab.config.catalogue import conf_dir
 from sgdlab.schedules.base import WARMUP_SHAPES, Schedule
 
 PATHS = sorted((conf_dir() / "schedule").glob("*.yaml"))

@@ -7,8 +7,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sgdlab.config.catalogue import conf_dir
 from sgdlab.errors import InputError
-from sgdlab.groups import conf_dir
 from sgdlab.search import Dimension, Space, space_of
 
 

@@ -11,12 +11,12 @@ from omegaconf import OmegaConf
 from small_problem import flat, train_by_example
 from torch import Tensor
 
-from sgdlab.build import setup
-from sgdlab.progress import NoView
 from sgdlab.results.configs import read_config
 from sgdlab.results.write import write_config
 from sgdlab.snippet import snippet
-from sgdlab.trainer import fit
+from sgdlab.terminal.progress import NoView
+from sgdlab.training.build import setup
+from sgdlab.training.loop import fit
 from trainer_runs import Rows, config_of
 
 COMMON = ("dataset=wine", "model=mlp", "model.hidden=[8]", "dtype=float64", "device=cpu")

@@ -17,8 +17,8 @@ import yaml
 from small_problem import example_of
 from trained_by_sgdlab import config
 
+from sgdlab.config.catalogue import members
 from sgdlab.errors import InputError
-from sgdlab.groups import members
 from sgdlab.snippet import snippet
 from sgdlab.snippet.source import inlined
 from sgdlab.snippet.strip import stripped

@@ -11,7 +11,7 @@ import pytest
 import torch
 from trained_by_sgdlab import config, train
 
-from sgdlab.groups import members
+from sgdlab.config.catalogue import members
 from sgdlab.snippet import snippet
 
 CASES: dict[str, dict[str, Any]] = {}

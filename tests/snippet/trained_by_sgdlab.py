@@ -12,14 +12,14 @@ from small_problem import BATCH_SIZE, EXAMPLES, VALIDATION, Record, examples, fl
 from torch.nn import functional
 
 from sgdlab.averaging import Averager
-from sgdlab.batches import BatchPlan
-from sgdlab.build_optimizer import optimizer_of
-from sgdlab.groups import conf_dir
-from sgdlab.instantiate import call
-from sgdlab.plain import Plain
+from sgdlab.config.catalogue import conf_dir
+from sgdlab.config.instantiate import call
+from sgdlab.config.plain import Plain
 from sgdlab.results.config_text import config_text
+from sgdlab.steps.batches import BatchPlan
 from sgdlab.steps.choose import stepper_of
 from sgdlab.steps.objective import Objective
+from sgdlab.training.build_optimizer import optimizer_of
 from trainer_runs import config_of
 
 GROUPS = ("optimizer", "schedule", "scaling", "average")
@@ -61,7 +61,7 @@ def _base() -> str:
 
 
 def train(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """Train as `sgdlab.trainer.fit` does; return what the optimizer did."""
+    """Train as `sgdlab.training.loop.fit` does; return what the optimizer did."""
     settled: Any = Plain(plain)
     dtype = getattr(torch, settled.dtype)
     model = network(dtype)

@@ -8,11 +8,11 @@ from typing import Any, cast
 import pandas as pd
 from omegaconf import OmegaConf
 
-from sgdlab.experiment import run_experiment
-from sgdlab.identity import run_id
-from sgdlab.progress import NoView
+from sgdlab.config.run_id import run_id
 from sgdlab.stacked.group import Group, Grouping
 from sgdlab.stacked.launch import train_group
+from sgdlab.terminal.progress import NoView
+from sgdlab.training.run import run_experiment
 from trainer_runs import config_of
 
 

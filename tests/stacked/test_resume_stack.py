@@ -87,7 +87,7 @@ def test_runs_at_different_steps_go_on_in_stacks_of_their_own(
 
 
 def test_a_checkpoint_of_the_other_engine_is_not_taken(tmp_path: Path) -> None:
-    from sgdlab.checkpoint import write_state
+    from sgdlab.training.checkpoint import write_state
 
     whole = jobs(tmp_path / "a", COMMON, FOUR[:2])
     train_stacked(whole)

@@ -5,10 +5,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from sgdlab.progress import NoView
 from sgdlab.steps.closure import Evaluating, evaluates_itself
 from sgdlab.steps.objective import Objective
-from sgdlab.trainer import fit
+from sgdlab.terminal.progress import NoView
+from sgdlab.training.loop import fit
 from trainer_runs import Rows, built, train
 
 LBFGS = [

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from sgdlab.build import setup
 from sgdlab.errors import InputError
+from sgdlab.training.build import setup
 from trainer_runs import built, config_of, train
 
 PLAIN = ["model=linear", "dtype=float64", "schedule=constant", "lr=0.05"]

@@ -150,7 +150,7 @@ def test_adamw_with_adams_decay(monkeypatch):
 def test_decay_mode_with_the_wrong_sign(monkeypatch):
     mutate(
         monkeypatch, "sgdlab.optimizers.decay.use_decay_mode", "1 - factor * decay",
-        "1 + factor * decay", used_in="sgdlab.build_optimizer",
+        "1 + factor * decay", used_in="sgdlab.training.build_optimizer",
     )  # fmt: skip
     assert first_failed(equivalence.penalty_and_decay) == "35b"
 
@@ -188,16 +188,16 @@ MECHANISMS = [
         "sgdlab.steps.objective.Objective",
         "loss = loss * (len(y) / size)",
         "loss = loss / len(update)",
-        "sgdlab.build",
+        "sgdlab.training.build",
         parallel.synchronous,
         "27",
         id="micro-batches weighted alike",
     ),
     pytest.param(
-        "sgdlab.batches.BatchPlan",
+        "sgdlab.steps.batches.BatchPlan",
         "randperm(self.examples,",
         "randint(self.examples, (self.examples,),",
-        "sgdlab.build",
+        "sgdlab.training.build",
         estimators.mini_batches,
         "34",
         id="batches with replacement",
@@ -232,7 +232,7 @@ MECHANISMS = [
         id="best of k",
     ),
     pytest.param(
-        "sgdlab.noise_scale.two_batches",
+        "sgdlab.verify.noise_scale.two_batches",
         "square += trace / examples",
         "square -= trace / examples",
         "sgdlab.verify.estimators",

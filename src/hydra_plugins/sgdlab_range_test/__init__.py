@@ -11,7 +11,7 @@ class RangeTestSweeper(SgdlabSweeper):
     def sweep(self, arguments: list[str]) -> Any:
         """Run the range tests that the command line and ``hydra.sweeper.params`` describe."""
         # Hydra imports every plugin at its start, so what is slow to import waits until here.
-        from sgdlab.commands.range_tests import sweep
+        from sgdlab.range_test.run import sweep
 
         assert self.hydra_context is not None
         assert self.config is not None

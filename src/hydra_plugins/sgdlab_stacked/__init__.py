@@ -38,7 +38,7 @@ class StackedLauncher(Launcher):
     ) -> Sequence[JobReturn]:
         """Train the runs; return their summaries in the order of the overrides."""
         # Hydra imports every plugin at its start, so what is slow to import waits until here.
-        from sgdlab.commands.launch_stacked import launch
+        from sgdlab.sweep.launch_stacked import launch
 
         return launch(
             self.config, self.hydra_context, self.task_function, job_overrides, initial_job_idx

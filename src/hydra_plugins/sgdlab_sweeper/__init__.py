@@ -45,7 +45,7 @@ class SgdlabSweeper(BasicSweeper):
     def sweep(self, arguments: list[str]) -> Any:
         """Run the sweep that the command line and ``hydra.sweeper.params`` describe."""
         # Hydra imports every plugin at its start, so what is slow to import waits until here.
-        from sgdlab.commands.sweep import sweep
+        from sgdlab.sweep.run import sweep
 
         assert self.hydra_context is not None
         assert self.config is not None

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sgdlab.analysis.alone import Alone, seconds_of
 from sgdlab.analysis.budget import expected_best
 from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.load import Runs
+from sgdlab.analysis.solo_timing import Alone, seconds_of
 from sgdlab.analysis.tuning import maximises, searches
 from sgdlab.analysis.workloads import Workload
 from sgdlab.checks import is_number

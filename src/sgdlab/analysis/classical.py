@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from sgdlab.analysis.alone import Alone, seconds_of
 from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.load import Runs
 from sgdlab.analysis.sensitivity import sensitivity
+from sgdlab.analysis.solo_timing import Alone, seconds_of
 from sgdlab.analysis.targets import completed, numbers, validation
 from sgdlab.analysis.workloads import Workload
 from sgdlab.checks import is_number

@@ -5,17 +5,17 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from sgdlab.analysis.alone import STACKED, Alone, seconds_of
 from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.load import Runs
+from sgdlab.analysis.solo_timing import STACKED, Alone, seconds_of
 from sgdlab.analysis.statistics import NAN, describe
 from sgdlab.analysis.targets import Target, completed, numbers
 from sgdlab.analysis.times import Times
 from sgdlab.analysis.units import unit_values
 from sgdlab.analysis.workloads import Workload, text
 from sgdlab.checks import is_number
-from sgdlab.halving import saved
 from sgdlab.results import COMPLETED, DIVERGED, FAILED, STOPPED, UNFINISHED
+from sgdlab.search.halving import saved
 
 _PARTS = ("mean", "sd", "ci_low", "ci_high", "median")
 _MORE = ("bca_low", "bca_high", "best", "worst")

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sgdlab.analysis import words
-from sgdlab.analysis.alone import SOLO
 from sgdlab.analysis.load import Runs
 from sgdlab.analysis.settings import (
     SHARED,
@@ -16,6 +15,7 @@ from sgdlab.analysis.settings import (
     summary_settings,
     together,
 )
+from sgdlab.analysis.solo_timing import SOLO
 from sgdlab.analysis.units import REPLICATE, Unit, Units
 from sgdlab.analysis.workloads import Workload, contender, text, varying
 from sgdlab.results import DEFAULTS, FINAL, TUNE, Cell

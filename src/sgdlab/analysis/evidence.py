@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sgdlab.analysis.alone import Alone
 from sgdlab.analysis.audit import audit, audit_rows
 from sgdlab.analysis.budgets import METRIC, budgets
 from sgdlab.analysis.classical import classical
 from sgdlab.analysis.environments import environments
 from sgdlab.analysis.load import Runs
 from sgdlab.analysis.sensitivity import sensitivity
+from sgdlab.analysis.solo_timing import Alone
 from sgdlab.analysis.studies import Study
 from sgdlab.results import DEFAULTS
 

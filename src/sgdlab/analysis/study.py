@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from sgdlab.analysis import evidence
-from sgdlab.analysis.alone import Alone, with_times
 from sgdlab.analysis.audit import AUDIT_COLUMNS, Check
 from sgdlab.analysis.budgets import BUDGET_COLUMNS, BudgetCurve, budget_rows
 from sgdlab.analysis.comparison import COMPARISON_COLUMNS, comparison_row
@@ -18,12 +17,12 @@ from sgdlab.analysis.load import Runs, load
 from sgdlab.analysis.pairs import PAIRWISE_COLUMNS, pair_rows, ranked, verdict_column
 from sgdlab.analysis.profiles import profile
 from sgdlab.analysis.sensitivity import SENSITIVITY_COLUMNS, Sensitivity, sensitivity_rows
+from sgdlab.analysis.solo_timing import Alone, with_times
 from sgdlab.analysis.statistics import Profile
 from sgdlab.analysis.studies import Study, agreed, margin_of, of_rows, studies
 from sgdlab.analysis.tables import frame
 from sgdlab.analysis.targets import Target, checked_target, choose
 from sgdlab.analysis.times import times
-from sgdlab.analysis.verdicts import Answer, answer
 from sgdlab.analysis.workloads import Workload, contender, workloads
 
 
@@ -54,7 +53,7 @@ class Result:
     pairs: list[dict[str, Any]]
     column: str
     target: Target
-    answer: Answer
+    answer: Any
     audit: list[Check] = field(default_factory=list[Check])
     sensitivity: list[Sensitivity] = field(default_factory=list[Sensitivity])
     budgets: list[BudgetCurve] = field(default_factory=list[BudgetCurve])
@@ -191,6 +190,8 @@ def _result(case: _Case, track: str, target: Target | None) -> Result:
     ]
     pairs = pair_rows(runs, workload, best_first, when, case.margin, track)
     column = verdict_column(runs, best_first)
+    from sgdlab.report.verdict.verdicts import answer
+
     said = answer(runs, workload, track, best_first, rows, pairs, column, target, case.margin)
     bare = Result(
         workload, track, best_first, rows, pairs, column, target, said, margin=case.margin

@@ -12,9 +12,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict, read_write
 
-from sgdlab.commands.check_comparison import check_settings
-from sgdlab.commands.check_jobs import check_jobs, check_target
-from sgdlab.commands.contenders import (
+from sgdlab.commands.train import train
+from sgdlab.comparison.check_jobs import check_jobs, check_target
+from sgdlab.comparison.check_settings import check_settings
+from sgdlab.comparison.contenders import (
     Contender,
     Place,
     Workload,
@@ -24,24 +25,23 @@ from sgdlab.commands.contenders import (
     seeds_of,
     workloads_of,
 )
-from sgdlab.commands.halve import check_halving, tune_by_halving
-from sgdlab.commands.hydra_app import run_app
-from sgdlab.commands.lesson import refuse_lesson
-from sgdlab.commands.pilot import trials_for
-from sgdlab.commands.timing import time_winners
-from sgdlab.commands.train import train
-from sgdlab.commands.tuning import Tuning
-from sgdlab.commands.winners import Trial, winners_of
-from sgdlab.display import stdout
+from sgdlab.comparison.halving import check_halving, tune_by_halving
+from sgdlab.comparison.pilot import trials_for
+from sgdlab.comparison.protocol import candidates_of, first_difference, protocol
+from sgdlab.comparison.timing import time_winners
+from sgdlab.comparison.tuning import Tuning
+from sgdlab.comparison.winners import Trial, winners_of
+from sgdlab.config.app import run_app
+from sgdlab.config.catalogue import conf_dir
+from sgdlab.config.run_id import study_name
+from sgdlab.config.schema import COMPARE_ONLY
 from sgdlab.errors import InputError
-from sgdlab.groups import conf_dir
-from sgdlab.halving import halving_of
-from sgdlab.identity import study_name
-from sgdlab.jobs import QuickLoader, launch, prepare
-from sgdlab.notices import warn
+from sgdlab.lessons.command import refuse_lesson
 from sgdlab.results import DEFAULTS, FAILED, FINAL, TUNE, Cell, read_study, write_study
-from sgdlab.schema import COMPARE_ONLY
-from sgdlab.study import candidates_of, first_difference, protocol
+from sgdlab.search.halving import halving_of
+from sgdlab.sweep.jobs import QuickLoader, launch, prepare
+from sgdlab.terminal.display import stdout
+from sgdlab.terminal.notices import warn
 
 _OWN_KEYS = (*COMPARE_ONLY, "study")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sgdlab.commands.parser import Parser
+from sgdlab.config.parser import Parser
 from sgdlab.diagnosis import Diagnosis, Run, judge, read_run
 from sgdlab.diagnosis.show import listing, table
 from sgdlab.errors import InputError

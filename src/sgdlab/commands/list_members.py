@@ -8,9 +8,9 @@ from pathlib import Path
 import yaml
 
 import sgdlab
-from sgdlab.commands.parser import Parser
+from sgdlab.config.catalogue import conf_dir, groups, members
+from sgdlab.config.parser import Parser
 from sgdlab.errors import InputError, offer
-from sgdlab.groups import conf_dir, groups, members
 
 HIDDEN = ("search",)
 
@@ -84,7 +84,7 @@ def _plot(group: str | None, member: str | None, file: Path) -> None:
         raise InputError(f"--plot {file}: the name must end in {', '.join(SUFFIXES)}")
     if not file.parent.is_dir():
         raise InputError(f"--plot {file}: no such folder: {file.parent}")
-    from sgdlab.commands.plot_schedules import draw  # matplotlib is slow to import
+    from sgdlab.report.schedules import draw  # matplotlib is slow to import
 
     count = draw(file)
     print(f"{count} schedules drawn in {file}")

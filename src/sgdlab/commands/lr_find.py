@@ -8,12 +8,12 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from sgdlab.commands.hydra_app import run_app
-from sgdlab.commands.range_job import CONFIG, SECTION, check_job, job_of
-from sgdlab.commands.range_tests import draw, find
-from sgdlab.display import shown, stdout
-from sgdlab.groups import conf_dir
+from sgdlab.config.app import run_app
+from sgdlab.config.catalogue import conf_dir
+from sgdlab.range_test.job import CONFIG, SECTION, check_job, job_of
+from sgdlab.range_test.run import draw, find
 from sgdlab.range_test.show import show
+from sgdlab.terminal.display import shown, stdout
 
 
 def main(arguments: list[str]) -> int:

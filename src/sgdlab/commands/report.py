@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sgdlab.commands.parser import Parser
+from sgdlab.config.parser import Parser
 from sgdlab.errors import InputError
 from sgdlab.report import build
 from sgdlab.report.charts.files import FORMATS

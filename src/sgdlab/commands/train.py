@@ -8,20 +8,20 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from sgdlab import garbage
-from sgdlab.build import dataset_of, total_steps
-from sgdlab.commands.aftermath import early_watch, print_findings
-from sgdlab.commands.hydra_app import run_app
-from sgdlab.config import settle
-from sgdlab.display import print_summary, shown
+from sgdlab import startup
+from sgdlab.config.app import run_app
+from sgdlab.config.catalogue import conf_dir
+from sgdlab.config.resolve import settle
+from sgdlab.config.run_id import run_id
+from sgdlab.diagnosis.aftermath import early_watch, print_findings
 from sgdlab.errors import InputError
-from sgdlab.experiment import finished, run_experiment
-from sgdlab.groups import conf_dir
-from sgdlab.identity import run_id
-from sgdlab.notices import warn
-from sgdlab.preflight import check
-from sgdlab.progress import NoView, RunView
 from sgdlab.results import FAILED, Cell
+from sgdlab.sweep.preflight import check
+from sgdlab.terminal.display import print_summary, shown
+from sgdlab.terminal.notices import warn
+from sgdlab.terminal.progress import NoView, RunView
+from sgdlab.training.build import dataset_of, total_steps
+from sgdlab.training.run import finished, run_experiment
 
 
 def main(arguments: list[str]) -> int:
@@ -37,12 +37,12 @@ def preflight(composed: DictConfig) -> None:
         InputError: The config cannot be built, or its directory holds another run.
     """
     if composed.get("lesson") is not None:
-        from sgdlab.commands.lesson import check_lesson  # few runs need it
+        from sgdlab.lessons.command import check_lesson  # few runs need it
 
         check_lesson(composed)
         return
     config = settle(composed)
-    with garbage.kept():  # the first optimizer imports half of torch
+    with startup.kept():  # the first optimizer imports half of torch
         doubts = check(config)
     for doubt in doubts:
         warn(doubt)
@@ -66,7 +66,7 @@ def train(composed: DictConfig) -> dict[str, Cell]:
         SystemExit: With code 1 when a single run failed; in a sweep the others go on.
     """
     if composed.get("lesson") is not None:
-        from sgdlab.commands.lesson import run_lesson  # few runs need it
+        from sgdlab.lessons.command import run_lesson  # few runs need it
 
         return run_lesson(composed)
     hydra_config = HydraConfig.get()

@@ -14,11 +14,11 @@ from omegaconf import MISSING, DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from sgdlab.commands.hydra_app import run_app
-from sgdlab.display import number
+from sgdlab.config.app import run_app
+from sgdlab.config.catalogue import conf_dir
 from sgdlab.errors import InputError, offer
-from sgdlab.groups import conf_dir
 from sgdlab.results import Cell, write_table
+from sgdlab.terminal.display import number
 from sgdlab.verify.catalogue import chosen, families, rows
 from sgdlab.verify.runner import Result, run_all
 

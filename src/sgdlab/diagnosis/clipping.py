@@ -7,7 +7,7 @@ from sgdlab.diagnosis.finding import Finding, Picture
 from sgdlab.diagnosis.run import Run
 from sgdlab.diagnosis.series import curve
 from sgdlab.diagnosis.words import number, percent
-from sgdlab.terminal_plot import Curve
+from sgdlab.terminal.plot import Curve
 
 MOST = 0.5
 """Share of steps from which clipping is the rule. Against outliers it acts on a few percent; large

@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import yaml
 
+from sgdlab.config.catalogue import conf_dir
 from sgdlab.diagnosis.run import Run
-from sgdlab.groups import conf_dir
 from sgdlab.results import flatten
 
 # What a run is called, where it goes and what is filled in by sgdlab.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sgdlab.terminal_plot import Curve, Mark
+from sgdlab.terminal.plot import Curve, Mark
 
 Severity = Literal["problem", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("problem", "warning", "note")
@@ -13,7 +13,7 @@ SEVERITIES: tuple[Severity, ...] = ("problem", "warning", "note")
 
 @dataclass(frozen=True)
 class Picture:
-    """What the evidence looks like; see `sgdlab.terminal_plot.plot`."""
+    """What the evidence looks like; see `sgdlab.terminal.plot.plot`."""
 
     curves: tuple[Curve, ...]
     y_label: str

@@ -7,7 +7,7 @@ from sgdlab.diagnosis.finding import Finding, Picture
 from sgdlab.diagnosis.run import Run
 from sgdlab.diagnosis.series import curve, noise_of
 from sgdlab.diagnosis.words import number, percent
-from sgdlab.terminal_plot import Mark
+from sgdlab.terminal.plot import Mark
 
 RISEN = 0.15
 """Rise of the validation loss above its lowest: a confident network raises it by some percent

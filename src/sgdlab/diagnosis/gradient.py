@@ -7,7 +7,7 @@ from sgdlab.diagnosis.finding import Finding, Picture
 from sgdlab.diagnosis.run import Run
 from sgdlab.diagnosis.series import Series, block_means, curve, rank_trend, spread
 from sgdlab.diagnosis.words import number, percent, times
-from sgdlab.terminal_plot import Mark
+from sgdlab.terminal.plot import Mark
 
 SPIKE = 4.0
 """A spike is four times the medians of the steps before and after it, ..."""

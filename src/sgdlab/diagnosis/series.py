@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sgdlab.terminal_plot import Curve
+from sgdlab.terminal.plot import Curve
 
 Series = NDArray[np.float64]
 

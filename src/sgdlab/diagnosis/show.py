@@ -7,7 +7,7 @@ from sgdlab.diagnosis.finding import Diagnosis, Finding, Picture
 from sgdlab.diagnosis.pace import FEW_STEPS
 from sgdlab.diagnosis.run import Run
 from sgdlab.diagnosis.words import number, steps
-from sgdlab.terminal_plot import plot
+from sgdlab.terminal.plot import plot
 
 WIDTH = 100
 _INDENT = " " * 4

@@ -9,11 +9,11 @@ from torch.func import functional_call  # pyright: ignore[reportPrivateImportUsa
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from sgdlab.batches import stream_seed
 from sgdlab.checks import require_number
 from sgdlab.diagnostics.base import Moment, Subject, flat
 from sgdlab.diagnostics.per_example import require_running_statistics
 from sgdlab.errors import InputError
+from sgdlab.steps.batches import stream_seed
 from sgdlab.steps.closure import undisturbed
 
 LEAST, MOST, LARGEST_BATCH = 128, 384, 2048

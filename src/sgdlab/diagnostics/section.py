@@ -10,7 +10,7 @@ from sgdlab.diagnostics.base import Conclusion, Subject, Table
 from sgdlab.diagnostics.running import COLUMNS, Running
 from sgdlab.diagnostics.watch import Watch
 from sgdlab.errors import InputError, offer, reason_of
-from sgdlab.notices import warn
+from sgdlab.terminal.notices import warn
 
 KEYS = ("every", "scalars", "quantities", "at_end")
 

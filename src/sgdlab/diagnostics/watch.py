@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sgdlab.config.instantiate import is_out_of_memory
 from sgdlab.diagnostics.base import Moment, Quantity, Subject, flat
 from sgdlab.diagnostics.cadence import is_due
 from sgdlab.errors import reason_of
-from sgdlab.instantiate import is_out_of_memory
 from sgdlab.steps.base import StepValues, Update
 from sgdlab.steps.objective import Objective
 

@@ -9,14 +9,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator
 from omegaconf import DictConfig
 
-from sgdlab import terminal_plot
 from sgdlab.errors import InputError
 from sgdlab.lessons.lesson import Lesson, Plot
 from sgdlab.lessons.ran import Ran
 from sgdlab.lessons.surface import surface_of
 from sgdlab.report.charts.style import COLOURS, context, plain, svg
 from sgdlab.report.contour import Path2D, contour, window_of
-from sgdlab.terminal_plot import Curve, Mark
+from sgdlab.terminal import plot as terminal_plot
+from sgdlab.terminal.plot import Curve, Mark
 
 Line = tuple[str, np.ndarray, np.ndarray]
 """Name, x and y."""

@@ -7,9 +7,9 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from sgdlab.build import dataset_of
 from sgdlab.datasets.problem import Function
 from sgdlab.errors import InputError
+from sgdlab.training.build import dataset_of
 
 POINTS = 241
 

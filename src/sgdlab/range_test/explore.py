@@ -8,17 +8,17 @@ from typing import Protocol
 
 import torch
 
-from sgdlab.batches import stream_seed
-from sgdlab.build import Setup
-from sgdlab.evaluation import evaluate
 from sgdlab.range_test.curve import Average, Curve, Point
 from sgdlab.range_test.settings import RangeConfig, rates
 from sgdlab.steps.base import Update
-from sgdlab.threads import threads_for
+from sgdlab.steps.batches import stream_seed
+from sgdlab.training.build import Setup
+from sgdlab.training.evaluation import evaluate
+from sgdlab.training.threads import threads_for
 
 
 class Watcher(Protocol):
-    """Is told of every update; see `sgdlab.progress`."""
+    """Is told of every update; see `sgdlab.terminal.progress`."""
 
     def step(self, step: int, loss: float, lr: float, grad_norm: float) -> None: ...  # noqa: D102
 
@@ -54,7 +54,7 @@ def explore(
     orders of magnitude, such a multiple alone is no divergence.
 
     Args:
-        run: Built by `sgdlab.build.setup`, not trained.
+        run: Built by `sgdlab.training.build.setup`, not trained.
         section: Checked.
         scaled: Gives the rate to use for the rate that is typed.
         view: Told of every update.

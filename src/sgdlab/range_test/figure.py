@@ -6,10 +6,10 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sgdlab.display import number
 from sgdlab.range_test.finding import TAKE, Finding
 from sgdlab.range_test.view import window
 from sgdlab.report.charts.style import COLOURS, FAINT, INK, Look, context, plain, svg
+from sgdlab.terminal.display import number
 
 FILE = "lr_find.svg"
 

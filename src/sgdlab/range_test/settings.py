@@ -7,8 +7,8 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from sgdlab.checks import lies_in, require_number
+from sgdlab.config.schema import TrainConfig
 from sgdlab.errors import InputError, offer
-from sgdlab.schema import TrainConfig
 
 FEWEST = 10
 """Steps below which a curve says nothing."""

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from sgdlab.display import number
 from sgdlab.range_test.finding import TAKE, Finding
 from sgdlab.range_test.view import window
-from sgdlab.terminal_plot import Curve as Line
-from sgdlab.terminal_plot import Mark, plot
+from sgdlab.terminal.display import number
+from sgdlab.terminal.plot import Curve as Line
+from sgdlab.terminal.plot import Mark, plot
 
 _MEANING = {
     "steepest": "where the loss falls fastest",

@@ -5,9 +5,9 @@ from typing import Any
 
 from sgdlab.analysis import Result, words
 from sgdlab.analysis.statistics import UNDECIDED
-from sgdlab.analysis.verdicts import metric_name
 from sgdlab.checks import is_number
 from sgdlab.report.document import Table
+from sgdlab.report.verdict.verdicts import metric_name
 from sgdlab.results import COMPLETED
 
 _ORDER = ("fail", "warn", "pass")

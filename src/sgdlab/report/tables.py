@@ -8,10 +8,10 @@ from typing import Any
 
 from sgdlab.analysis import Analysis, Result, words
 from sgdlab.analysis.entries import Entry
-from sgdlab.analysis.verdicts import metric_name
 from sgdlab.analysis.workloads import text
 from sgdlab.checks import is_number
 from sgdlab.report.document import Table
+from sgdlab.report.verdict.verdicts import metric_name
 from sgdlab.results import COMPLETED
 
 _LOST = ("stopped", "diverged", "failed", "unfinished")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sgdlab.diagnostics.running import COLUMNS, Running
-from sgdlab.stacked.member import Member
+from sgdlab.stacked.run import Member
 
 _EMPTY = "," * len(COLUMNS)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from sgdlab.batches import BatchPlan
+from sgdlab.steps.batches import BatchPlan
 
 Micro = tuple[Tensor, Tensor, float]
 """Inputs ``[R, B, …]``, targets ``[R, B, …]`` and the batch's share of its update's examples."""

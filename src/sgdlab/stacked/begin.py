@@ -8,9 +8,7 @@ from typing import Any
 import torch
 
 from sgdlab.diagnostics.running import COLUMNS
-from sgdlab.environment import environment
 from sgdlab.errors import reason_of
-from sgdlab.outcome import Outcome
 from sgdlab.results import (
     FAILED,
     BlockWriter,
@@ -23,12 +21,14 @@ from sgdlab.stacked import checkpoint
 from sgdlab.stacked.compiler import Compiler
 from sgdlab.stacked.fit import StackFit
 from sgdlab.stacked.group import Group, Grouping
-from sgdlab.stacked.member import Job, Member
 from sgdlab.stacked.model import StackedModel
+from sgdlab.stacked.run import Job, Member
 from sgdlab.stacked.shared import Shared
 from sgdlab.stacked.stack import Stack
 from sgdlab.stacked.tables import Tables
-from sgdlab.summary import summary_of
+from sgdlab.training.environment import environment
+from sgdlab.training.state import Outcome
+from sgdlab.training.summary import summary_of
 
 
 def begin(

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
-from sgdlab.checkpoint import write_state
 from sgdlab.errors import one_line
-from sgdlab.notices import warn
-from sgdlab.outcome import Progress
-from sgdlab.stacked.member import Member
+from sgdlab.stacked.run import Member
+from sgdlab.terminal.notices import warn
+from sgdlab.training.checkpoint import write_state
+from sgdlab.training.state import Progress
 
 
 def save(member: Member, state: Mapping[str, object], compiled: bool) -> None:

@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sgdlab.instantiate import is_out_of_memory
-from sgdlab.notices import warn
-from sgdlab.outcome import Outcome
+from sgdlab.config.instantiate import is_out_of_memory
 from sgdlab.results import STOPPED
 from sgdlab.stacked import checkpoint, cost
 from sgdlab.stacked.begin import begin, fail
 from sgdlab.stacked.compiler import Compiler
 from sgdlab.stacked.fit import StackFit
 from sgdlab.stacked.group import Group, Grouping
-from sgdlab.stacked.member import Job, Member
+from sgdlab.stacked.run import Job, Member
+from sgdlab.terminal.notices import warn
+from sgdlab.training.state import Outcome
 
 _Start = tuple[Job, dict[str, Any] | None]
 

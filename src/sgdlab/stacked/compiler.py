@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sgdlab.notices import warn
 from sgdlab.stacked.batches import Micro
 from sgdlab.stacked.rules.base import Coefficients, State
 from sgdlab.stacked.stack import Advance
+from sgdlab.terminal.notices import warn
 
 
 class Compiler:

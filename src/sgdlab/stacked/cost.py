@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from sgdlab.stacked.group import Group
-from sgdlab.threads import SMALL, operations_by_kind
+from sgdlab.training.threads import SMALL, operations_by_kind
 
 # Microseconds, and operations per microsecond, on one thread.
 _ALONE, _ALONE_TENSOR = 300.0, 70.0

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from sgdlab.datasets.base import Dataset, Split
-from sgdlab.evaluation import Evaluation
 from sgdlab.stacked.losses import StackedLoss
 from sgdlab.stacked.model import StackedModel
+from sgdlab.training.evaluation import Evaluation
 
 # Examples in one forward pass, at most: what many runs keep for a thousand does not fit the cache.
 CHUNK = 128
@@ -23,7 +23,7 @@ def evaluate(
     split: Split,
     batch_size: int,
 ) -> list[Evaluation]:
-    """Evaluate every run on all examples of ``split``; see `sgdlab.evaluation.evaluate`.
+    """Evaluate every run on all examples of ``split``; see `sgdlab.training.evaluation.evaluate`.
 
     Args:
         model: With the running statistics of the runs.

@@ -9,17 +9,17 @@ import numpy as np
 from torch import Tensor
 
 from sgdlab.datasets.base import Split
-from sgdlab.evaluation import Evaluation
-from sgdlab.outcome import Outcome, next_stop
 from sgdlab.results import COMPLETED, DIVERGED, BlockWriter, step_lines
 from sgdlab.stacked import checkpoint
 from sgdlab.stacked.averages import Averages
 from sgdlab.stacked.batches import StackedBatches
 from sgdlab.stacked.evaluate import evaluate
-from sgdlab.stacked.member import Member
+from sgdlab.stacked.run import Member
 from sgdlab.stacked.shared import Shared
 from sgdlab.stacked.stack import Stack, read_back
-from sgdlab.steplog import loss_limit, verdict
+from sgdlab.training.evaluation import Evaluation
+from sgdlab.training.state import Outcome, next_stop
+from sgdlab.training.steplog import loss_limit, verdict
 
 interrupted = threading.Event()
 """Set when stacks that train in other threads are to end as if Ctrl-C had been typed there."""

@@ -11,19 +11,19 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from sgdlab.batches import BatchPlan
-from sgdlab.build import Setup, dataset_of, device_of, extend_path, model_of, setup
+from sgdlab.config.instantiate import call, where
+from sgdlab.config.plain import Plain
 from sgdlab.datasets.base import Dataset, Split
-from sgdlab.instantiate import call, where
-from sgdlab.plain import Plain
 from sgdlab.schedules.base import Schedule
 from sgdlab.stacked.losses import StackedLoss, stacked_loss
-from sgdlab.stacked.member import Job, Member, Tensors, tensors_of
 from sgdlab.stacked.model import StackedModel, refusal
 from sgdlab.stacked.rules.base import Rule
 from sgdlab.stacked.rules.choose import rule_of
-from sgdlab.summary import Built, built_of, state_bytes
-from sgdlab.threads import forward_operations
+from sgdlab.stacked.run import Job, Member, Tensors, tensors_of
+from sgdlab.steps.batches import BatchPlan
+from sgdlab.training.build import Setup, dataset_of, device_of, extend_path, model_of, setup
+from sgdlab.training.summary import Built, built_of, state_bytes
+from sgdlab.training.threads import forward_operations
 
 _ALIKE = (
     "dataset", "split", "model", "loss", "batch_size", "accumulate", "epochs", "max_steps", "eval",

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from sgdlab.errors import InputError
-from sgdlab.halving import Halving, order, ordinal
 from sgdlab.results import (
     DIVERGED,
     FAILED,
@@ -18,13 +17,14 @@ from sgdlab.results import (
     read_every_evals,
     read_summary,
 )  # fmt: skip
+from sgdlab.search.halving import Halving, order, ordinal
 from sgdlab.stacked import cost, side_by_side
 from sgdlab.stacked.cohort import Cohort
 from sgdlab.stacked.compiler import Compiler
 from sgdlab.stacked.group import Group, Grouping
 from sgdlab.stacked.launch import split, torch_state
-from sgdlab.stacked.member import Job
 from sgdlab.stacked.memory import budget, bytes_per_run, keep_freed_memory
+from sgdlab.stacked.run import Job
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,17 @@ from typing import Any, cast
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from sgdlab.config.run_id import run_id
 from sgdlab.errors import InputError, one_line
-from sgdlab.experiment import finished
-from sgdlab.identity import run_id
-from sgdlab.notices import warn
 from sgdlab.results import Cell, read_summary
 from sgdlab.stacked import cost, side_by_side
 from sgdlab.stacked.cohort import Cohort
 from sgdlab.stacked.compiler import Compiler
 from sgdlab.stacked.group import Group, Grouping
-from sgdlab.stacked.member import Job, PlainJob
 from sgdlab.stacked.memory import budget, bytes_per_run, keep_freed_memory
+from sgdlab.stacked.run import Job, PlainJob
+from sgdlab.terminal.notices import warn
+from sgdlab.training.run import finished
 
 # Characters of a reason in the line that lists all.
 _SHOWN = 94

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from sgdlab.batches import BatchPlan
 from sgdlab.datasets.base import Dataset
+from sgdlab.steps.batches import BatchPlan
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from sgdlab.batches import stream_seed
 from sgdlab.stacked.batches import Micro
 from sgdlab.stacked.losses import StackedLoss
-from sgdlab.stacked.member import Member
 from sgdlab.stacked.model import StackedModel
 from sgdlab.stacked.rules.base import Coefficients, Rule, State
+from sgdlab.stacked.run import Member
 from sgdlab.stacked.tables import COUPLED, SHRINK, Tables
+from sgdlab.steps.batches import stream_seed
 
 Advance = Callable[
     [list[Tensor], list[State], list[Micro], Tensor | None, list[Coefficients]],

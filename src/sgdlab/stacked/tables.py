@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sgdlab.stacked.member import Member, Tensors
 from sgdlab.stacked.rules.base import Carry, Coefficients, Rule
+from sgdlab.stacked.run import Member, Tensors
 
 SHRINK, COUPLED = "engine.shrink", "engine.coupled"
 """Coefficients of the decay that the engine applies: a factor on ``w``; one on ``w`` in ``g``."""

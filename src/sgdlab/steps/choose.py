@@ -4,9 +4,9 @@ from typing import Protocol
 
 from torch.optim import Optimizer
 
-from sgdlab.batches import BatchPlan
 from sgdlab.errors import InputError
 from sgdlab.steps.base import Stepper
+from sgdlab.steps.batches import BatchPlan
 from sgdlab.steps.closure import Evaluating, evaluates_itself
 from sgdlab.steps.local import Local
 from sgdlab.steps.objective import Objective

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from sgdlab.batches import stream_seed
 from sgdlab.steps.base import StepValues, Update, set_rates
+from sgdlab.steps.batches import stream_seed
 from sgdlab.steps.closure import undisturbed
 from sgdlab.steps.objective import Objective
 

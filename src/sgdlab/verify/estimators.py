@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from sgdlab.analysis.budget import expected_best
-from sgdlab.build import Setup, setup
-from sgdlab.noise_scale import NoiseScale, two_batches
+from sgdlab.training.build import Setup, setup
 from sgdlab.verify.case import Check, Curve, Experiment
 from sgdlab.verify.lab import config_of, parameters, train
+from sgdlab.verify.noise_scale import NoiseScale, two_batches
 
 FAMILY = "estimators"
 

@@ -10,16 +10,16 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 from torch import Tensor
 
-from sgdlab.build import Setup, setup
-from sgdlab.config import settle
+from sgdlab.config.catalogue import conf_dir
+from sgdlab.config.resolve import settle
 from sgdlab.datasets.base import Dataset
-from sgdlab.groups import conf_dir
-from sgdlab.jobs import QuickLoader
-from sgdlab.outcome import Outcome
-from sgdlab.progress import NoView
 from sgdlab.results import Cell
 from sgdlab.steps.base import Stepper, StepValues, Update
-from sgdlab.trainer import fit
+from sgdlab.sweep.jobs import QuickLoader
+from sgdlab.terminal.progress import NoView
+from sgdlab.training.build import Setup, setup
+from sgdlab.training.loop import fit
+from sgdlab.training.state import Outcome
 
 # What theory assumes unless it says otherwise.
 _PLAIN = (

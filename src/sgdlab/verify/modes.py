@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass, fields
 
 import torch
 
-from sgdlab.build import Setup, setup
 from sgdlab.results import Cell
+from sgdlab.training.build import Setup, setup
 from sgdlab.verify.convergence import MODES, Mode, settings
 from sgdlab.verify.estimators import gradient
 from sgdlab.verify.gaps import gaps

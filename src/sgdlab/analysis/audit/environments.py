@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sgdlab.analysis import words
-from sgdlab.analysis.alone import STACKED
 from sgdlab.analysis.audit.check import Case, Finding, failed, passed, some, unknown, warned
 from sgdlab.analysis.audit.plan import section
+from sgdlab.analysis.solo_timing import STACKED
 from sgdlab.analysis.workloads import contender, text
 
 _CODE = ("sgdlab", "torch", "numpy")

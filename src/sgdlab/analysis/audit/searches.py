@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 
 from sgdlab.analysis import words
-from sgdlab.analysis.alone import seconds_of, with_times
 from sgdlab.analysis.audit.check import (
     Case,
     Finding,
@@ -20,6 +19,7 @@ from sgdlab.analysis.audit.check import (
 )
 from sgdlab.analysis.audit.schedules import warmup_epochs
 from sgdlab.analysis.entries import Entry
+from sgdlab.analysis.solo_timing import seconds_of, with_times
 from sgdlab.analysis.tuning import searches
 from sgdlab.analysis.workloads import Fingerprint, fingerprint
 from sgdlab.results import DIVERGED, ENDED, STOPPED

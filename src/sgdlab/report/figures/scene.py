@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from sgdlab.analysis import Result, words
 from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.load import Runs
-from sgdlab.analysis.verdicts import metric_name
 from sgdlab.report.charts.model import Axis
+from sgdlab.report.verdict.verdicts import metric_name
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,90 @@
+"""The tuning of a comparison by successive halving: refusals, the runs, and what they saved."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from sgdlab.errors import InputError
+from sgdlab.results import TUNE, Cell
+from sgdlab.search.halving import SETTINGS, halving_of, saved
+from sgdlab.sweep.jobs import Job, QuickLoader, carry_out
+from sgdlab.terminal.display import stdout
+from sgdlab.terminal.notices import warn
+
+_LAUNCHERS = (".BasicLauncher", ".StackedLauncher")
+
+
+def check_halving(composed: DictConfig, loader: QuickLoader, jobs: Sequence[Sequence[str]]) -> None:
+    """Refuse a comparison whose trials cannot be thinned out as it asks, before any of its files.
+
+    Args:
+        composed: Of the comparison.
+        loader: Of its jobs.
+        jobs: Overrides of all trials.
+
+    Raises:
+        InputError: A setting is impossible, or something other than stacks would train the trials.
+    """
+    halving = halving_of(composed.search)
+    typed = [o.lstrip("+~").partition("=")[0] for o in composed.hydra.overrides.task]
+    if halving is None:
+        for key in SETTINGS[1:]:
+            if f"search.{key}" in typed:
+                warn(f"search.{key} has no effect without search.halving=true")
+        return
+    if not composed.hydra.launcher._target_.endswith(_LAUNCHERS):
+        name = composed.hydra.runtime.choices["hydra/launcher"]
+        raise InputError(
+            f"search.halving with hydra/launcher={name}: trials advance side by side only in "
+            "stacks, in one process; leave the launcher out"
+        )
+    # Slow to import, and few comparisons need it.
+    from sgdlab.stacked.halving import plan
+
+    trials = [loader.job(composed, overrides) for overrides in jobs]
+    planned = plan(trials, halving, composed.select_by)
+    rungs, places = (" and ".join(map(str, n)) for n in (planned.rungs, planned.places))
+    warn(
+        f"successive halving: after {rungs} of {planned.epochs} epochs, {places} of "
+        f"{planned.trials} trials of each search go on"
+    )
+    warmup = max(_warmup_epochs(job) for job in trials)
+    if planned.rungs[0] <= warmup:
+        warn(
+            f"search.halving ranks first after epoch {planned.rungs[0]}, in a warm-up of "
+            f"{warmup:g}: raise search.min_epochs or lower schedule.warmup_epochs"
+        )
+
+
+def _warmup_epochs(job: Job) -> float:
+    return job.settled["schedule"].get("warmup_epochs") or 0
+
+
+def tune_by_halving(
+    master: DictConfig, prepared: Sequence[Job], folder: Path
+) -> list[dict[str, Cell]]:
+    """Train the trials of a comparison from rung to rung; return the summaries.
+
+    Args:
+        master: Of the comparison, with ``search.halving``.
+        prepared: All trials.
+        folder: Of the comparison.
+    """
+    from sgdlab.stacked.halving import plan, train
+
+    halving = halving_of(master.search)
+    assert halving is not None
+
+    def start(todo: Sequence[Job]) -> list[str | None]:
+        train(plan(prepared, halving, master.select_by), todo)
+        return [None] * len(todo)
+
+    rows = carry_out(prepared, folder, TUNE, start)
+    trials: dict[str, list[tuple[dict[str, Cell], dict[str, Any]]]] = {}
+    for row, job in zip(rows, prepared, strict=True):
+        trials.setdefault(job.settled["contender"], []).append((row, job.settled))
+    for name, own in trials.items():
+        stdout().print(saved(own).sentence(name), highlight=False)
+    return rows

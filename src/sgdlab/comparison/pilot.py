@@ -1,0 +1,77 @@
+"""Turns a budget in seconds into trials: what a run of each contender takes, measured alone."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+
+from omegaconf import DictConfig
+
+from sgdlab.comparison.contenders import Place, overrides_of, seeds_of
+from sgdlab.comparison.timing import REPEATS, time_alone
+from sgdlab.errors import InputError
+from sgdlab.results import COMPLETED, DIVERGED, PILOT, Cell
+from sgdlab.sweep.jobs import QuickLoader
+from sgdlab.terminal.display import number, stdout
+from sgdlab.terminal.notices import warn
+from sgdlab.training.build import extend_path, plan_of, total_steps
+
+MOST = 1024
+"""Trials of a search that seconds can buy: more than this is a mistake in the seconds."""
+
+
+def trials_for(
+    master: DictConfig, loader: QuickLoader, places: Sequence[Place], folder: Path
+) -> dict[Place, int]:
+    """Return how many trials the seconds of a search buy each contender on each workload.
+
+    A run costs its steps times the median seconds of a step, measured in short runs alone at the
+    optimizer's own settings. The search gets as many trials as fit, and at least one. The runs are
+    kept, so that a comparison that is resumed has the same trials.
+
+    Args:
+        master: Of the comparison, with ``seconds``.
+        loader: Of its jobs.
+        places: Of all searches.
+        folder: Of the comparison.
+
+    Raises:
+        InputError: A pilot run failed, so that its time is not known.
+    """
+    firsts = [place for place in places if place.replicate == 0]
+    seed = seeds_of(master).tuning(0)
+    runs = [overrides_of(place, {}, master.study, PILOT, seed) for place in firsts]
+    rows = time_alone(master, loader, runs, PILOT, folder)
+    bought: dict[tuple[object, object], int] = {}
+    for position, (place, run) in enumerate(zip(firsts, runs, strict=True)):
+        own = [rows[repeat * len(firsts) + position] for repeat in range(REPEATS)]
+        config = loader.job(master, run).config
+        extend_path(config)
+        cost = _pace(place, own) * total_steps(config, plan_of(config))
+        fit = max(1, math.floor(master.seconds / cost))
+        if fit > MOST:
+            warn(f"{place.name}: {master.seconds:g} s buy {fit:,} trials; {MOST:,} are run")
+        if cost > master.seconds:
+            warn(f"{place.name}: one run takes {cost:.3g} s, more than seconds={master.seconds:g}")
+        bought[place.workload, place.contender] = min(fit, MOST)
+        stdout().print(
+            f"{place.name}: a run alone takes {number(cost, 3)} s; {master.seconds:g} s buy "
+            f"{bought[place.workload, place.contender]} trials",
+            highlight=False,
+        )
+    return {place: bought[place.workload, place.contender] for place in places}
+
+
+def _pace(place: Place, rows: Sequence[Mapping[str, Cell]]) -> float:
+    """Return the median seconds of a step."""
+    paces = [
+        float(str(row["train_seconds"])) / int(str(row["steps"]))
+        for row in rows
+        if row["status"] in (COMPLETED, DIVERGED) and row.get("steps") and row.get("train_seconds")
+    ]
+    if not paces:
+        raise InputError(
+            f"{place.name}: no pilot run completed, so seconds cannot be turned into trials: "
+            f"{rows[0].get('reason')}; set trials=N and seconds=null"
+        )
+    return median(paces)

@@ -1,0 +1,117 @@
+"""What a comparison decided before its first run: the content of ``study.yaml``."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from omegaconf import DictConfig, OmegaConf
+
+from sgdlab.config.resolve import settle
+from sgdlab.config.run_id import RULES_VERSION, study_name
+from sgdlab.scaling import checked_candidates
+from sgdlab.search import Space
+from sgdlab.search.halving import halving_of
+
+# Differ between the runs of a comparison, or do not determine their results.
+_NOT_SHARED = (
+    "optimizer", "lr", "names", "study", "phase", "trial", "replicate", "contender", "resume",
+    "evaluate_test", "checkpoint", "import_from",
+)  # fmt: skip
+
+
+def protocol(
+    comparison: DictConfig,
+    spaces: Mapping[str, Space],
+    workloads: Sequence[str],
+    tuning_seeds: Sequence[int],
+    final_seeds: Sequence[Sequence[int]],
+) -> dict[str, Any]:
+    """Return what is compared, budget, search bounds, seeds, and the config that all runs share.
+
+    Args:
+        comparison: Composed.
+        spaces: The search space of each contender, by its name.
+        workloads: Their names.
+        tuning_seeds: Of each replicate.
+        final_seeds: Of each replicate.
+    """
+    config = settle(comparison)
+    plain = cast("dict[str, Any]", OmegaConf.to_container(config))
+    own = cast("dict[str, Any]", OmegaConf.to_container(comparison, resolve=True))
+    return {
+        "study": study_name(comparison),
+        "rules": RULES_VERSION,
+        "optimizers": own["optimizers"],
+        "contenders": list(spaces),
+        "workloads": list(workloads),
+        "tracks": own["tracks"],
+        "replicates": own["replicates"],
+        "seeds": own["seeds"],
+        "budget": _budget(comparison),
+        "select_by": own["select_by"],
+        "target": own["target"],
+        "margin": own["margin"],
+        "search": _search(comparison, spaces),
+        "tuning_seeds": list(tuning_seeds),
+        "final_seeds": [list(seeds) for seeds in final_seeds],
+        "protocol": OmegaConf.select(comparison, "hydra.runtime.choices.protocol"),
+        "groups": {k: v for k, v in plain["names"].items() if k != "optimizer"},
+        "run": {key: value for key, value in plain.items() if key not in _NOT_SHARED},
+    }
+
+
+def _search(comparison: DictConfig, spaces: Mapping[str, Space]) -> dict[str, Any]:
+    search = cast("dict[str, Any]", OmegaConf.to_container(comparison.search))
+    halving = halving_of(comparison.search)
+    return {
+        "method": search["method"],
+        "seed": comparison.seed,
+        "recentre": search["recentre"],
+        **({"batch": search["batch"]} if search["method"] == "tpe" else {}),
+        **({"halving": dataclasses.asdict(halving)} if halving else {}),
+        "scientific": search["scientific"],
+        "spaces": {
+            name: {d.key: d.entry() for d in space.dimensions} for name, space in spaces.items()
+        },
+        "fixed": {name: dict(space.fixed) for name, space in spaces.items()},
+    }
+
+
+def candidates_of(comparison: DictConfig) -> list[float]:
+    """Return the factors on the scaled learning rate that every drawn trial is run with.
+
+    Raises:
+        InputError: They are no positive numbers.
+    """
+    candidates = OmegaConf.select(comparison, "scaling.candidates")
+    return checked_candidates(candidates) if candidates else []
+
+
+def _budget(comparison: DictConfig) -> dict[str, Any]:
+    if comparison.seconds is not None:
+        return {"unit": "seconds", "per_search": comparison.seconds}
+    if not (factors := candidates_of(comparison)):
+        return {"unit": "trials", "per_search": comparison.trials}
+    return {
+        "unit": "trials",
+        "per_search": comparison.trials * len(factors),
+        "drawn_per_search": comparison.trials,
+        "candidates_per_draw": factors,
+    }
+
+
+# Named by the user, or found out by the first runs of the comparison itself.
+_NOT_COMPARED = ("study", "protocol", "target", "budget.trials_of")
+
+
+def first_difference(before: Any, now: Any, key: str = "") -> str | None:
+    """Say where two protocols differ first, their names aside; None where they agree."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for name in {**before, **now}:
+            dotted = f"{key}.{name}" if key else str(name)
+            if dotted in _NOT_COMPARED:
+                continue
+            if found := first_difference(before.get(name), now.get(name), dotted):
+                return found
+        return None
+    return None if before == now else f"{key} is {before} there and {now} here"

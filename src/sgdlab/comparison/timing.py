@@ -1,0 +1,158 @@
+"""Short runs alone: what the winners of a comparison cost, which stacks hide."""
+
+import functools
+import multiprocessing
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig
+
+from sgdlab.config.run_id import device_kind
+from sgdlab.errors import InputError
+from sgdlab.results import FAILED, TIMING, Cell
+from sgdlab.sweep.jobs import Job, QuickLoader, carry_out
+from sgdlab.terminal.notices import warn
+from sgdlab.terminal.progress import NoView
+from sgdlab.training.build import dataset_of, extend_path, model_of, plan_of, total_steps
+from sgdlab.training.run import run_experiment
+from sgdlab.training.threads import forward_operations
+
+REPEATS = 3
+"""Runs of each, with seeds from ``seed + 1`` on: their seconds are compared by medians."""
+
+_FEWEST, _MOST = 50, 1000
+# About a second on one core; a GPU is kept busy for as long by a thousand times as much.
+_OPERATIONS = {"cpu": 2e10, "cuda": 2e13}
+_WARM_UP = 50
+
+
+def time_winners(
+    master: DictConfig,
+    loader: QuickLoader,
+    finals: Sequence[Sequence[str]],
+    rows: Sequence[Mapping[str, Cell]],
+    study: Path,
+) -> list[dict[str, Cell]]:
+    """Run a winner of every contender whose final runs were stacked; return the summaries.
+
+    What a step costs does not depend on what the searches of a contender differ in, so its first
+    winner speaks for all. See `time_alone`.
+
+    Args:
+        master: Of the comparison.
+        loader: Of its jobs.
+        finals: Overrides of the final runs.
+        rows: The summaries of the final runs, in the same order.
+        study: Folder of the comparison.
+    """
+    winners: dict[tuple[Cell, ...], Sequence[str]] = {}
+    for overrides, row in zip(finals, rows, strict=True):
+        if row.get("engine") == "stacked":
+            who = tuple(row.get(key) for key in ("dataset", "model", "optimizer", "contender"))
+            winners.setdefault(who, overrides)
+    if not winners:
+        return []
+    return time_alone(master, loader, list(winners.values()), TIMING, study)
+
+
+def time_alone(
+    master: DictConfig,
+    loader: QuickLoader,
+    runs: Sequence[Sequence[str]],
+    phase: str,
+    study: Path,
+) -> list[dict[str, Cell]]:
+    """Train some runs briefly and alone, `REPEATS` times each; return the summaries.
+
+    Repeats of different runs alternate, so that a machine that slows down slows all. They are in a
+    process of their own: one that trained stacks keeps their memory.
+
+    Args:
+        master: Of the comparison.
+        loader: Of its jobs.
+        runs: Their overrides.
+        phase: ``timing`` or ``pilot``.
+        study: Folder of the comparison.
+    """
+    lengths = [steps_of(loader.job(master, run).config) for run in runs]
+    jobs = [
+        loader.job(master, _alone(run, phase, master.seed + 1 + repeat, steps))
+        for repeat in range(REPEATS)
+        for run, steps in zip(runs, lengths, strict=True)
+    ]
+    timed = carry_out(jobs, study, phase, functools.partial(_start, phase))
+    for reason in dict.fromkeys(row["reason"] for row in timed if row["status"] == FAILED):
+        warn(f"{phase}: {reason}")
+    return timed
+
+
+def steps_of(config: DictConfig) -> int:
+    """Return the length of a timing run in steps: about a second, and no more than the run itself.
+
+    From 50 steps, or as many as the run has, to 1,000; by the operations of a step, three times
+    those of its forward pass, so that it depends on the config alone.
+    """
+    extend_path(config)
+    data, plan = dataset_of(config), plan_of(config)
+    x = data.train.x[:1]
+    x = x.to(getattr(torch, config.dtype)) if x.is_floating_point() else x
+    forward = forward_operations(model_of(config, data), x)
+    steps = _FEWEST
+    if forward is not None:
+        step = max(1, 3 * forward * plan.effective_batch_size)
+        fit = int(_OPERATIONS[device_kind(config.device)] / step)
+        steps = min(max(_FEWEST, fit), _MOST)
+    return min(steps, total_steps(config, plan))
+
+
+def _alone(run: Sequence[str], phase: str, seed: int, steps: int) -> list[str]:
+    values = {
+        "seed": seed, "phase": phase, "evaluate_test": "false", "engine": "sequential",
+        "max_steps": steps, "eval.every": steps, "checkpoint.every": "null",
+    }  # fmt: skip
+    kept = [override for override in run if override.partition("=")[0] not in values]
+    return [*kept, *(f"{key}={value}" for key, value in values.items())]
+
+
+def _start(phase: str, todo: Sequence[Job]) -> list[str | None]:
+    names = ", ".join(dict.fromkeys(job.settled["contender"] for job in todo))
+    what = f"{names} trained in a stack; short runs alone measure time and memory"
+    warn(f"{phase}: {what}" if phase == TIMING else f"{phase}: short runs alone measure time")
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+    spawned = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(1, mp_context=spawned) as process:
+            return process.submit(_run, [(job.config, job.directory) for job in todo]).result()
+    except (OSError, RuntimeError) as error:  # it was killed, or could not be started
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        reason = f"the process of the timing runs ended: {what}"
+        return [None if (job.directory / "summary.csv").is_file() else reason for job in todo]
+
+
+def _run(runs: Sequence[tuple[DictConfig, Path]]) -> list[str | None]:
+    """Run configs one after another; return what was wrong with each."""
+    warm: set[str] = set()
+    return [_said(config, directory, warm) for config, directory in runs]
+
+
+def _said(config: DictConfig, directory: Path, warm: set[str]) -> str | None:
+    try:
+        if config.names.optimizer not in warm:
+            warm.add(config.names.optimizer)
+            _warm_up(config)
+        run_experiment(config, directory, NoView())
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def _warm_up(config: DictConfig) -> None:
+    """Run a few steps that do not count: the first of an optimizer in a process are slower."""
+    short = config.copy()
+    short.max_steps = min(config.max_steps, _WARM_UP)
+    with tempfile.TemporaryDirectory() as folder:
+        run_experiment(short, Path(folder) / "warm-up", NoView())

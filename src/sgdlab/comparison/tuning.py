@@ -1,0 +1,106 @@
+"""The tuning of a comparison: every search asks for trials, all are run, every search is told."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from sgdlab.comparison.contenders import Place, overrides_of, seeds_of
+from sgdlab.comparison.protocol import candidates_of
+from sgdlab.comparison.winners import Trial, badness
+from sgdlab.results import TUNE, Cell
+from sgdlab.search import Search, Value, search_of
+
+Run = Callable[[str, Sequence[Sequence[str]]], list[dict[str, Cell]]]
+"""Runs the overrides of jobs in a phase; returns their summaries."""
+
+STORAGE = "optuna.db"
+"""File in the folder of a comparison: the studies of ``search.method=tpe``."""
+
+
+class Tuning:
+    """The searches of a comparison, one for each place.
+
+    Args:
+        master: Of the comparison, its study named.
+        trials: Settings that each search draws, by place.
+        folder: Of the comparison; None keeps no files, for a check.
+
+    Raises:
+        InputError: A search cannot be made as asked.
+    """
+
+    def __init__(
+        self, master: DictConfig, trials: Mapping[Place, int], folder: Path | None = None
+    ) -> None:
+        self._master = master
+        self._study = str(master.study)
+        self._seeds = seeds_of(master)
+        # Every drawn setting is run with each candidate of the scaling rule.
+        self._factors: list[Value] = list(candidates_of(master)) or [None]
+        search = master.search
+        self._searches: dict[Place, Search] = {
+            place: search_of(
+                search.method,
+                place.contender.space,
+                count,
+                self._seeds.tuning(place.replicate),
+                place.name,
+                recentre=search.recentre,
+                batch=search.batch,
+                storage=None if folder is None else folder / STORAGE,
+                study=f"{place.name} (search {place.replicate})",
+            )
+            for place, count in trials.items()
+        }
+
+    def first_jobs(self) -> dict[Place, list[list[str]]]:
+        """Return the jobs of the first round, for a check; call it once, and run nothing after."""
+        return {
+            place: [
+                self._job(place, number, settings)
+                for number, settings in enumerate(self._with_candidates(search.ask()))
+            ]
+            for place, search in self._searches.items()
+        }
+
+    def carry_out(self, run: Run) -> dict[Place, list[Trial]]:
+        """Run all trials, round after round; return them by place."""
+        tried: dict[Place, list[Trial]] = {place: [] for place in self._searches}
+        while True:
+            asked = {place: search.ask() for place, search in self._searches.items()}
+            asked = {place: batch for place, batch in asked.items() if batch}
+            if not asked:
+                return tried
+            planned = [
+                (place, len(tried[place]) + position, settings)
+                for place, batch in asked.items()
+                for position, settings in enumerate(self._with_candidates(batch))
+            ]
+            rows = run(TUNE, [self._job(*trial) for trial in planned])
+            for (place, number, settings), row in zip(planned, rows, strict=True):
+                tried[place].append(Trial(number, settings, row))
+            for place, batch in asked.items():
+                latest = tried[place][-len(batch) * len(self._factors) :]
+                self._searches[place].tell(self._verdicts(latest))
+
+    def _with_candidates(self, batch: Sequence[Mapping[str, Value]]) -> list[dict[str, Value]]:
+        return [
+            {**settings, **({} if factor is None else {"scaling.candidate": factor})}
+            for settings in batch
+            for factor in self._factors
+        ]
+
+    def _verdicts(self, latest: Sequence[Trial]) -> list[float]:
+        """Return how bad each drawn setting is: as its best candidate."""
+        values = [badness(trial.row, self._master.select_by) for trial in latest]
+        width = len(self._factors)
+        return [
+            min(values[start : start + width], default=math.inf)
+            for start in range(0, len(values), width)
+        ]
+
+    def _job(self, place: Place, number: int, settings: Mapping[str, Value]) -> list[str]:
+        seed = self._seeds.tuning(place.replicate)
+        return overrides_of(place, settings, self._study, TUNE, seed, trial=number)

@@ -1,0 +1,93 @@
+"""The best trial of each search of a comparison."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sgdlab.comparison.contenders import Place
+from sgdlab.results import COMPLETED, Cell
+from sgdlab.search import Value
+from sgdlab.terminal.display import metric_text, number, stdout
+from sgdlab.terminal.notices import warn
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial of a search: its number there, what was set, and the summary of its run."""
+
+    number: int
+    settings: Mapping[str, Value]
+    row: Mapping[str, Cell]
+
+
+def badness(row: Mapping[str, Cell], select_by: str) -> float:
+    """Return what chooses the winner; less is better, ``inf`` for a run that did not complete."""
+    value = row.get(select_by)
+    if row["status"] != COMPLETED or not isinstance(value, int | float):
+        return math.inf
+    bad = float(value)
+    if select_by.endswith("metric") and row["metric_direction"] == "max":
+        bad = -bad
+    return bad if math.isfinite(bad) else math.inf
+
+
+def winners_of(tried: Mapping[Place, Sequence[Trial]], select_by: str) -> dict[Place, Trial]:
+    """Return the best completed trial of each search, and say which they are.
+
+    Of equal ones the first is the better one.
+
+    Args:
+        tried: The trials of each search.
+        select_by: The column that decides.
+    """
+    winners: dict[Place, Trial] = {}
+    for place, trials in tried.items():
+        completed = [trial for trial in trials if trial.row["status"] == COMPLETED]
+        if completed:
+            winners[place] = min(
+                completed, key=lambda trial: (badness(trial.row, select_by), trial.number)
+            )
+        else:
+            search = f" in search {place.replicate}" if _searches(tried, place) > 1 else ""
+            warn(
+                f"{place.name}: none of {len(trials)} trials completed{search}, so it has no final "
+                "runs"
+            )
+    found: dict[tuple[object, object], dict[Place, Trial]] = {}
+    for place, winner in winners.items():
+        found.setdefault(_key(place), {})[place] = winner
+    for own in found.values():
+        first = next(iter(own))
+        stdout().print(_line(first, own, len(tried[first]), select_by), highlight=False)
+    return winners
+
+
+def _key(place: Place) -> tuple[object, object]:
+    return place.workload, place.contender
+
+
+def _searches(tried: Mapping[Place, object], place: Place) -> int:
+    return sum(_key(other) == _key(place) for other in tried)
+
+
+def _line(place: Place, winners: Mapping[Place, Trial], trials: int, select_by: str) -> str:
+    rows = [trial.row for trial in winners.values()]
+    metric = str(rows[0]["metric"])
+    if len(winners) == 1:
+        (winner,) = winners.values()
+        settings = " ".join(f"{key}={value}" for key, value in winner.settings.items())
+        return (
+            f"{place.name}: trial {winner.number} of {trials} chosen by {select_by}: {settings} "
+            f"(val loss {number(winner.row['final_val_loss'])}, "
+            f"val {metric} {metric_text(metric, winner.row['final_val_metric'])})"
+        )
+    chosen: dict[str, list[str]] = {}
+    for winner in winners.values():
+        for key, value in winner.settings.items():
+            chosen.setdefault(key, []).append(str(value))
+    settings = "; ".join(f"{key} {', '.join(values)}" for key, values in chosen.items())
+    found = [metric_text(metric, row["final_val_metric"]) for row in rows]
+    return (
+        f"{place.name}: {len(winners)} searches of {trials} trials, chosen by {select_by}: "
+        f"{settings} (val {metric} {', '.join(found)})"
+    )

@@ -1,0 +1,1 @@
+"""Configs: composing, resolving, naming and explaining them; the only room that knows OmegaConf."""

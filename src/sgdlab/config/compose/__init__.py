@@ -1,0 +1,1 @@
+"""Composing the configs of one run or of many jobs, quickly."""

@@ -1,0 +1,97 @@
+"""What ``sgdlab train`` says besides a run's result: early warnings, and findings at its end."""
+
+from pathlib import Path
+
+import numpy as np
+from omegaconf import DictConfig
+from rich.markup import escape
+
+from sgdlab.diagnosis import EarlyWatch, Run, judge, read_run
+from sgdlab.diagnosis.show import clean
+from sgdlab.errors import reason_of
+from sgdlab.terminal.display import number, stdout
+from sgdlab.terminal.notices import warn
+from sgdlab.training.build import plan_of, total_steps
+
+_WIDTH = 20
+"""Of the names in the table that closes a run."""
+
+
+def early_watch(config: DictConfig) -> EarlyWatch:
+    """Return what looks at the steps of a settled config's run as they are made."""
+    plan = plan_of(config)
+    # A schedule of the user's own need not have a warm-up.
+    epochs = config.schedule.get("warmup_epochs") or 0
+    warmup = config.schedule.get("warmup_steps") or int(epochs * plan.steps_per_epoch)
+    batch = plan.effective_batch_size
+    return EarlyWatch(total_steps(config, plan), plan.steps_per_epoch, warmup, batch)
+
+
+def print_findings(directory: Path, shown: str) -> None:
+    """Print what was measured in a run that has ended, its first finding, and the number of others.
+
+    Args:
+        directory: Of the run.
+        shown: Its name for people.
+    """
+    try:
+        run = read_run(directory)
+        diagnosis = judge(run)
+        measured = [*_stability(run), *_critical_batch(run), *_landscape(directory, shown)]
+    except Exception as error:  # the run itself is finished and written
+        warn(f"no diagnosis: {reason_of(error)}")
+        return
+    for name, text in measured:
+        _print(name, escape(text))
+    alarms = [f for f in diagnosis.findings if f.is_alarm or f.symptom == "above_critical_batch"]
+    if not alarms:
+        _print("diagnosis", clean(run, diagnosis))
+        return
+    first, *others = alarms
+    more = f" and {len(others)} more" if others else ""
+    style = "red" if first.severity == "problem" else "yellow"
+    _print("diagnosis", f"[{style}]{escape(first.title)}[/]{more}: sgdlab diagnose {escape(shown)}")
+    _print("try", escape(first.action))
+
+
+def _print(name: str, markup: str) -> None:
+    stdout().print(f"[bold]{name:{_WIDTH}}[/]  {markup}", soft_wrap=True, highlight=False)
+
+
+def _stability(run: Run) -> list[tuple[str, str]]:
+    """Return the line of the sharpness measured last against the optimizer's limit."""
+    quotient = run.steps.get("stability")
+    rows = np.flatnonzero(np.isfinite(quotient)) if quotient is not None else []
+    if quotient is None or not len(rows):
+        return []
+    row = int(rows[-1])
+    sharpness, own, limit = (
+        float(run.steps[column][row])
+        for column in ("sharpness", "preconditioned_sharpness", "stability_limit")
+    )
+    what = "sharpness" if own == sharpness else "preconditioned sharpness"
+    text = (
+        f"{float(quotient[row]):.2f} at step {int(run.step[row])}: {what} {number(own)} against "
+        f"a limit of {number(limit)}; at 1 the edge"
+    )
+    return [("stability", text)]
+
+
+def _critical_batch(run: Run) -> list[tuple[str, str]]:
+    """Return the line of the batch size up to which noise outweighs the gradient."""
+    scale = run.steps.get("noise_scale")
+    known = scale[np.isfinite(scale)] if scale is not None else np.empty(0)
+    if not len(known):
+        return []
+    text = f"about {number(float(np.median(known)), 3)} examples, the median of noise_scale"
+    return [("critical batch size", text)]
+
+
+def _landscape(directory: Path, shown: str) -> list[tuple[str, str]]:
+    """Draw the slices of the loss around the final weights, where they were measured."""
+    if not (directory / "landscape.csv").is_file():
+        return []
+    from sgdlab.report.landscape import draw_landscape  # matplotlib takes a second
+
+    draw_landscape(directory / "landscape.csv", directory / "landscape.svg")
+    return [("landscape", f"{shown}/landscape.svg")]

@@ -1,0 +1,154 @@
+"""A range test from config to files, and several side by side (``sgdlab lr-find -m``)."""
+
+import re
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from hydra.types import HydraContext
+from omegaconf import DictConfig, OmegaConf
+
+from sgdlab.config.compose.loader import QuickLoader, explained, typed
+from sgdlab.config.instantiate import call, where
+from sgdlab.errors import InputError, reason_of
+from sgdlab.range_test.bar import Bar
+from sgdlab.range_test.explore import explore
+from sgdlab.range_test.finding import Finding, finding_of
+from sgdlab.range_test.job import RATES, Job, check_job, job_of
+from sgdlab.range_test.settings import RangeConfig
+from sgdlab.range_test.show import show_all
+from sgdlab.range_test.table import CURVE, SUGGESTIONS, write_tables
+from sgdlab.results import write_config, write_environment, write_error
+from sgdlab.sweep.run import varied_keys
+from sgdlab.terminal.display import shown, stdout
+from sgdlab.terminal.notices import warn
+from sgdlab.training.build import Setup, setup
+from sgdlab.training.environment import environment
+
+
+def find(job: Job, folder: Path, name: str) -> Finding:
+    """Make one range test and write its files.
+
+    Raises:
+        SystemExit: With code 1 when it failed; the traceback is in ``error.txt``.
+    """
+    config, section = job.config, job.section
+    for stale in (CURVE, SUGGESTIONS, "lr_find.svg", "error.txt"):
+        (folder / stale).unlink(missing_ok=True)
+    try:
+        run = setup(config)
+        rule = call(config.scaling, where(config, "scaling"))
+
+        def scaled(lr: float) -> float:
+            return float(rule(lr, run.plan.effective_batch_size))
+
+        for line in _doubts(job, run):
+            warn(line)
+        with Bar(name, section.steps) as view:
+            independent = config.decay.mode == "independent"
+            curve = explore(run, section, scaled, view, config.threads, independent)
+    except InputError:
+        raise
+    except Exception as error:
+        write_error(folder, traceback.format_exc())
+        print(f"sgdlab: {name}: {reason_of(error)}; see {shown(folder)}/error.txt", file=sys.stderr)
+        raise SystemExit(1) from error
+    finding = finding_of(name, curve, section, scaled)
+    write_config(folder, cast("dict[str, Any]", OmegaConf.to_container(config)))
+    write_environment(folder, environment(run.device, run.data.fingerprint))
+    write_tables(folder, [finding], with_names=False)
+    return finding
+
+
+def draw(folder: Path, findings: Sequence[Finding], title: str, section: RangeConfig) -> None:
+    """Draw range tests into ``lr_find.svg``."""
+    from sgdlab.range_test import figure  # matplotlib takes a second
+
+    figure.draw(folder / figure.FILE, findings, title, section.mode == "linear")
+
+
+def _doubts(job: Job, run: Setup) -> list[str]:
+    section, place = job.section, where(job.config, "optimizer")
+    overrides = [override for key in RATES if (override := job.typed(key)) is not None]
+    doubts = [
+        f"{override} does not count: the rate goes through the range" for override in overrides
+    ]
+    if section.val:
+        examples = len(run.data.val.y)
+        doubts.append(
+            f"range.val=true: evaluates {section.steps} times {examples} validation examples, "
+            f"beside {section.steps} updates of {run.plan.effective_batch_size}"
+        )
+    if any(group.get("line_search_fn") for group in run.optimizer.param_groups):
+        doubts.append(f"{place} searches along a line: lr is only where each search begins")
+    return doubts
+
+
+def sweep(master: DictConfig, context: HydraContext, jobs: Sequence[Sequence[str]]) -> None:
+    """Make the range tests of ``lr-find -m`` one after the other, and compare them.
+
+    Raises:
+        InputError: A job is bad input; no test has started.
+        SystemExit: With code 1 when one failed.
+    """
+    varied = varied_keys(jobs)
+    if rates := set(varied) & set(RATES):
+        raise InputError(f"{rates.pop()}: lr-find goes through the rates by itself; leave it out")
+    loader = QuickLoader(context.config_loader.get_search_path())
+    folder = Path(master.hydra.sweep.dir)
+    prepared: dict[str, Job] = {}
+    folders: dict[str, Path] = {}
+    for overrides in jobs:
+        with explained(master, overrides):
+            composed = loader.load_sweep_config(master, list(overrides))
+        job = job_of(composed)
+        name = _name(job, varied)
+        if name in prepared:
+            raise InputError(f"the sweep lists {typed(overrides)} twice")
+        own = folder / _slug(name)
+        if own in folders.values():  # other characters may have come to the same
+            own = folder / f"{_slug(name)}-{len(folders) + 1}"
+        check_job(job, own)
+        prepared[name], folders[name] = job, own
+    findings: list[Finding] = []
+    failed = False
+    for name, job in prepared.items():
+        try:
+            findings.append(find(job, folders[name], name))
+        except SystemExit:
+            failed = True
+    if findings:
+        _compare(prepared, findings, folder)
+    if failed:
+        raise SystemExit(1)
+
+
+def _name(job: Job, varied: Sequence[str]) -> str:
+    """Return what tells a job from the others: the values of what varies."""
+    values = {key: (job.typed(key) or "").partition("=")[2] for key in varied}
+    if len(values) > 1:
+        return " ".join(f"{key}={value}" for key, value in values.items())
+    return next(iter(values.values()), None) or str(job.config.names.get("optimizer", "run"))
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^\w.=-]+", "-", name).strip("-.") or "job"
+
+
+def _compare(jobs: dict[str, Job], findings: Sequence[Finding], folder: Path) -> None:
+    section = jobs[findings[0].name].section
+    write_tables(folder, findings, with_names=True)
+    draw(folder, findings, "Learning-rate range tests", section)
+    console = stdout()
+    show_all(console, findings, section.mode == "linear")
+    for finding in findings:
+        if finding.take is not None:
+            _print_command(jobs[finding.name].command(finding.take))
+    console.print(f"files: {shown(folder)}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_command(command: str) -> None:
+    """Print a command as one line that can be copied, however wide the terminal is."""
+    print(f"  {command}")

@@ -1,0 +1,1 @@
+"""What a report concludes, in numbers and in sentences."""

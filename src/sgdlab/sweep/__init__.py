@@ -1,0 +1,1 @@
+"""Many runs: prepared, checked, launched, collected."""

@@ -1,0 +1,219 @@
+"""From a settled config to the objects of a run."""
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+from torch.optim import Optimizer
+
+from sgdlab.averaging import Average
+from sgdlab.config.instantiate import call, where
+from sgdlab.config.plain import Plain
+from sgdlab.config.run_id import device_kind
+from sgdlab.datasets.base import Dataset
+from sgdlab.datasets.split import prepare
+from sgdlab.diagnostics.section import Diagnostics
+from sgdlab.errors import InputError
+from sgdlab.losses.mean import Mean
+from sgdlab.schedules.base import Schedule
+from sgdlab.steps.base import Stepper
+from sgdlab.steps.batches import BatchPlan, stream_seed
+from sgdlab.steps.choose import stepper_of
+from sgdlab.steps.objective import Objective
+from sgdlab.training.build_diagnostics import diagnostics_of
+from sgdlab.training.build_optimizer import optimizer_of
+
+_PROBLEM = "sgdlab.models.problem.Problem"
+
+
+@dataclass
+class Setup:
+    """All that the training loop of one run needs."""
+
+    objective: Objective
+    optimizer: Optimizer
+    stepper: Stepper
+    schedule: Schedule
+    average: Average | None
+    data: Dataset
+    plan: BatchPlan
+    base_lr: float
+    lr: float
+    total_steps: int
+    seed: int
+    device: torch.device
+    loss_factor: float | None
+    eval_every: int
+    eval_batch_size: int
+    evaluate_test: bool
+    checkpoint_every: int | None
+    diagnostics: Diagnostics
+
+    @property
+    def model(self) -> nn.Module:
+        """The model that is trained."""
+        return self.objective.model
+
+
+def device_of(config: DictConfig) -> torch.device:
+    """Return the device of a config.
+
+    Raises:
+        InputError: CUDA is asked for and this machine or this torch has none.
+    """
+    if device_kind(config.device) == "cpu":
+        return torch.device("cpu")
+    device = torch.device("cuda" if config.device == "auto" else config.device)
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if (device.index or 0) >= count:
+        has = f"torch {torch.__version__} sees {count} CUDA devices here"
+        raise InputError(f"device={config.device}: {has}; use device=cpu or device=auto")
+    return device
+
+
+def dataset_of(config: DictConfig) -> Dataset:
+    """Return the dataset of a config, split and standardised; kept for the runs that follow."""
+    return _dataset(
+        json.dumps(_plain(config.dataset), sort_keys=True),
+        str(config.names.get("dataset", "dataset")),
+        config.split.seed,
+        config.split.val,
+        config.split.test,
+    )
+
+
+def _plain(section: DictConfig | Plain) -> object:
+    return section.plain() if isinstance(section, Plain) else OmegaConf.to_container(section)
+
+
+@functools.lru_cache(maxsize=4)
+def _dataset(section: str, name: str, seed: int, val: float, test: float) -> Dataset:
+    loaded = call(cast(DictConfig, OmegaConf.create(json.loads(section))), f"dataset={name}")
+    return prepare(loaded, name=name, seed=seed, val=val, test=test)
+
+
+def model_of(config: DictConfig, data: Dataset) -> nn.Module:
+    """Return the model of a config at its initial weights, on CPU.
+
+    ``input_shape`` and ``num_outputs`` come from the dataset and are passed to constructors that
+    take them. The stream ``init`` of the seed decides the weights, the same on every device.
+    """
+    offered = {
+        "input_shape": data.input_shape,
+        "num_outputs": data.num_outputs,
+        "problem": data.problem,
+        "parametrization": config.parametrization,
+    }
+    place = where(config, "model")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream_seed(config.seed, "init"))
+        model = call(config.model, place, offered)
+        if not isinstance(model, nn.Module):
+            raise InputError(f"{place}: {config.model._target_} gives no torch.nn.Module")
+        if data.problem is not None and config.model._target_ != _PROBLEM:
+            raise InputError(f"{place}: {where(config, 'dataset')} is a function: model=problem")
+        if any(is_lazy(p) for p in model.parameters()):
+            with torch.no_grad():  # lazy layers get their shapes from the data, now and by `init`
+                model.eval()(data.train.x[:2])
+            model.train()
+    return model.to(getattr(torch, config.dtype))
+
+
+def plan_of(config: DictConfig) -> BatchPlan:
+    """Return how an epoch of a config is cut into updates."""
+    return _plan(config, dataset_of(config))
+
+
+def _plan(config: DictConfig, data: Dataset) -> BatchPlan:
+    workers = config.local_sgd.workers
+    return BatchPlan.of(config.batch_size, config.accumulate, len(data.train.y), workers)
+
+
+def total_steps(config: DictConfig, plan: BatchPlan | None = None) -> int:
+    """Return how many updates a config asks for: ``max_steps``, else ``epochs`` in updates.
+
+    Args:
+        config: As `sgdlab.config.resolve.settle` returns it.
+        plan: Of the config, if it is known; else the dataset is loaded when it is needed.
+    """
+    return config.max_steps or config.epochs * (plan or plan_of(config)).steps_per_epoch
+
+
+def setup(config: DictConfig, probe: nn.Module | None = None, data: Dataset | None = None) -> Setup:
+    """Build a settled config.
+
+    Args:
+        config: As `sgdlab.config.resolve.settle` returns it.
+        probe: A model to use instead of a new one, on CPU, when nothing will be trained.
+        data: A dataset to use instead of the config's.
+
+    Raises:
+        InputError: A part cannot be built from its settings; one line says which and why.
+    """
+    extend_path(config)
+    device = torch.device("cpu") if probe is not None else device_of(config)
+    data = data or dataset_of(config)
+    plan = _plan(config, data)
+    lr = call(config.scaling, where(config, "scaling"))(config.lr, plan.effective_batch_size)
+    model = probe if probe is not None else model_of(config, data).to(device)
+    optimizer = optimizer_of(config, model, lr)
+    objective = Objective(
+        model=model,
+        loss=_loss_of(config, data),
+        parameters=[p for group in optimizer.param_groups for p in group["params"]],
+        clip_norm=config.clip_norm,
+        bf16=config.precision == "bf16",
+    )
+    stepper = stepper_of(
+        objective,
+        optimizer,
+        plan,
+        config.staleness,
+        config.local_sgd,
+        config.seed,
+        config.zero_grad,
+    )
+    on_device = data.to(device, getattr(torch, config.dtype))
+    return Setup(
+        objective=objective,
+        optimizer=optimizer,
+        stepper=stepper,
+        schedule=cast(Schedule, call(config.schedule, where(config, "schedule"))),
+        average=call(config.average, where(config, "average")),
+        data=on_device,
+        plan=plan,
+        base_lr=config.lr,
+        lr=lr,
+        total_steps=total_steps(config, plan),
+        seed=config.seed,
+        device=device,
+        loss_factor=config.limits.loss_factor,
+        eval_every=config.eval.every,
+        eval_batch_size=config.eval.batch_size,
+        evaluate_test=config.evaluate_test,
+        checkpoint_every=config.checkpoint.every,
+        diagnostics=diagnostics_of(config, objective, optimizer, on_device, plan),
+    )
+
+
+def _loss_of(config: DictConfig, data: Dataset) -> Callable[[Tensor, Tensor], Tensor]:
+    loss = call(config.loss, where(config, "loss"), {"task": data.task})
+    if data.problem is not None and not isinstance(loss, Mean):
+        name = where(config, "dataset")
+        raise InputError(f"{where(config, 'loss')}: {name} gives the loss itself; loss=auto")
+    return loss
+
+
+def extend_path(config: DictConfig) -> None:
+    """Make a user's own Python files importable; in the worker of a launcher, too."""
+    for folder in (*config.import_from, str(Path.cwd())):
+        if folder not in sys.path:
+            sys.path.append(folder)

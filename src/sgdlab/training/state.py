@@ -1,0 +1,73 @@
+"""How far a run is, and how it ended."""
+
+import math
+from dataclasses import dataclass, field
+
+from sgdlab.training.evaluation import Evaluation
+
+
+@dataclass
+class Progress:
+    """How far a run is: plain values, so that a checkpoint can hold them."""
+
+    step: int = 0
+    epoch: int = 0
+    examples: int = 0
+    train_seconds: float = 0.0
+    initial_loss: float = math.nan
+    train_loss: float | None = None
+    val_loss: float | None = None
+    val_metric: float | None = None
+    best_val_loss: float | None = None
+    best_val_metric: float | None = None
+    best_val_step: int | None = None
+    average_train_loss: float | None = None
+    average_val_loss: float | None = None
+    average_val_metric: float | None = None
+    function_evaluations: int = 0
+    gradient_evaluations: int = 0
+    running: list[float] = field(default_factory=list[float])
+
+    def record(self, train: Evaluation, val: Evaluation, direction: str) -> None:
+        """Take the evaluations at this step; a validation that is not finite is never the best.
+
+        Args:
+            train: Of the training split.
+            val: Of the validation split.
+            direction: ``max`` or ``min``: which metric is the better one.
+        """
+        self.train_loss = train.loss
+        self.val_loss, self.val_metric = val
+        if not math.isfinite(val.loss):
+            return
+        if self.best_val_loss is None or val.loss < self.best_val_loss:
+            self.best_val_loss = val.loss
+        better = max if direction == "max" else min
+        old = self.best_val_metric
+        best = val.metric if old is None else better(old, val.metric)
+        if best != old:
+            self.best_val_metric, self.best_val_step = best, self.step
+
+
+@dataclass
+class Outcome:
+    """How a run ended. Divergence is a result, not an exception."""
+
+    status: str
+    reason: str | None = None
+    progress: Progress = field(default_factory=Progress)
+    test: Evaluation | None = None
+    average_test: Evaluation | None = None
+
+
+def next_stop(step: int, end: int, checkpoint_every: int | None) -> int:
+    """Return the step after which there is something else to do than to train.
+
+    Args:
+        step: Steps made.
+        end: Of the epoch or of the run.
+        checkpoint_every: Steps between checkpoints, if there are any.
+    """
+    if not checkpoint_every:
+        return end
+    return min(end, (step // checkpoint_every + 1) * checkpoint_every)

@@ -1,0 +1,200 @@
+"""The row that a run leaves: ``summary.csv``."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import torch
+
+from sgdlab.optimizers.decay import decay_of
+from sgdlab.results import (
+    COMPLETED,
+    LABEL_COLUMNS,
+    OTHER_SETTINGS,
+    SUMMARY_COLUMNS,
+    Cell,
+    other_settings,
+)
+from sgdlab.training.build import Setup
+from sgdlab.training.state import Outcome
+
+_TECHNIQUES = (
+    "clip_norm", "parametrization", "decay.mode", "decay.bias_and_norm", "decay.multipliers",
+    "lr_multipliers", "staleness.delay", "staleness.random", "staleness.correct_lr",
+    "local_sgd.workers", "local_sgd.steps",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Built:
+    """What is known of a run once it is built.
+
+    Attributes:
+        lr: Scaled, before any schedule.
+        num_parameters: Of the model.
+        num_decayed: Parameters that weight decay applies to.
+        averages: Whether an average is kept.
+        findings: What the optimizer itself found out, such as SWATS its switch.
+    """
+
+    task: str
+    metric: str
+    metric_direction: str
+    batch_size: int
+    effective_batch_size: int
+    lr: float
+    num_parameters: int
+    num_decayed: int
+    optimizer_state_bytes: int
+    averages: bool
+    findings: Mapping[str, Cell]
+
+
+def built_of(run: Setup) -> Built:
+    """Return what is known of a run that the ordinary trainer has built."""
+    decayed = [g for g in run.optimizer.param_groups if decay_of(g)]
+    found = getattr(run.optimizer, "findings", None)
+    return Built(
+        task=run.data.task,
+        metric=run.data.metric,
+        metric_direction=run.data.metric_direction,
+        batch_size=run.plan.batch_size,
+        effective_batch_size=run.plan.effective_batch_size,
+        lr=run.lr,
+        num_parameters=sum(p.numel() for p in run.model.parameters()),
+        num_decayed=sum(p.numel() for group in decayed for p in group["params"]),
+        optimizer_state_bytes=state_bytes(list(run.optimizer.state.values())),
+        averages=run.average is not None,
+        findings=found() if found else {},
+    )
+
+
+def state_bytes(state: object) -> int:
+    """Return the size of all tensors in an optimizer's state, those in lists, too."""
+    return sum(t.numel() * t.element_size() for t in _tensors(state))
+
+
+def _tensors(state: object) -> Iterator[torch.Tensor]:
+    if isinstance(state, torch.Tensor):
+        yield state
+    elif isinstance(state, dict | list | tuple):
+        for value in cast("list[object]", state.values() if isinstance(state, dict) else state):
+            yield from _tensors(value)
+
+
+def summary_of(
+    settled: Mapping[str, Any],
+    identity: str,
+    outcome: Outcome,
+    built: Built | None,
+    engine: Literal["sequential", "stacked"],
+    memory: int | None = None,
+) -> dict[str, Cell]:
+    """Return the summary of a run.
+
+    Args:
+        settled: Its config, a plain container.
+        identity: Its run id.
+        outcome: How it ended.
+        built: None for a run that could not be built.
+        engine: What trained it; time and memory are those of a run alone, and empty for others.
+        memory: Peak, in bytes.
+    """
+    at = outcome.progress
+    seconds = at.train_seconds if at.step and engine == "sequential" else None
+    names = settled["names"]
+    row: dict[str, Cell] = dict.fromkeys(SUMMARY_COLUMNS) | {
+        "run_id": identity,
+        "study": settled["study"],
+        "phase": settled["phase"],
+        "trial": settled["trial"],
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "engine": engine,
+        **{name: names.get(name) for name in ("optimizer", "schedule", "model", "dataset")},
+        "accumulate": settled["accumulate"],
+        "scaling": names.get("scaling"),
+        "base_lr": settled["lr"],
+        "seed": settled["seed"],
+        "epochs": at.epoch,
+        "steps": at.step,
+        "examples": at.examples,
+        "peak_memory_bytes": memory,
+        "train_seconds": seconds,
+        "examples_per_second": at.examples / seconds if seconds else None,
+        "gradient_evaluations": at.gradient_evaluations,
+        "function_evaluations": at.function_evaluations,
+        "best_val_loss": at.best_val_loss,
+        "best_val_metric": at.best_val_metric,
+        "best_val_step": at.best_val_step,
+        **{label: settled[label] for label in LABEL_COLUMNS},
+        **_settings(settled),
+    }
+    if outcome.status == COMPLETED:
+        row |= {
+            "final_train_loss": at.train_loss,
+            "final_val_loss": at.val_loss,
+            "final_val_metric": at.val_metric,
+        }
+    if outcome.test is not None:
+        row |= {"test_loss": outcome.test.loss, "test_metric": outcome.test.metric}
+    if built is not None:
+        row |= _of_built(built, outcome)
+    row[OTHER_SETTINGS] = other_settings(settled, row)
+    return row
+
+
+def _of_built(built: Built, outcome: Outcome) -> dict[str, Cell]:
+    row: dict[str, Cell] = {
+        "task": built.task,
+        "metric": built.metric,
+        "metric_direction": built.metric_direction,
+        "batch_size": built.batch_size,
+        "effective_batch_size": built.effective_batch_size,
+        "lr": built.lr,
+        "num_parameters": built.num_parameters,
+        "num_decayed": built.num_decayed,
+        "optimizer_state_bytes": built.optimizer_state_bytes,
+    }
+    if built.averages:
+        row |= _average(outcome)
+    return row | {f"optimizer.{key}": value for key, value in built.findings.items()}
+
+
+def _average(outcome: Outcome) -> dict[str, Cell]:
+    """Return the results of the averaged weights."""
+    at, test = outcome.progress, outcome.average_test
+    done = outcome.status == COMPLETED
+    return {
+        "average.final_train_loss": at.average_train_loss if done else None,
+        "average.final_val_loss": at.average_val_loss if done else None,
+        "average.final_val_metric": at.average_val_metric if done else None,
+        "average.test_loss": test.loss if test else None,
+        "average.test_metric": test.metric if test else None,
+    }
+
+
+def _settings(settled: Mapping[str, Any]) -> dict[str, Cell]:
+    """Return the own settings of optimizer, schedule and model, and the techniques, as columns."""
+    candidate = settled["scaling"].get("candidate")
+    techniques: dict[str, Cell] = {
+        "scaling.candidate": None if candidate is None else float(candidate),
+        "average": settled["names"].get("average"),
+        **{key: _value(settled, key) for key in _TECHNIQUES},
+    }
+    own = {
+        f"{group}.{key}": cast(Cell, value)
+        for group in ("optimizer", "schedule", "model")
+        for key, value in settled[group].items()
+        if key not in ("_target_", "lr")
+    }
+    if not settled["zero_grad"]:  # older runs have no such column, and zeroed theirs
+        techniques["zero_grad"] = False
+    return own | techniques
+
+
+def _value(settled: Mapping[str, Any], key: str) -> Cell:
+    value: Any = settled
+    for part in key.split("."):
+        value = value[part]
+    return cast(Cell, value)

@@ -1,0 +1,55 @@
+"""How many threads a run on CPU uses."""
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from sgdlab.training.build import Setup
+
+# Measured on 2 cores, MLPs and CNNs of 1 to 220 MFLOP: below this, two threads gain at most a
+# fifth on an idle machine, and on a busy one they wait for each other, up to 30 times longer.
+SMALL = 50_000_000
+
+
+def threads_for(run: Setup, asked: int | None) -> int:
+    """Return ``threads`` of the config, or what suits the size of the model.
+
+    A run whose forward pass of one micro-batch takes under 50 million floating-point operations
+    gets one thread, any other torch's default. The choice depends on the config alone, never on
+    the load of the machine, since sums of another number of threads differ in the last bits.
+    """
+    if asked is not None:
+        return asked
+    default = torch.get_num_threads()
+    if run.device.type != "cpu" or default == 1:
+        return default
+    operations = forward_operations(run.model, run.data.train.x)
+    if operations is None:
+        return default
+    return 1 if operations * run.plan.batch_size < SMALL else default
+
+
+def forward_operations(model: nn.Module, x: Tensor) -> int | None:
+    """Return the floating-point operations of a forward pass of one example; see below."""
+    by_kind = operations_by_kind(model, x)
+    return None if by_kind is None else sum(by_kind.values())
+
+
+def operations_by_kind(model: nn.Module, x: Tensor) -> dict[str, int] | None:
+    """Return the floating-point operations of a forward pass of one example, by torch's operator.
+
+    None for a model that cannot run: it says so in its first step, with its traceback.
+
+    Args:
+        model: Counted in the mode of evaluation, and left in its own.
+        x: Inputs, ``[examples, ...]``.
+    """
+    training = model.training
+    try:
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            model.eval()(x[:1])
+    except Exception:
+        return None
+    finally:
+        model.train(training)
+    return {str(kind): n for kind, n in counter.get_flop_counts().get("Global", {}).items()}
