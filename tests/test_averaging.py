@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from sgdlab.averaging import Exponential, Polyak, Stochastic
-from sgdlab.terminal.progress import NoView
+from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training.evaluation import evaluate
 from sgdlab.training.loop import averager_of, fit
 from trainer_runs import Rows, built, train
@@ -18,16 +18,16 @@ SMALL = ["model=linear", "dtype=float64", "batch_size=256", "epochs=6"]  # five 
 def with_iterates(*overrides: str) -> tuple[list[list[Tensor]], list[Tensor] | None, Rows]:
     """Return the iterates after every step, the average at the end, and the rows."""
     run, rows, iterates = built(*SMALL, *overrides), Rows(), []
-    take = run.stepper.take
+    take = run.update.step
 
     def kept(*arguments):
         values = take(*arguments)
         iterates.append([p.detach().clone() for p in run.model.parameters()])
         return values
 
-    run.stepper.take = kept
+    run.update.step = kept
     average = averager_of(run)
-    fit(run, rows, NoView(), averager=average)
+    fit(run, rows, NoDisplay(), averager=average)
     model = average.model([]) if average else None
     return iterates, [p.detach() for p in model.parameters()] if model else None, rows
 
@@ -96,7 +96,7 @@ def test_statistics_of_batch_norm_are_those_of_the_averaged_weights(device: str)
     settings = ["model.batch_norm=true", "model.dropout=0.3", "epochs=3", "average=ema"]
     run, rows = built(*settings, "average.decay=0.9"), Rows()
     average = averager_of(run)
-    fit(run, rows, NoView(), averager=average)
+    fit(run, rows, NoDisplay(), averager=average)
     state = torch.get_rng_state()
     model = average.model(list(run.data.train.x.split(64)))
     assert torch.equal(state, torch.get_rng_state())

@@ -8,8 +8,8 @@ from omegaconf import DictConfig
 
 from sgdlab.config.catalogue import conf_dir
 from sgdlab.config.resolve import settle
-from sgdlab.terminal.progress import NoView
-from sgdlab.training.build import Setup, setup
+from sgdlab.terminal.progress import NoDisplay
+from sgdlab.training.build import Run, build_run
 from sgdlab.training.loop import fit
 from sgdlab.training.state import Outcome
 
@@ -38,10 +38,10 @@ def _composed(overrides: tuple[str, ...]) -> DictConfig:
         return settle(compose("train", list(overrides), return_hydra_config=True))
 
 
-def built(*overrides: str) -> Setup:
-    return setup(config_of(*overrides))
+def built(*overrides: str) -> Run:
+    return build_run(config_of(*overrides))
 
 
-def train(*overrides: str) -> tuple[Outcome, Rows, Setup]:
+def train(*overrides: str) -> tuple[Outcome, Rows, Run]:
     run, rows = built(*overrides), Rows()
-    return fit(run, rows, NoView()), rows, run
+    return fit(run, rows, NoDisplay()), rows, run

@@ -81,7 +81,7 @@ def seconds_per_step(workload: str, tier: str, every: int, now: Callable[[], flo
     from sgdlab.config.catalogue import conf_dir
     from sgdlab.config.resolve import settle
     from sgdlab.results import RunWriter
-    from sgdlab.training.build import setup
+    from sgdlab.training.build import build_run
     from sgdlab.training.loop import fit
 
     _, length, overrides = WORKLOADS[workload]
@@ -96,7 +96,7 @@ def seconds_per_step(workload: str, tier: str, every: int, now: Callable[[], flo
         with open_dict(config):
             config.model = {"_target_": f"{__name__}.Photos"}
             config.dataset = {"_target_": f"{__name__}.photos", "n": 1600}
-    clock, run = Clock(now), setup(config)
+    clock, run = Clock(now), build_run(config)
     with tempfile.TemporaryDirectory() as folder:
         writer = RunWriter(Path(folder), run.data.metric, run.diagnostics.columns)
         outcome = fit(run, writer, clock)

@@ -49,11 +49,11 @@ def one_by_one(base: dict[str, Any]) -> float:
     """Return the seconds of a step of the ordinary trainer, rows included."""
     from omegaconf import OmegaConf
 
-    from sgdlab.terminal.progress import NoView
+    from sgdlab.terminal.progress import NoDisplay
     from sgdlab.training.run import run_experiment
 
     with tempfile.TemporaryDirectory() as folder:
-        summary = run_experiment(OmegaConf.create(base), Path(folder), NoView())
+        summary = run_experiment(OmegaConf.create(base), Path(folder), NoDisplay())
     return float(summary["train_seconds"]) / int(summary["steps"])  # type: ignore[arg-type]
 
 
@@ -75,7 +75,7 @@ def stacked(base: dict[str, Any], count: int, steps: int, threads: int) -> float
 
 def run(options: argparse.Namespace) -> None:
     from sgdlab.stacked import cost
-    from sgdlab.stacked.group import Grouping
+    from sgdlab.stacked.group import StackPlanner
 
     print(f"milliseconds of a step of a run; {machine()}")
     print(f"{'':24}{'alone':>10}" + "".join(f"{f'R = {r}':>26}" for r in options.runs))
@@ -91,7 +91,7 @@ def run(options: argparse.Namespace) -> None:
             ours = min(
                 stacked(base, count, several, options.threads) for _ in range(options.repeats)
             )
-            (group,), _ = Grouping().of(sweep.jobs_of(base, count, Path()))
+            (group,), _ = StackPlanner().of(sweep.jobs_of(base, count, Path()))
             chosen = cost.refusal(group) is None
             ratio = alone / ours if chosen else 1.0
             worst = min(worst, ratio)

@@ -21,7 +21,7 @@ def peak(model: str, count: int) -> tuple[int, int]:
     import torch
 
     from sgdlab.stacked import begin
-    from sgdlab.stacked.group import Grouping
+    from sgdlab.stacked.group import StackPlanner
     from sgdlab.stacked.launch import torch_state
     from sgdlab.stacked.memory import keep_freed_memory
     from sgdlab.training.environment import PeakMemory
@@ -29,11 +29,11 @@ def peak(model: str, count: int) -> tuple[int, int]:
     keep_freed_memory()
     base = sweep.settled(argparse.Namespace(model=model, overrides=[]), 46)
     with tempfile.TemporaryDirectory() as folder:
-        grouping = Grouping()
-        (group,), _ = grouping.of(sweep.jobs_of(base, count, Path(folder)))
+        planner = StackPlanner()
+        (group,), _ = planner.of(sweep.jobs_of(base, count, Path(folder)))
         before = PeakMemory(torch.device("cpu")).bytes() or 0
         with torch_state(group):
-            stack = begin.begin(grouping, group, [(job, None) for job in group.jobs], None, [])
+            stack = begin.begin(planner, group, [(job, None) for job in group.jobs], None, [])
             stack.advance(2)
             memory = PeakMemory(torch.device("cpu"))
             stack.advance(46)

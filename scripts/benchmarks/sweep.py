@@ -94,7 +94,7 @@ def cost(
     from sgdlab.stacked import begin, fit
     from sgdlab.stacked.compiler import Compiler
     from sgdlab.stacked.cost import side_by_side
-    from sgdlab.stacked.group import Grouping
+    from sgdlab.stacked.group import StackPlanner
     from sgdlab.stacked.launch import split, torch_state
     from sgdlab.stacked.memory import keep_freed_memory
 
@@ -110,15 +110,15 @@ def cost(
         return lines
 
     with tempfile.TemporaryDirectory() as folder:
-        grouping = Grouping()
+        planner = StackPlanner()
         base["stacked"]["compile"] = compiled
         base["threads"] = options.threads
-        (group,), _ = grouping.of(jobs_of(base, count, Path(folder)))
+        (group,), _ = planner.of(jobs_of(base, count, Path(folder)))
         compiler = Compiler(group.plan.batch_size, group.plan.accumulate) if compiled else None
         workers = side_by_side(group)
         with torch_state(group), ThreadPoolExecutor(workers) as pool:
             stacks = [
-                begin.begin(grouping, group, [(job, None) for job in part], compiler, [])
+                begin.begin(planner, group, [(job, None) for job in part], compiler, [])
                 for part in split(group, group.jobs, workers)
             ]
 
@@ -142,13 +142,13 @@ def bare(options: argparse.Namespace) -> float:
     from torch.nn import functional
 
     from sgdlab.config.plain import Plain
-    from sgdlab.stacked.group import Grouping
+    from sgdlab.stacked.group import StackPlanner
 
     base = settled(options, 1)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    grouping = Grouping()
-    (group,), _ = grouping.of(jobs_of(base, 1, Path()))
+    planner = StackPlanner()
+    (group,), _ = planner.of(jobs_of(base, 1, Path()))
     model, data = copy.deepcopy(group.model), Plain({"train": group.data.train})
     x, y = data.train
     x = x.unflatten(1, group.data.input_shape) if x.ndim == 2 else x
@@ -194,7 +194,7 @@ def one_by_one(options: argparse.Namespace) -> float:
     """Measure runs as Hydra's own launcher trains them, files and evaluations included."""
     from omegaconf import OmegaConf
 
-    from sgdlab.terminal.progress import NoView
+    from sgdlab.terminal.progress import NoDisplay
     from sgdlab.training.run import run_experiment
 
     base = settled(options, 46 + options.steps)
@@ -202,7 +202,7 @@ def one_by_one(options: argparse.Namespace) -> float:
         jobs = jobs_of(base, 2, Path(folder))
         start = time.perf_counter()
         for job in jobs:
-            run_experiment(OmegaConf.create(job.settled), job.directory, NoView())
+            run_experiment(OmegaConf.create(job.settled), job.directory, NoDisplay())
         return (time.perf_counter() - start) / len(jobs) / (46 + options.steps)
 
 

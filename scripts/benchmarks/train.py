@@ -23,7 +23,7 @@ def digits_run(directory: Path):
 
     from sgdlab.config.catalogue import conf_dir
     from sgdlab.config.resolve import settle
-    from sgdlab.training.build import setup
+    from sgdlab.training.build import build_run
 
     overrides = [
         "optimizer=momentum", "lr=0.05", "schedule=constant", "clip_norm=1.0",
@@ -32,20 +32,20 @@ def digits_run(directory: Path):
     ]  # fmt: skip
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         config = settle(compose("train", overrides, return_hydra_config=True))
-    return config, setup(config)
+    return config, build_run(config)
 
 
 def time_sgdlab() -> float:
     """Time a run with every column of the contract logged, clipping on, rows written to disk."""
     from sgdlab.results import RunWriter
-    from sgdlab.terminal.progress import NoView
+    from sgdlab.terminal.progress import NoDisplay
     from sgdlab.training.loop import fit
 
     with tempfile.TemporaryDirectory() as folder:
         _, run = digits_run(Path(folder))
         writer = RunWriter(Path(folder), run.data.metric)
         start = time.perf_counter()
-        outcome = fit(run, writer, NoView())
+        outcome = fit(run, writer, NoDisplay())
         seconds = time.perf_counter() - start
         writer.close()
         assert outcome.progress.step == STEPS

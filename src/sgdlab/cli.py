@@ -6,7 +6,7 @@ import sys
 import traceback
 
 from sgdlab import startup
-from sgdlab.errors import InputError, offer
+from sgdlab.errors import InputError, suggest
 
 COMMANDS = {
     "train": ("sgdlab.commands.train", "one run; with -m a sweep"),
@@ -72,7 +72,7 @@ def _run(arguments: list[str]) -> int:
         print(f"sgdlab {version('sgdlab')}")
         return 0
     if name not in COMMANDS:
-        raise InputError(f"{name}: no such command; {offer(name, COMMANDS)}")
+        raise InputError(f"{name}: no such command; {suggest(name, COMMANDS)}")
     # Read when torch is loaded. Threads that spin while they wait take each other's cores where
     # other processes run, too: measured on two cores, a step then took up to 40 times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

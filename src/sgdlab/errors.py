@@ -16,10 +16,10 @@ def nearest(name: str, valid: Iterable[str], count: int = 3) -> list[str]:
     return difflib.get_close_matches(name, list(valid), n=count, cutoff=0.6)
 
 
-def offer(name: str, valid: Iterable[str]) -> str:
+def suggest(name: str, valid: Iterable[str]) -> str:
     """Say what ``name`` may have meant: the nearest valid names, or all of few.
 
-    ``offer("nestrov", ["sgd", "nesterov"])`` is ``"did you mean nesterov?"``.
+    ``suggest("nestrov", ["sgd", "nesterov"])`` is ``"did you mean nesterov?"``.
     """
     valid = sorted(valid)
     close = nearest(name, valid)

@@ -8,7 +8,7 @@ import numpy as np
 from sgdlab.analysis.audit import audit
 from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.load import Runs
-from sgdlab.analysis.workloads import Workload
+from sgdlab.analysis.workloads import WorkloadRuns
 from sgdlab.results import LABEL_COLUMNS, SUMMARY_COLUMNS
 
 RATES = (0.01, 0.03, 0.1, 0.3)
@@ -142,10 +142,10 @@ class Study:
         return Runs(list(COLUMNS), self.rows, self.configs, self.evals, [])
 
     @property
-    def workload(self) -> Workload:
+    def workload(self) -> WorkloadRuns:
         """What is compared on."""
         rows = list(range(len(self.rows)))
-        return Workload("digits", "mlp", self.metric, self.metric == "accuracy", rows)
+        return WorkloadRuns("digits", "mlp", self.metric, self.metric == "accuracy", rows)
 
     def entry(self, name: str) -> Entry:
         """Return what a contender is, as the contract of entries has it."""

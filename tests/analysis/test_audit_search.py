@@ -8,7 +8,7 @@ import math
 import pytest
 from audit_study import Study, defaults, sweep
 
-from sgdlab.analysis.audit.plan import Plan, range_of
+from sgdlab.analysis.audit.plan import DeclaredPlan, range_of
 from sgdlab.analysis.budget import expected_best
 
 
@@ -415,7 +415,7 @@ def test_ranges_of_bounds_and_of_choices() -> None:
 
 
 def test_a_contender_may_have_the_space_of_its_optimizer() -> None:
-    plan = Plan({"search": {"spaces": {"adamw": {"lr": {"low": 0.1, "high": 1}}}}})
+    plan = DeclaredPlan({"search": {"spaces": {"adamw": {"lr": {"low": 0.1, "high": 1}}}}})
     assert plan.bounds("adamw schedule=cosine", "lr") == (0.1, 1.0, False)
     assert plan.bounds("adam", "lr") is None
 

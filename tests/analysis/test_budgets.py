@@ -14,10 +14,10 @@ from sgdlab.analysis.budgets import (
     budget_rows,
     budgets,
 )
-from sgdlab.analysis.solo_timing import Alone, with_times
+from sgdlab.analysis.solo_timing import SoloTiming, with_times
 
 
-def curves(study: Study, alone: dict[int, Alone] | None = None) -> dict[str, BudgetCurve]:
+def curves(study: Study, alone: dict[int, SoloTiming] | None = None) -> dict[str, BudgetCurve]:
     found = budgets(study.runs, alone or {}, study.workload, study.entries)
     return {curve.optimizer: curve for curve in found}
 

@@ -80,7 +80,7 @@ def best_accuracy(run: Path, step: int) -> float:
 
 
 def stopped_by_hand(
-    study: Path, optimizer: str, badness: Callable[[Path, int], float]
+    study: Path, optimizer: str, objective_value: Callable[[Path, int], float]
 ) -> dict[int, tuple[int, int]]:
     """Return the rung and the place of each trial that has to be stopped, from a full tuning."""
     runs = by_trial(study, optimizer)
@@ -93,7 +93,7 @@ def stopped_by_hand(
             if summary(runs[trial])["status"] == "diverged"
             and int(summary(runs[trial])["steps"]) <= step
         }
-        values = {t: math.inf if t in dead else badness(runs[t], step) for t in racing}
+        values = {t: math.inf if t in dead else objective_value(runs[t], step) for t in racing}
         ranked = sorted(racing, key=lambda t: (t in dead, values[t], t))
         stopped |= {
             t: (rung, place)
@@ -104,10 +104,12 @@ def stopped_by_hand(
     return stopped
 
 
-def check_against(full: Path, study: Path, badness: Callable[[Path, int], float], by: str) -> None:
+def check_against(
+    full: Path, study: Path, objective_value: Callable[[Path, int], float], by: str
+) -> None:
     """Compare the trials of a halved comparison with those of a full one."""
     for optimizer in ("sgd", "adam"):
-        stopped = stopped_by_hand(full, optimizer, badness)
+        stopped = stopped_by_hand(full, optimizer, objective_value)
         theirs, ours = by_trial(full, optimizer), by_trial(study, optimizer)
         for trial, run in ours.items():
             row, whole = summary(run), summary(theirs[trial])
@@ -297,10 +299,10 @@ def test_a_stack_that_fails_does_not_stop_the_others(
 ):
     real = cohort.begin
 
-    def broken(grouping, group, runs, compiler, members):
+    def broken(planner, group, runs, compiler, members):
         if group.settled["names"]["optimizer"] == "adam":
             raise RuntimeError("a nail in the machine")
-        return real(grouping, group, runs, compiler, members)
+        return real(planner, group, runs, compiler, members)
 
     with monkeypatch.context() as patch:
         patch.setattr(cohort, "begin", broken)

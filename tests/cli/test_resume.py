@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cli_runs import Cli, rows, same_run, summary
 
-from sgdlab.terminal.progress import RunView
+from sgdlab.terminal.progress import RunDisplay
 
 # 106 examples in batches of 32: 4 updates an epoch, 24 in all. Dropout draws from the run's own
 # stream, momentum has state, and the schedule depends on the step.
@@ -112,13 +112,13 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Cli:
 def restart(cli: Cli, monkeypatch, folder: str, *arguments: str) -> list[int]:
     """Start a killed run again; return the steps that it made."""
     made: list[int] = []
-    real = RunView.step
+    real = RunDisplay.step
 
     def step(self, number: int, *values: float) -> None:
         made.append(number)
         real(self, number, *values)
 
-    monkeypatch.setattr(RunView, "step", step)
+    monkeypatch.setattr(RunDisplay, "step", step)
     cli.train(folder, *RUN, *arguments)
     return made
 
@@ -145,7 +145,7 @@ def interrupted(cli: Cli, monkeypatch, at: int, *arguments: str):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(RunView, "step", step)
+        patch.setattr(RunDisplay, "step", step)
         return cli("train", "dataset=wine", "hydra.run.dir=run", *RUN, *arguments)
 
 

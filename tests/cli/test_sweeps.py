@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from cli_runs import QUICK, Cli, Result, rows, same_run, summary, write
 
-from sgdlab.terminal.progress import NoView
+from sgdlab.terminal.progress import NoDisplay
 
 FRAGILE = """
     from pathlib import Path
@@ -134,7 +134,7 @@ def test_an_interrupted_sweep_says_so_keeps_its_table_and_goes_on(sgdlab: Cli, m
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(NoView, "step", interrupt)
+        patch.setattr(NoDisplay, "step", interrupt)
         stopped = sweep(sgdlab, "lr=0.1,0.2,0.3")
     assert stopped.code == 130
     assert stopped.err.splitlines()[-1].startswith("sgdlab: interrupted")

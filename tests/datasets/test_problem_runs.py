@@ -1,4 +1,4 @@
-"""Test problems as datasets: what `prepare`, `evaluate`, `setup` and `fit` make of them."""
+"""Test problems as datasets: what `prepare`, `evaluate`, `build_run` and `fit` make of them."""
 
 from typing import Any
 
@@ -17,8 +17,8 @@ from sgdlab.datasets.split import prepare
 from sgdlab.errors import InputError
 from sgdlab.losses.mean import Mean
 from sgdlab.models.problem import Problem as ProblemModel
-from sgdlab.terminal.progress import NoView
-from sgdlab.training.build import setup
+from sgdlab.terminal.progress import NoDisplay
+from sgdlab.training.build import build_run
 from sgdlab.training.evaluation import evaluate
 from sgdlab.training.loop import fit
 
@@ -40,8 +40,8 @@ class Rows:
 def train(*overrides: str) -> tuple[Any, Rows, Any]:
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         config = settle(compose("train", list(overrides), return_hydra_config=True))
-    run, rows = setup(config), Rows()
-    return fit(run, rows, NoView()), rows, run
+    run, rows = build_run(config), Rows()
+    return fit(run, rows, NoDisplay()), rows, run
 
 
 class Constant(nn.Module):

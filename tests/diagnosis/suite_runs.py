@@ -12,7 +12,7 @@ from suite import Entry
 from sgdlab.config.catalogue import conf_dir
 from sgdlab.config.resolve import settle
 from sgdlab.diagnosis import judge, read_run
-from sgdlab.terminal.progress import NoView
+from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training.run import run_experiment
 
 OWN = Path(__file__).parent / "own"
@@ -29,7 +29,7 @@ def train(overrides: tuple[str, ...], directory: Path) -> Path:
         config.import_from = [str(OWN)]
     sys.path.insert(0, str(OWN))
     try:
-        run_experiment(config, directory, NoView())
+        run_experiment(config, directory, NoDisplay())
     finally:
         sys.path.remove(str(OWN))
     return directory

@@ -13,7 +13,7 @@ from suite_runs import uses_own
 from sgdlab.config.catalogue import conf_dir
 from sgdlab.config.resolve import settle
 from sgdlab.diagnosis.command import improved
-from sgdlab.diagnosis.run import Run
+from sgdlab.diagnosis.run import RunRecord
 from sgdlab.results import EVAL_COLUMNS, STEP_COLUMNS, determining
 
 TYPED = [
@@ -37,10 +37,10 @@ def composed(*overrides: str) -> dict:
     return {str(key): value for key, value in made.items()}
 
 
-def run_of(config: dict, directory) -> Run:
+def run_of(config: dict, directory) -> RunRecord:
     steps = {name: np.empty(0) for name in STEP_COLUMNS}
     evaluations = {name: np.empty(0, dtype=object) for name in (*EVAL_COLUMNS, "accuracy")}
-    return Run(directory, config, steps, evaluations, "accuracy")
+    return RunRecord(directory, config, steps, evaluations, "accuracy")
 
 
 def typed(line: str) -> list[str]:

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from sgdlab.diagnostics.base import Moment, Quantity, Subject, flat
-from sgdlab.steps.base import Update
+from sgdlab.steps.base import MicroBatches
 from sgdlab.steps.closure import undisturbed
-from sgdlab.training.build import Setup
+from sgdlab.training.build import Run
 from trainer_runs import built
 
 
-def subject_of(run: Setup) -> Subject:
+def subject_of(run: Run) -> Subject:
     named = [(name, p) for name, p in run.model.named_parameters() if p.requires_grad]
     return Subject(
         model=run.model,
@@ -40,12 +40,12 @@ class Steps:
         self._updates = self._epochs()
         self._previous: Tensor | None = None
 
-    def _epochs(self) -> Iterator[Update]:
+    def _epochs(self) -> Iterator[MicroBatches]:
         train, plan = self.run.data.train, self.run.plan
         for epoch in range(10**6):
             yield from plan.epoch(train.x, train.y, self.run.seed, epoch)
 
-    def _gradients(self, update: Update) -> list[Tensor]:
+    def _gradients(self, update: MicroBatches) -> list[Tensor]:
         """Return the gradient of an update at the present parameters, before clipping."""
         objective = self.run.objective
         with undisturbed(objective.model), torch.enable_grad():
@@ -72,7 +72,7 @@ class Steps:
             quantity.before(self.subject)
         random_state = torch.get_rng_state()
         lr = run.lr * run.schedule(*where)
-        values = run.stepper.take(self.made, update, lr, momentum)
+        values = run.update.step(self.made, update, lr, momentum)
         self.made += 1
         previous, self._previous = self._previous, gradient
         return Moment(

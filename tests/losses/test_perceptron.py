@@ -14,8 +14,8 @@ from sgdlab.config.catalogue import conf_dir
 from sgdlab.config.resolve import settle
 from sgdlab.errors import InputError
 from sgdlab.losses.perceptron import Perceptron
-from sgdlab.terminal.progress import NoView
-from sgdlab.training.build import setup
+from sgdlab.terminal.progress import NoDisplay
+from sgdlab.training.build import build_run
 from sgdlab.training.loop import fit
 
 
@@ -135,7 +135,7 @@ def best_separator(x: np.ndarray, t: np.ndarray) -> np.ndarray:
 
 
 def test_the_trainer_makes_the_same_updates_within_the_bound() -> None:
-    run = setup(
+    run = build_run(
         config_of(
             "dataset=classification", "dataset.n_classes=2", "dataset.class_sep=2.0",
             "dataset.n_clusters_per_class=1", "dataset.flip_y=0.0", "dataset.n_samples=200",
@@ -147,7 +147,7 @@ def test_the_trainer_makes_the_same_updates_within_the_bound() -> None:
         for p in run.model.parameters():
             p.zero_()
     rows = Rows()
-    fit(run, rows, NoView())
+    fit(run, rows, NoDisplay())
 
     x, y = (values.numpy() for values in run.data.train)
     x, t = np.hstack([x, np.ones((len(x), 1))]), 2 * y - 1
@@ -199,4 +199,4 @@ def test_a_loss_that_is_not_finite_stays_so() -> None:
 
 def test_regression_is_refused_with_what_to_take() -> None:
     with pytest.raises(InputError, match="for a regression dataset: loss=mse"):
-        setup(config_of("dataset=diabetes", "model=linear", "loss=perceptron"))
+        build_run(config_of("dataset=diabetes", "model=linear", "loss=perceptron"))

@@ -19,8 +19,8 @@ from sgdlab.models.linear import Linear
 from sgdlab.models.mlp import MLP
 from sgdlab.models.parts import Readout
 from sgdlab.parametrization import Width, family_of, lr_multipliers
-from sgdlab.terminal.progress import NoView
-from sgdlab.training.build import Setup, setup
+from sgdlab.terminal.progress import NoDisplay
+from sgdlab.training.build import Run, build_run
 from sgdlab.training.loop import fit
 from sgdlab.verify.coordinates import activation_scales, coordinate_check, main
 
@@ -47,22 +47,22 @@ def config_of(*overrides: str) -> DictConfig:
         return settle(compose("train", list(overrides), return_hydra_config=True))
 
 
-def built(*overrides: str) -> Setup:
-    return setup(config_of(*overrides))
+def built(*overrides: str) -> Run:
+    return build_run(config_of(*overrides))
 
 
-def of_widths(*hidden: list[int], overrides: list[str]) -> list[Setup]:
+def of_widths(*hidden: list[int], overrides: list[str]) -> list[Run]:
     """Return the same run at several widths; composed once."""
     config, runs = config_of(*overrides), []
     for widths in hidden:
         config.model.hidden = widths
-        runs.append(setup(config))
+        runs.append(build_run(config))
     return runs
 
 
-def losses(run: Setup) -> list[float]:
+def losses(run: Run) -> list[float]:
     rows = Rows()
-    fit(run, rows, NoView())
+    fit(run, rows, NoDisplay())
     return [row[4] for row in rows.kept]
 
 
@@ -186,7 +186,7 @@ def copy_units(narrow: nn.Module, wide: nn.Module, copies: list[int]) -> None:
                 layer, copies_in = layer + 1, copies_out
 
 
-def copied(parametrization: str, *overrides: str) -> tuple[Setup, Setup]:
+def copied(parametrization: str, *overrides: str) -> tuple[Run, Run]:
     """Return a run of an MLP of 8 and 8 units, and one of its copies, 16 and 24 units."""
     common = [
         "model.mup_base_width=8", "model.activation=tanh", "dtype=float64", "max_steps=25",

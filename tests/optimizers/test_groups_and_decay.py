@@ -7,7 +7,7 @@ from torch import nn
 from sgdlab.errors import InputError
 from sgdlab.optimizers.decay import decay_of
 from sgdlab.optimizers.groups import parameter_groups
-from sgdlab.training.build import setup
+from sgdlab.training.build import build_run
 from trainer_runs import built, config_of
 
 
@@ -128,10 +128,10 @@ def test_the_optimizers_own_mode_is_the_default(name: str, mode: str) -> None:
 
 def test_independent_decay_does_not_know_multipliers_of_lr() -> None:
     settings = ["optimizer=sgd", "decay.mode=independent"]
-    run = setup(config_of(*PLAIN, *settings, "lr_multipliers={*:3}"))
+    run = build_run(config_of(*PLAIN, *settings, "lr_multipliers={*:3}"))
     w = next(iter(run.model.parameters()))
     before = w.detach().clone()
-    run.stepper.optimizer.param_groups[0]["lr"] = 3 * run.lr
+    run.update.optimizer.param_groups[0]["lr"] = 3 * run.lr
     for p in run.objective.parameters:
         p.grad = torch.zeros_like(p)
     run.optimizer.step()

@@ -8,11 +8,11 @@ from omegaconf import DictConfig
 
 from sgdlab.config.catalogue import conf_dir
 from sgdlab.config.resolve import settle
-from sgdlab.range_test.curve import Curve
+from sgdlab.range_test.curve import RangeCurve
 from sgdlab.range_test.explore import explore
 from sgdlab.range_test.settings import RangeConfig
-from sgdlab.terminal.progress import NoView
-from sgdlab.training.build import Setup, setup
+from sgdlab.terminal.progress import NoDisplay
+from sgdlab.training.build import Run, build_run
 
 EMBEDDED = ("digits", "wine", "breast_cancer", "diabetes", "moons", "classification")
 
@@ -34,12 +34,12 @@ def section(**changes: object) -> RangeConfig:
     return RangeConfig(**{**default, **changes})  # type: ignore[arg-type]
 
 
-def built(*overrides: str) -> Setup:
+def built(*overrides: str) -> Run:
     """Return a run that is not trained."""
-    return setup(config_of(*overrides))
+    return build_run(config_of(*overrides))
 
 
-def curve_of(run: Setup, independent_decay: bool = False, **changes: object) -> Curve:
+def curve_of(run: Run, independent_decay: bool = False, **changes: object) -> RangeCurve:
     """Return the curve of a run, its rates not scaled."""
     settings = section(**changes)
-    return explore(run, settings, lambda lr: lr, NoView(), None, independent_decay)
+    return explore(run, settings, lambda lr: lr, NoDisplay(), None, independent_decay)

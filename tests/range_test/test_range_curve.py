@@ -8,7 +8,7 @@ from finder_runs import section
 from omegaconf import OmegaConf
 
 from sgdlab.errors import InputError
-from sgdlab.range_test.curve import Average, Curve, Point, Reading
+from sgdlab.range_test.curve import LossAverage, Point, RangeCurve, Reading
 from sgdlab.range_test.settings import rates, section_of
 
 
@@ -31,7 +31,7 @@ def test_a_range_as_wide_as_floats_go():
 @pytest.mark.parametrize("beta", [0.0, 0.5, 0.98])
 def test_the_average_is_the_weighted_mean(beta):
     losses = np.random.default_rng(0).normal(size=20)
-    average = Average(beta)
+    average = LossAverage(beta)
     for n, loss in enumerate(losses):
         weights = [beta ** (n - k) for k in range(n + 1)]
         expected = np.average(losses[: n + 1], weights=weights)
@@ -42,7 +42,7 @@ def test_the_average_is_the_weighted_mean(beta):
 def test_the_noise_of_the_average_is_that_of_many_repetitions(n):
     rng, ends, told = np.random.default_rng(1), [], []
     for _ in range(1000):
-        losses, average = rng.normal(2.0, 0.3, 100), Average(0.9)
+        losses, average = rng.normal(2.0, 0.3, 100), LossAverage(0.9)
         values = np.array([average.add(loss) for loss in losses])
         ends.append(values[n - 1])
         told.append(Reading(np.arange(100) + 1.0, values, losses, 0.9).noise(n - 1))
@@ -57,14 +57,14 @@ def test_neither_a_trend_nor_an_explosion_is_noise():
 
 def test_suggestions_are_read_from_the_validation_loss_where_there_is_one():
     points = (Point(0.1, 0.1, 3.0, 3.0, 1.0), Point(0.2, 0.2, 2.0, 2.5, 0.5))
-    reading = Curve(points, 3.0, 0.9, 0.0, None).read()
+    reading = RangeCurve(points, 3.0, 0.9, 0.0, None).read()
     assert reading.values.tolist() == [1.0, 0.5]
     assert reading.noise(1) == 0.0
 
 
 def test_a_point_that_is_not_finite_is_not_read():
     points = (Point(0.1, 0.1, 3.0, 3.0, None), Point(0.2, 0.2, math.nan, None, None))
-    assert Curve(points, 3.0, 0.9, 0.0, "nan").read().lrs.tolist() == [0.1]
+    assert RangeCurve(points, 3.0, 0.9, 0.0, "nan").read().lrs.tolist() == [0.1]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from finder_runs import built, config_of, curve_of, section
 from sgdlab.range_test.explore import explore
 from sgdlab.range_test.settings import rates
 from sgdlab.steps.batches import stream_seed
-from sgdlab.terminal.progress import NoView
+from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training.evaluation import evaluate
 from sgdlab.training.loop import fit
 
@@ -68,7 +68,7 @@ def test_at_one_rate_it_is_the_training_loop(overrides):
     run, log = built(*overrides), Nothing()
     with torch.random.fork_rng():
         torch.manual_seed(stream_seed(0, "other"))
-        fit(run, log, NoView())
+        fit(run, log, NoDisplay())
     trained = [row[4] for row in log.rows]
     # Rates within a billionth are one rate.
     curve = curve_of(built(*overrides), steps=10, start=0.05, stop=0.05 * (1 + 1e-9))
@@ -88,7 +88,7 @@ def test_the_validation_loss_is_that_after_the_update():
 
 
 def test_it_uses_the_scaled_rate_and_keeps_the_typed_one():
-    scaled = explore(built(*WINE), section(steps=10), lambda lr: 2 * lr, NoView())
+    scaled = explore(built(*WINE), section(steps=10), lambda lr: 2 * lr, NoDisplay())
     plain = curve_of(built(*WINE), steps=10, start=2e-7, stop=20.0)
     assert [p.loss for p in scaled.points] == pytest.approx([p.loss for p in plain.points])
     assert [p.lr_used for p in scaled.points] == [2 * p.lr for p in scaled.points]

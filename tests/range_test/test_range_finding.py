@@ -4,18 +4,20 @@ import numpy as np
 import pytest
 from finder_runs import built, curve_of, section
 
-from sgdlab.range_test.curve import Average, Curve, Point
-from sgdlab.range_test.finding import Finding, finding_of
+from sgdlab.range_test.curve import LossAverage, Point, RangeCurve
+from sgdlab.range_test.finding import RangeResult, finding_of
 from sgdlab.range_test.settings import rates
 
 
-def found(losses, beta: float = 0.9, stopped: str | None = None, optimum: float = 0.0) -> Finding:
-    average = Average(beta)
+def found(
+    losses, beta: float = 0.9, stopped: str | None = None, optimum: float = 0.0
+) -> RangeResult:
+    average = LossAverage(beta)
     points = tuple(
         Point(lr, lr, float(loss), average.add(float(loss)), None)
         for lr, loss in zip(rates(section()), losses, strict=False)
     )
-    curve = Curve(points, float(losses[0]), beta, optimum, stopped)
+    curve = RangeCurve(points, float(losses[0]), beta, optimum, stopped)
     return finding_of("x", curve, section(), lambda lr: lr)
 
 
@@ -54,7 +56,7 @@ def test_too_few_points():
 
 
 def test_no_point_at_all():
-    curve = Curve((), float("nan"), 0.9, 0.0, "the loss is nan at the initial weights")
+    curve = RangeCurve((), float("nan"), 0.9, 0.0, "the loss is nan at the initial weights")
     finding = finding_of("x", curve, section(), lambda lr: lr)
     assert finding.why_none.startswith("the loss is nan at the initial weights: no suggestion")
 

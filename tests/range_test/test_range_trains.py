@@ -5,7 +5,7 @@ from finder_runs import EMBEDDED, built, curve_of, section
 
 from sgdlab.range_test.finding import finding_of
 from sgdlab.results import COMPLETED
-from sgdlab.terminal.progress import NoView
+from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training.loop import fit
 
 
@@ -25,7 +25,7 @@ def ratio(dataset: str, optimizer: str, seed: int, epochs: int) -> float:
     finding = finding_of("x", curve_of(built(*overrides)), section(), lambda lr: lr)
     assert finding.take is not None, finding.why_none
     outcome = fit(
-        built(*overrides, f"epochs={epochs}", f"lr={finding.take!r}"), Nothing(), NoView()
+        built(*overrides, f"epochs={epochs}", f"lr={finding.take!r}"), Nothing(), NoDisplay()
     )
     assert outcome.status == COMPLETED, outcome.reason
     at = outcome.progress

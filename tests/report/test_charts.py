@@ -9,7 +9,7 @@ import pytest
 
 from sgdlab.report.charts.data import LINE_POINTS, data, rounded
 from sgdlab.report.charts.files import files
-from sgdlab.report.charts.model import Area, Axis, Chart, Line, Points, Rule
+from sgdlab.report.charts.model import Area, Axis, Chart, Line, Points, ReferenceLine
 from sgdlab.report.charts.style import COLOURS, looks
 from sgdlab.report.charts.thin import decimated, thinned
 
@@ -23,7 +23,7 @@ def chart() -> Chart:
         "all-kinds", "All <kinds>", "A caption.", Axis("rate $x$", log=True),
         Axis("", categories=("$a$", "<b>")),
         [
-            Rule(0.1, "x", "here"),
+            ReferenceLine(0.1, "x", "here"),
             Line("$a$", [0.1, 1.0], [0.0, 1.0], [0.0, 0.5], [0.5, 1.0]),
             Line("<b>", [0.1, 1.0], [0.0, 1.0], kind="thin", end="x"),
             Line("", [0.1, 1.0], [0.0, 1.0], kind="link"),

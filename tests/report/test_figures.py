@@ -8,7 +8,7 @@ import pytest
 from studies import make_study
 
 from sgdlab.analysis import Analysis, analyse
-from sgdlab.report.charts.model import Chart, Line, Points, Rule
+from sgdlab.report.charts.model import Chart, Line, Points, ReferenceLine
 from sgdlab.report.figures.forest import forest
 from sgdlab.report.figures.profiles import profile
 from sgdlab.report.figures.scene import Scene
@@ -53,7 +53,7 @@ def test_curves_are_medians_in_percent(analysis: Analysis, drawn: Figures) -> No
     np.testing.assert_allclose(line.high or [], 100 * np.max(values, axis=0))
     examples = named(drawn.curves, "validation-examples")
     assert examples.series[0].x == pytest.approx([64 * x for x in line.x])  # type: ignore[union-attr]
-    rule = next(s for s in chart.series if isinstance(s, Rule))
+    rule = next(s for s in chart.series if isinstance(s, ReferenceLine))
     assert rule.at == pytest.approx(100 * analysis.results[0].target.value)  # type: ignore[operator]
 
 
@@ -69,7 +69,7 @@ def test_the_forest_has_a_row_per_pair_with_its_interval(
     assert points.high == pytest.approx([100 * pair["ci_high"]], nan_ok=True)
     better = {"first better": pair["first"], "second better": pair["second"]}
     assert points.name == better.get(pair["verdict"], "")
-    rules = sorted(s.at for s in chart.series if isinstance(s, Rule))
+    rules = sorted(s.at for s in chart.series if isinstance(s, ReferenceLine))
     assert rules == [-1.0, 0.0, 1.0]  # the margin is one point
 
 

@@ -14,11 +14,11 @@ DECAY = Dimension("optimizer.weight_decay", 1e-6, 1e-2, log=True)
 SPACE = Space([LR, DECAY], {"schedule": "constant"})
 
 
-def run(search, badness=lambda settings: settings["lr"]) -> list:
+def run(search, objective_value=lambda settings: settings["lr"]) -> list:
     batches = []
     while batch := search.ask():
         batches.append(batch)
-        search.tell([badness(settings) for settings in batch])
+        search.tell([objective_value(settings) for settings in batch])
     assert search.ask() == []
     return batches
 

@@ -103,8 +103,8 @@ def test_the_second_half_goes_where_the_best_trial_lies(method: str, trials: int
     half = math.ceil(trials / 2)
     first = search.ask()
     assert first == [{"schedule": "constant", **settings} for settings in plain[:half]]
-    badness = [-settings["lr"] for settings in first]
-    search.tell(badness)
+    objective_value = [-settings["lr"] for settings in first]
+    search.tell(objective_value)
     rest = search.ask()
     search.tell([1.0] * len(rest))
     assert len(rest) == trials - half
@@ -122,8 +122,8 @@ def test_the_second_half_goes_where_the_best_trial_lies(method: str, trials: int
         ]
 
 
-@pytest.mark.parametrize("badness", ["middle", "diverged", "nan"])
-def test_without_a_best_trial_at_the_edge_the_sequence_goes_on(badness: str) -> None:
+@pytest.mark.parametrize("objective_value", ["middle", "diverged", "nan"])
+def test_without_a_best_trial_at_the_edge_the_sequence_goes_on(objective_value: str) -> None:
     space = Space([LR, DECAY])
     search = search_of("sobol", space, 16, 5, "sgd", recentre=True)
     first = search.ask()
@@ -134,7 +134,7 @@ def test_without_a_best_trial_at_the_edge_the_sequence_goes_on(badness: str) -> 
         "diverged": [math.inf] * 8,
         "nan": [math.nan] * 8,
     }  # fmt: skip
-    search.tell(results[badness])
+    search.tell(results[objective_value])
     assert search.recentred == {}
     assert first + search.ask() == draw(space.dimensions, 16, 5, "sgd")
 

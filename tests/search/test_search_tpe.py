@@ -28,7 +28,7 @@ SPACE = Space(
 )
 
 
-def badness(settings: dict) -> float:
+def objective_value(settings: dict) -> float:
     if settings["lr"] > 0.3:
         return math.inf
     return (math.log10(settings["lr"]) + 2) ** 2 + settings.get("optimizer.momentum", 0.0)
@@ -44,7 +44,7 @@ def run(searching, batches: int = 99) -> list[dict]:
     for _ in range(batches):
         if not (batch := searching.ask()):
             break
-        searching.tell([badness(settings) for settings in batch])
+        searching.tell([objective_value(settings) for settings in batch])
         found += batch
     return found
 
@@ -77,13 +77,13 @@ def test_the_record_holds_what_was_run(tmp_path: Path) -> None:
             diverged += 1
             assert (trial.state, trial.value) == (TrialState.PRUNED, None)
         else:
-            assert (trial.state, trial.value) == (TrialState.COMPLETE, badness(settings))
+            assert (trial.state, trial.value) == (TrialState.COMPLETE, objective_value(settings))
         assert trial.datetime_start <= trial.datetime_complete
     assert diverged > 0
     storage = optuna.storages.RDBStorage(f"sqlite:///{shown}")
     study = optuna.load_study(study_name="adamw x=1", storage=storage)
     assert study.user_attrs == SPACE.fixed
-    assert study.best_value == min(badness(settings) for settings in asked)
+    assert study.best_value == min(objective_value(settings) for settings in asked)
     assert study.direction == optuna.study.StudyDirection.MINIMIZE
     assert trials[0].distributions == {
         "lr": optuna.distributions.FloatDistribution(1e-4, 1.0, log=True),
@@ -142,7 +142,7 @@ def test_a_record_of_other_trials_is_replaced(tmp_path: Path) -> None:
     other = stored(path, "other")
     worse = search(path)
     batch = worse.ask()
-    worse.tell([badness(settings) + 1 for settings in batch])
+    worse.tell([objective_value(settings) + 1 for settings in batch])
     assert len(stored(path)) == 4
     run(search(path))
     assert len(stored(path)) == 12

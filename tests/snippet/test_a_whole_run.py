@@ -14,8 +14,8 @@ from torch import Tensor
 from sgdlab.results.configs import read_config
 from sgdlab.results.write import write_config
 from sgdlab.snippet import snippet
-from sgdlab.terminal.progress import NoView
-from sgdlab.training.build import setup
+from sgdlab.terminal.progress import NoDisplay
+from sgdlab.training.build import build_run
 from sgdlab.training.loop import fit
 from trainer_runs import Rows, config_of
 
@@ -26,7 +26,7 @@ class Epochs:
     """A run's own micro-batches in its own order, which changes from epoch to epoch."""
 
     def __init__(self, *overrides: str) -> None:
-        run = setup(config_of(*overrides))
+        run = build_run(config_of(*overrides))
         self._plan, self._train, self._seed = run.plan, run.data.train, run.seed
         self._epoch = 0
 
@@ -56,11 +56,11 @@ def test_the_snippet_of_a_run_ends_where_the_run_did(
 ) -> None:
     chosen = (*COMMON, *overrides)
     config, rows = config_of(*chosen), Rows()
-    run, fresh = setup(config), setup(config)
+    run, fresh = build_run(config), build_run(config)
     plain = OmegaConf.to_container(config)
     assert isinstance(plain, dict)
     write_config(tmp_path, {str(key): value for key, value in plain.items()})
-    outcome = fit(run, rows, NoView())
+    outcome = fit(run, rows, NoDisplay())
     assert outcome.status == "completed"
 
     source = snippet(read_config(tmp_path))

@@ -362,4 +362,4 @@ def test_checks_go_with_all_that_serves_them_alone() -> None:
     node = ast.parse(CHECKED).body[0]
     assert stripped(node, CHECKED.splitlines(), checkers={"require"}) == STRIPPED
     names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-    assert not names & {"require", "InputError", "ClassVar", "offer", "limit"}
+    assert not names & {"require", "InputError", "ClassVar", "suggest", "limit"}

@@ -17,7 +17,7 @@ from sgdlab.config.instantiate import call
 from sgdlab.config.plain import Plain
 from sgdlab.results.config_text import config_text
 from sgdlab.steps.batches import BatchPlan
-from sgdlab.steps.choose import stepper_of
+from sgdlab.steps.choose import update_of
 from sgdlab.steps.objective import Objective
 from sgdlab.training.build_optimizer import optimizer_of
 from trainer_runs import config_of
@@ -73,7 +73,7 @@ def train(plain: Mapping[str, Any]) -> dict[str, Any]:
     bf16 = settled.precision == "bf16"
     loss = functional.cross_entropy
     objective = Objective(model, loss, parameters, settled.clip_norm, bf16)
-    stepper = stepper_of(objective, optimizer, plan, settled.staleness, settled.local_sgd, 0)
+    update = update_of(objective, optimizer, plan, settled.staleness, settled.local_sgd, 0)
     schedule, rule = call(settled.schedule, "schedule"), call(settled.average, "average")
     per_epoch = plan.steps_per_epoch
     total = settled.max_steps or settled.epochs * per_epoch
@@ -83,11 +83,11 @@ def train(plain: Mapping[str, Any]) -> dict[str, Any]:
     accumulate = settled.accumulate
     epoch = [micro[i : i + accumulate] for i in range(0, len(micro), accumulate)]
     losses = iter(VALIDATION)
-    for step, update in zip(range(total), itertools.cycle(epoch), strict=False):
+    for step, batches in zip(range(total), itertools.cycle(epoch), strict=False):
         where = step, total, per_epoch
-        stepper.take(step, update, lr * schedule(*where), schedule.momentum(*where))
+        update.step(step, batches, lr * schedule(*where), schedule.momentum(*where))
         if averager is not None:
-            averager.update(step + 1, stepper.settle)
+            averager.update(step + 1, update.sync_weights)
         due = (step + 1) % (per_epoch * settled.eval.every) == 0
         if due and callable(getattr(schedule, "observe", None)):
             schedule.observe(next(losses))

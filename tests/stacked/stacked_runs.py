@@ -9,9 +9,9 @@ import pandas as pd
 from omegaconf import OmegaConf
 
 from sgdlab.config.run_id import run_id
-from sgdlab.stacked.group import Group, Grouping
+from sgdlab.stacked.group import Group, StackPlanner
 from sgdlab.stacked.launch import train_group
-from sgdlab.terminal.progress import NoView
+from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training.run import run_experiment
 from trainer_runs import config_of
 
@@ -38,19 +38,19 @@ def jobs(folder: Path, common: Sequence[str], varied: Sequence[Sequence[str]]) -
     return [job(folder, *common, *own) for own in varied]
 
 
-def grouped(runs: Sequence[Run]) -> tuple[Grouping, Group]:
+def grouped(runs: Sequence[Run]) -> tuple[StackPlanner, Group]:
     """Return the one group that the runs form."""
-    grouping = Grouping()
-    groups, others = grouping.of(runs)
+    planner = StackPlanner()
+    groups, others = planner.of(runs)
     assert not others, others
     (group,) = groups
-    return grouping, group
+    return planner, group
 
 
 def train_stacked(runs: Sequence[Run]) -> None:
     """Train runs that form one group."""
-    grouping, group = grouped(runs)
-    train_group(grouping, group, runs)
+    planner, group = grouped(runs)
+    train_group(planner, group, runs)
     for run in runs:
         error = run.directory / "error.txt"
         assert not error.is_file(), error.read_text()
@@ -60,7 +60,7 @@ def train_one_by_one(folder: Path, runs: Sequence[Run]) -> list[Run]:
     """Train the same runs by the ordinary trainer, into another folder."""
     others = [Run(run.settled, run.run_id, folder / run.run_id) for run in runs]
     for run in others:
-        run_experiment(OmegaConf.create(run.settled), run.directory, NoView())
+        run_experiment(OmegaConf.create(run.settled), run.directory, NoDisplay())
     return others
 
 

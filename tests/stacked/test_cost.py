@@ -139,9 +139,9 @@ def test_runs_that_differ_in_shape_do_not(tmp_path: Path) -> None:
         ["model.hidden=[8]"], ["dataset=wine"], ["epochs=3"], ["accumulate=2"], ["dtype=float64"],
         ["eval.every=2"], ["split.seed=1"], ["model.activation=tanh"], ["checkpoint.every=5"],
     ]  # fmt: skip
-    from sgdlab.stacked.group import Grouping
+    from sgdlab.stacked.group import StackPlanner
 
-    groups, others = Grouping().of(jobs(tmp_path, (), varied))
+    groups, others = StackPlanner().of(jobs(tmp_path, (), varied))
     assert not others
     assert len(groups) == len(varied)
 

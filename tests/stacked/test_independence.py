@@ -136,8 +136,8 @@ def test_running_out_of_memory_halves_the_stack(
     train_stacked(whole)
     monkeypatch.setattr(StackFit, "advance", hungry)
     runs = jobs(tmp_path / "b", COMMON, SIX)
-    grouping, group = grouped(runs)
-    train_group(grouping, group, runs)
+    planner, group = grouped(runs)
+    train_group(planner, group, runs)
     assert _bytes(runs) == _bytes(whole)
     assert "out of memory with 6 runs in one stack: going on with 3" in capsys.readouterr().err
 

@@ -125,8 +125,8 @@ def test_a_stack_that_fails_leaves_its_runs_failed_and_says_why(
         raise RuntimeError("a nail in the machine")
 
     monkeypatch.setattr(fit.StackFit, "_save", broken)
-    grouping, group = grouped(runs)
-    train_group(grouping, group, runs)
+    planner, group = grouped(runs)
+    train_group(planner, group, runs)
     for run in runs[:3]:
         summary = read_summary(run.directory)
         assert summary is not None
@@ -174,8 +174,8 @@ def test_the_steps_before_a_failure_belong_to_the_files(
         return real(self, micros, coefficients)
 
     monkeypatch.setattr(fit.Stack, "step", failing)
-    grouping, group = grouped(runs)
-    train_group(grouping, group, runs)
+    planner, group = grouped(runs)
+    train_group(planner, group, runs)
     for run in runs:
         summary = read_summary(run.directory)
         assert summary is not None

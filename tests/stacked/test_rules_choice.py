@@ -11,10 +11,10 @@ from sgdlab.optimizers.lars import LARS
 from sgdlab.optimizers.lion import Lion
 from sgdlab.optimizers.muon import Muon
 from sgdlab.optimizers.signsgd import SignSGD
-from sgdlab.stacked.rules.adam import Adam
+from sgdlab.stacked.rules.adam import AdamRule
 from sgdlab.stacked.rules.choose import RULES, decay_kind, rule_of
-from sgdlab.stacked.rules.rmsprop import RMSprop
-from sgdlab.stacked.rules.sgd import SGD
+from sgdlab.stacked.rules.rmsprop import RMSpropRule
+from sgdlab.stacked.rules.sgd import SGDRule
 
 
 def parameters() -> list[torch.Tensor]:
@@ -25,8 +25,8 @@ def parameters() -> list[torch.Tensor]:
     "flags", [{}, {"foreach": True}, {"fused": True}, {"differentiable": True}]
 )
 def test_implementations_share_a_rule(flags: dict[str, Any]):
-    assert rule_of(optim.SGD(parameters(), lr=0.1, **flags)) == SGD()
-    assert rule_of(optim.Adam(parameters(), **flags)) == Adam()
+    assert rule_of(optim.SGD(parameters(), lr=0.1, **flags)) == SGDRule()
+    assert rule_of(optim.Adam(parameters(), **flags)) == AdamRule()
 
 
 def test_optimizers_that_differ_in_numbers_share_a_rule():
@@ -36,10 +36,10 @@ def test_optimizers_that_differ_in_numbers_share_a_rule():
 
 
 def test_flags_that_change_the_state_make_another_rule():
-    assert rule_of(optim.AdamW(parameters(), amsgrad=True)) == Adam(amsgrad=True) != Adam()
-    assert rule_of(optim.RMSprop(parameters(), centered=True)) == RMSprop(True) != RMSprop()
-    assert Adam(amsgrad=True).slots == ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
-    assert RMSprop(True).slots == ("square_avg", "momentum_buffer", "grad_avg")
+    assert rule_of(optim.AdamW(parameters(), amsgrad=True)) == AdamRule(amsgrad=True) != AdamRule()
+    assert rule_of(optim.RMSprop(parameters(), centered=True)) == RMSpropRule(True) != RMSpropRule()
+    assert AdamRule(amsgrad=True).slots == ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+    assert RMSpropRule(True).slots == ("square_avg", "momentum_buffer", "grad_avg")
 
 
 def test_reasons_name_what_has_no_rule():
@@ -71,7 +71,7 @@ def test_all_groups_are_asked(of_second: dict[str, Any], reason: str):
     groups = [{"params": [first]}, {"params": [second], **of_second}]
     assert rule_of(optim.Adam(groups)) == reason
     numbers = [{"params": [first]}, {"params": [second], "betas": (0.5, 0.5), "weight_decay": 1.0}]
-    assert rule_of(optim.Adam(numbers)) == Adam()
+    assert rule_of(optim.Adam(numbers)) == AdamRule()
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from sgdlab.steps.closure import Evaluating, evaluates_itself
+from sgdlab.steps.closure import ClosureUpdate, evaluates_itself
 from sgdlab.steps.objective import Objective
-from sgdlab.terminal.progress import NoView
+from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training.loop import fit
 from trainer_runs import Rows, built, train
 
@@ -53,7 +53,7 @@ def test_lbfgs_agrees_with_torch_by_hand() -> None:
         return loss
 
     losses = [float(theirs.step(closure).detach()) for _ in range(5)]
-    outcome = fit(run, rows, NoView())
+    outcome = fit(run, rows, NoDisplay())
     assert [row[4] for row in rows.step_rows] == pytest.approx(losses, rel=1e-9)
     assert outcome.progress.gradient_evaluations == evaluations > 5
     assert outcome.progress.function_evaluations == evaluations
@@ -74,33 +74,33 @@ def test_only_a_required_closure_counts() -> None:
     assert not evaluates_itself(torch.optim.SGD(model.parameters(), lr=0.1))
 
 
-def probing(model: nn.Module, clip_norm: float | None = None) -> tuple[Evaluating, Probe]:
+def probing(model: nn.Module, clip_norm: float | None = None) -> tuple[ClosureUpdate, Probe]:
     parameters = list(model.parameters())
     objective = Objective(model, nn.functional.mse_loss, parameters, clip_norm, bf16=False)
     probe = Probe(parameters)
-    return Evaluating(objective, probe), probe
+    return ClosureUpdate(objective, probe), probe
 
 
 def test_all_evaluations_of_a_step_see_one_dropout_mask_and_move_the_statistics_once() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.Dropout(0.5), nn.Linear(16, 1))
-    stepper, probe = probing(model)
+    update, probe = probing(model)
     batch = [(torch.randn(32, 8), torch.randn(32, 1))]
-    stepper.take(0, batch, 0.1, None)
+    update.step(0, batch, 0.1, None)
     assert probe.seen[0] == probe.seen[1] == probe.seen[2]
     assert model[1].num_batches_tracked == 1
-    stepper.take(1, batch, 0.1, None)
+    update.step(1, batch, 0.1, None)
     assert probe.seen[3] != probe.seen[0]
     assert model[1].num_batches_tracked == 2
-    assert stepper.objective.evaluations() == (6, 4)
+    assert update.objective.evaluations() == (6, 4)
 
 
 def test_each_gradient_is_clipped_and_the_first_one_is_logged() -> None:
     torch.manual_seed(0)
     model = nn.Linear(4, 1)
-    stepper, _ = probing(model, clip_norm=1e-3)
+    update, _ = probing(model, clip_norm=1e-3)
     x, y = torch.randn(16, 4), torch.randn(16, 1)
-    values = stepper.take(0, [(x, y)], 0.1, None)
+    values = update.step(0, [(x, y)], 0.1, None)
     gradients = torch.autograd.grad(nn.functional.mse_loss(model(x), y), list(model.parameters()))
     norm = torch.cat([g.reshape(-1) for g in gradients]).norm()
     torch.testing.assert_close(values.grad_norm, norm)

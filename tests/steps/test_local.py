@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sgdlab.errors import InputError
-from sgdlab.training.build import setup
+from sgdlab.training.build import build_run
 from trainer_runs import built, config_of, train
 
 PLAIN = ["model=linear", "dtype=float64", "schedule=constant", "lr=0.05"]
@@ -83,10 +83,10 @@ def test_a_scalar_parameter_is_averaged_like_any_other() -> None:
     found = []
     for settings in (["batch_size=32", "local_sgd.workers=2"], ["batch_size=64"]):
         torch.manual_seed(0)
-        run = setup(config_of(*PLAIN, *settings, "optimizer=momentum"), WithScalar().double())
+        run = build_run(config_of(*PLAIN, *settings, "optimizer=momentum"), WithScalar().double())
         updates = run.plan.epoch(*run.data.train, 0, 0)
         for step in range(8):
-            run.stepper.take(step, next(updates), 0.05, None)
+            run.update.step(step, next(updates), 0.05, None)
         found.append(run.model.scale.detach())
     torch.testing.assert_close(*found, rtol=0, atol=1e-13)
 

@@ -50,7 +50,7 @@ def test_a_fixed_delay(correct_lr: bool) -> None:
 def test_random_delays_are_bounded_repeatable_and_all_occur() -> None:
     settings = [*PLAIN, "staleness.delay=3", "staleness.random=true"]
     run = built(*settings)
-    delays = [run.stepper._delay(step) for step in range(200)]
+    delays = [run.update._delay(step) for step in range(200)]
     assert set(delays) == {0, 1, 2, 3}
     assert min(delays.count(d) for d in range(4)) > 30
     _, rows, _ = train(*settings, "max_steps=30")

@@ -4,12 +4,12 @@ import math
 
 import pytest
 
-from sgdlab.terminal.plot import Curve, Mark, plot
+from sgdlab.terminal.plot import Mark, PlotLine, plot
 
 
 def test_a_rising_curve_rises_from_left_to_right_and_ends_in_its_letter():
     text = plot(
-        [Curve("up", [0, 1, 2], [0, 1, 2]), Curve("flat", [0, 1, 2], [0, 0, 0])],
+        [PlotLine("up", [0, 1, 2], [0, 1, 2]), PlotLine("flat", [0, 1, 2], [0, 0, 0])],
         x_label="step", y_label="loss",
     )  # fmt: skip
     lines = text.splitlines()
@@ -22,7 +22,7 @@ def test_a_rising_curve_rises_from_left_to_right_and_ends_in_its_letter():
 
 def test_points_that_cannot_be_drawn_are_left_out_and_said():
     text = plot(
-        [Curve("nan", [1, 2], [math.nan, math.inf]), Curve("ok", [1, 2], [3, 4])],
+        [PlotLine("nan", [1, 2], [math.nan, math.inf]), PlotLine("ok", [1, 2], [3, 4])],
         [Mark("here", 1.5, 3.5), Mark("at zero", 0, 1)],
         x_label="lr", y_label="loss", log_x=True, log_y=True,
     )  # fmt: skip
@@ -32,11 +32,11 @@ def test_points_that_cannot_be_drawn_are_left_out_and_said():
 
 
 def test_one_curve_needs_no_legend_and_a_constant_is_drawn():
-    text = plot([Curve("only", [1, 2, 3], [5, 5, 5])], x_label="x", y_label="y")
+    text = plot([PlotLine("only", [1, 2, 3], [5, 5, 5])], x_label="x", y_label="y")
     assert "only" not in text
     assert any(0x2800 < ord(character) <= 0x28FF for character in text)
 
 
 def test_nothing_to_draw_is_refused():
     with pytest.raises(ValueError, match="no finite point"):
-        plot([Curve("none", [math.nan], [1.0])], x_label="x", y_label="y")
+        plot([PlotLine("none", [math.nan], [1.0])], x_label="x", y_label="y")

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from sgdlab.config.catalogue import conf_dir
-from sgdlab.terminal.progress import NoView
+from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training import checkpoint
 from sgdlab.training.loop import averager_of, fit
-from sgdlab.training.state import Progress
+from sgdlab.training.state import TrainState
 from trainer_runs import Rows, built
 
 OPTIMIZERS = sorted(path.stem for path in (conf_dir() / "optimizer").glob("*.yaml"))
@@ -37,14 +37,14 @@ def run_with(path: Path, overrides: list[str], stop: bool) -> tuple[Rows, list[t
     average = averager_of(run)
     torch.manual_seed(5)
 
-    def save(now: Progress) -> None:
+    def save(now: TrainState) -> None:
         checkpoint.save(path, "id", run, average, now)
         if stop:
             raise Stopped
 
     progress = checkpoint.load(path, "id", run, average)
     try:
-        fit(run, rows, NoView(), progress, average, save)
+        fit(run, rows, NoDisplay(), progress, average, save)
     except Stopped:
         torch.manual_seed(6)
     model = average.model([]) if average else None

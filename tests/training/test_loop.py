@@ -11,8 +11,8 @@ from sgdlab.config.catalogue import conf_dir
 from sgdlab.results import COMPLETED, DIVERGED
 from sgdlab.steps.batches import BatchPlan
 from sgdlab.steps.objective import clip, gradient_norm
-from sgdlab.terminal.progress import NoView
-from sgdlab.training.build import setup
+from sgdlab.terminal.progress import NoDisplay
+from sgdlab.training.build import build_run
 from sgdlab.training.loop import fit
 from sgdlab.training.threads import threads_for
 from trainer_runs import Rows, built, config_of, train
@@ -28,7 +28,7 @@ def test_fifty_steps_agree_with_numpy_written_by_hand(optimizer: str) -> None:
     x, y = (values.numpy() for values in run.data.train)
     velocity = [np.zeros_like(weight), np.zeros_like(bias)]
     rows = Rows()
-    fit(run, rows, NoView())
+    fit(run, rows, NoDisplay())
 
     step, losses, norms = 0, [], []
     warmup = 2 * run.plan.steps_per_epoch
@@ -91,7 +91,7 @@ def test_an_accumulated_update_weighs_by_examples_not_by_micro_batches() -> None
     (update,) = run.plan.epoch(*run.data.train, run.seed, 0)
     assert [len(y) for _, y in update] == [64] * 16 + [55]
     before = [p.detach().clone() for p in parameters]
-    loss = run.stepper.take(0, update, 0.0, None).loss
+    loss = run.update.step(0, update, 0.0, None).loss
     whole = run.objective.loss(run.model(run.data.train.x), run.data.train.y)
     assert loss.item() == pytest.approx(whole.item(), rel=1e-12)
     assert all(torch.equal(p, q) for p, q in zip(parameters, before, strict=True))
@@ -126,7 +126,7 @@ def test_loss_of_a_step_is_that_before_the_update() -> None:
     run = built("batch_size=full")
     first = run.objective.loss(run.model(run.data.train.x), run.data.train.y).item()
     rows = Rows()
-    fit(run, rows, NoView())
+    fit(run, rows, NoDisplay())
     assert rows.step_rows[0][4] == pytest.approx(first, rel=1e-5)
     assert rows.evaluations[0][6] == pytest.approx(first, rel=1e-5)
 
@@ -163,7 +163,7 @@ def test_a_loss_that_is_not_finite_at_initialisation_is_a_divergence() -> None:
     run = built()
     with torch.no_grad():
         next(iter(run.model.parameters())).fill_(math.nan)
-    outcome = fit(run, Rows(), NoView())
+    outcome = fit(run, Rows(), NoDisplay())
     assert (outcome.status, outcome.progress.step) == (DIVERGED, 0)
 
 
@@ -172,10 +172,10 @@ def test_frozen_parameters_are_left_alone() -> None:
     first = next(iter(run.model.parameters()))
     before = first.detach().clone()
     first.requires_grad_(False)
-    frozen = setup(config_of("max_steps=5", "optimizer.weight_decay=0.5", "lr=0.1"), run.model)
+    frozen = build_run(config_of("max_steps=5", "optimizer.weight_decay=0.5", "lr=0.1"), run.model)
     held = {id(p) for group in frozen.optimizer.param_groups for p in group["params"]}
     assert id(first) not in held
-    assert fit(frozen, Rows(), NoView()).status == COMPLETED
+    assert fit(frozen, Rows(), NoDisplay()).status == COMPLETED
     assert torch.equal(first, before)
 
 
@@ -268,7 +268,7 @@ def test_lazy_layers_get_their_weights_from_the_seed(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("sgdlab.models.linear.Linear", lazy)
     config = config_of("model=linear", "~model.bias")
-    first, second = setup(config), setup(config)
+    first, second = build_run(config), build_run(config)
     torch.rand(1)
     for p, q in zip(first.model.parameters(), second.model.parameters(), strict=True):
         assert torch.equal(p, q)

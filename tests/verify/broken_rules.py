@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from sgdlab.verify.case import Check, Experiment
+from sgdlab.verify.case import Experiment, VerifyCheck
 
 
 def change(patch: pytest.MonkeyPatch, name: str, **changes: Any) -> None:
@@ -38,7 +38,7 @@ def failed(experiment: Experiment) -> set[str]:
     return {check.row for check in experiment() if not check.passed}
 
 
-def assert_sound(checks: list[Check]) -> None:
+def assert_sound(checks: list[VerifyCheck]) -> None:
     """Assert that all checks passed and that their curves can be drawn."""
     off = [(c.row, c.predicted, c.measured, c.tolerance) for c in checks if not c.passed]
     assert not off

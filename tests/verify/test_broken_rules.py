@@ -157,7 +157,7 @@ def test_decay_mode_with_the_wrong_sign(monkeypatch):
 
 MECHANISMS = [
     pytest.param(
-        "sgdlab.steps.stale.Stale",
+        "sgdlab.steps.stale.StaleUpdate",
         "min(self._delay(step), len",
         "min(self._delay(step) - 1, len",
         "sgdlab.steps.choose",
@@ -166,7 +166,7 @@ MECHANISMS = [
         id="gradients a step fresher",
     ),
     pytest.param(
-        "sgdlab.steps.local.Local",
+        "sgdlab.steps.local.LocalUpdate",
         "replica.examples / total for",
         "1 / len(self._replicas) for",
         "sgdlab.steps.choose",
@@ -176,7 +176,7 @@ MECHANISMS = [
         marks=SLOW,
     ),
     pytest.param(
-        "sgdlab.steps.local.Local",
+        "sgdlab.steps.local.LocalUpdate",
         "self._average_states()",
         "pass",
         "sgdlab.steps.choose",

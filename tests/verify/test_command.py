@@ -12,7 +12,7 @@ from mutations import mutate
 
 from sgdlab import cli, verify
 from sgdlab.verify import catalogue, runner
-from sgdlab.verify.case import Check, Curve
+from sgdlab.verify.case import VerifyCheck, VerifyCurve
 
 ONE = "processes=1"
 
@@ -87,12 +87,14 @@ def test_a_broken_optimizer_of_torch_fails(command, monkeypatch):
 
 
 def _broken():
-    yield Check("29a", "equivalence", "fine [so far]", 1.0, 1.0, 0.0)
+    yield VerifyCheck("29a", "equivalence", "fine [so far]", 1.0, 1.0, 0.0)
     raise RuntimeError("out of\nluck")
 
 
 def _silent():
-    yield Check("29a", "equivalence", "half", 1.0, 1.0, 0.0, curves=(Curve("c", [1.0], [1.0]),))
+    yield VerifyCheck(
+        "29a", "equivalence", "half", 1.0, 1.0, 0.0, curves=(VerifyCurve("c", [1.0], [1.0]),)
+    )
 
 
 @pytest.mark.parametrize(
@@ -116,8 +118,8 @@ def test_an_experiment_that_raises_or_leaves_out_a_row_fails(
 
 def test_only_the_rows_that_were_asked_for_are_shown(command, tmp_path, monkeypatch):
     def both():
-        yield Check("1", "descent", "one", 1.0, 1.0, 0.0)
-        yield Check("2", "descent", "other", 1.0, 2.0, 0.0)
+        yield VerifyCheck("1", "descent", "one", 1.0, 1.0, 0.0)
+        yield VerifyCheck("2", "descent", "other", 1.0, 2.0, 0.0)
 
     entry = catalogue.Entry("descent", ("1", "2"), both)
     for module in (catalogue, runner):

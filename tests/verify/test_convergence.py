@@ -13,7 +13,7 @@ from sgdlab.datasets.breast_cancer import breast_cancer
 from sgdlab.datasets.diabetes import diabetes
 from sgdlab.report.charts.style import context
 from sgdlab.verify import convergence, modes
-from sgdlab.verify.case import Curve
+from sgdlab.verify.case import VerifyCurve
 from sgdlab.verify.gaps import curves, gaps, slope
 from sgdlab.verify.lab import train
 from sgdlab.verify.plots import draw, figure_of
@@ -102,8 +102,8 @@ def test_modes_measure_the_variance_of_mini_batches():
 
 
 CURVES = [
-    Curve("fitted", [1.0, 10.0, 100.0], [1.0, 0.1, 0.02], slope=-1.0),
-    Curve("exact", [1.0, 2.0, 3.0], [1.0, 0.5, 0.0], [1.0, 0.5, 0.25], panel="other"),
+    VerifyCurve("fitted", [1.0, 10.0, 100.0], [1.0, 0.1, 0.02], slope=-1.0),
+    VerifyCurve("exact", [1.0, 2.0, 3.0], [1.0, 0.5, 0.0], [1.0, 0.5, 0.25], panel="other"),
 ]
 
 
@@ -132,5 +132,5 @@ def test_a_figure_is_well_formed_and_the_same_every_time(tmp_path):
 
 def test_without_curves_there_is_no_figure(tmp_path):
     assert not draw(tmp_path / "none.svg", "family", [])
-    assert not draw(tmp_path / "none.svg", "family", [Curve("zero", [1.0], [0.0])])
+    assert not draw(tmp_path / "none.svg", "family", [VerifyCurve("zero", [1.0], [0.0])])
     assert not (tmp_path / "none.svg").exists()

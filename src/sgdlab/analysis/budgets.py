@@ -8,9 +8,9 @@ from typing import Any
 from sgdlab.analysis.budget import expected_best
 from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.load import Runs
-from sgdlab.analysis.solo_timing import Alone, seconds_of
+from sgdlab.analysis.solo_timing import SoloTiming, seconds_of
 from sgdlab.analysis.tuning import maximises, searches
-from sgdlab.analysis.workloads import Workload
+from sgdlab.analysis.workloads import WorkloadRuns
 from sgdlab.checks import is_number
 from sgdlab.results import COMPLETED, DIVERGED, STOPPED
 
@@ -50,7 +50,7 @@ POINTS = 64
 
 
 def budgets(
-    runs: Runs, alone: dict[int, Alone], workload: Workload, entries: Sequence[Entry]
+    runs: Runs, alone: dict[int, SoloTiming], workload: WorkloadRuns, entries: Sequence[Entry]
 ) -> list[BudgetCurve]:
     """Return the budget curves of the contenders that were tuned.
 
@@ -72,7 +72,7 @@ def budgets(
 
 
 def _curve(
-    runs: Runs, alone: dict[int, Alone], workload: Workload, entry: Entry
+    runs: Runs, alone: dict[int, SoloTiming], workload: WorkloadRuns, entry: Entry
 ) -> BudgetCurve | None:
     if any(runs.rows[row]["status"] == STOPPED for row in entry.trials):
         return None
@@ -115,7 +115,7 @@ def _values(runs: Runs, rows: Sequence[int], maximise: bool) -> list[float]:
     return values
 
 
-def budget_rows(workload: Workload, curves: Sequence[BudgetCurve]) -> list[dict[str, Any]]:
+def budget_rows(workload: WorkloadRuns, curves: Sequence[BudgetCurve]) -> list[dict[str, Any]]:
     """Return rows of ``budget.csv``.
 
     Args:

@@ -8,9 +8,9 @@ from typing import Any
 from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.load import Runs
 from sgdlab.analysis.sensitivity import sensitivity
-from sgdlab.analysis.solo_timing import Alone, seconds_of
+from sgdlab.analysis.solo_timing import SoloTiming, seconds_of
 from sgdlab.analysis.targets import completed, numbers, validation
-from sgdlab.analysis.workloads import Workload
+from sgdlab.analysis.workloads import WorkloadRuns
 from sgdlab.checks import is_number
 
 EARLY = 0.1
@@ -40,8 +40,8 @@ _BYTES = {"float64": 8, "double": 8, "float32": 4, "float": 4, "float16": 2, "bf
 
 def classical(
     runs: Runs,
-    alone: dict[int, Alone],
-    workload: Workload,
+    alone: dict[int, SoloTiming],
+    workload: WorkloadRuns,
     entries: Sequence[Entry],
     rows: Sequence[Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
@@ -76,7 +76,7 @@ def classical(
     return found
 
 
-def _early(runs: Runs, workload: Workload, done: Sequence[int]) -> dict[str, float]:
+def _early(runs: Runs, workload: WorkloadRuns, done: Sequence[int]) -> dict[str, float]:
     steps: list[float] = []
     values: list[float] = []
     for row in done:
@@ -91,7 +91,7 @@ def _early(runs: Runs, workload: Workload, done: Sequence[int]) -> dict[str, flo
     return {"early_steps": _median(steps), "early_val_metric": _median(values)}
 
 
-def _paces(runs: Runs, alone: dict[int, Alone], done: Sequence[int]) -> list[float]:
+def _paces(runs: Runs, alone: dict[int, SoloTiming], done: Sequence[int]) -> list[float]:
     steps = [runs.rows[row]["steps"] for row in done]
     timed = zip(done, steps, strict=True)
     return [seconds_of(runs, alone, row) / n for row, n in timed if is_number(n) and n > 0]
@@ -107,7 +107,7 @@ def _final(runs: Runs, done: Sequence[int]) -> dict[str, float]:
     }
 
 
-def _sensitivity(runs: Runs, workload: Workload, entry: Entry) -> dict[str, Any]:
+def _sensitivity(runs: Runs, workload: WorkloadRuns, entry: Entry) -> dict[str, Any]:
     found = sensitivity(runs, workload, [entry], "final_val_metric")[0]
     basin = found.basin
     # One rate alone has no width.

@@ -7,12 +7,12 @@ import numpy as np
 
 from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.load import Runs
-from sgdlab.analysis.solo_timing import STACKED, Alone, seconds_of
+from sgdlab.analysis.solo_timing import STACKED, SoloTiming, seconds_of
 from sgdlab.analysis.statistics import NAN, describe
 from sgdlab.analysis.targets import Target, completed, numbers
 from sgdlab.analysis.times import Times
 from sgdlab.analysis.units import unit_values
-from sgdlab.analysis.workloads import Workload, text
+from sgdlab.analysis.workloads import WorkloadRuns, text
 from sgdlab.checks import is_number
 from sgdlab.results import COMPLETED, DIVERGED, FAILED, STOPPED, UNFINISHED
 from sgdlab.search.halving import saved
@@ -56,8 +56,8 @@ trials trained, whatever became of them; empty where that of a trial is not know
 
 def comparison_row(
     runs: Runs,
-    alone: Mapping[int, Alone],
-    workload: Workload,
+    alone: Mapping[int, SoloTiming],
+    workload: WorkloadRuns,
     entry: Entry,
     target: Target,
     times: Times | None,
@@ -102,7 +102,7 @@ def comparison_row(
     return row
 
 
-def _cost(runs: Runs, alone: Mapping[int, Alone], entry: Entry) -> dict[str, object]:
+def _cost(runs: Runs, alone: Mapping[int, SoloTiming], entry: Entry) -> dict[str, object]:
     """Return rate and memory of the completed runs, and where those of stacked runs come from."""
     done = completed(runs, entry.chosen)
     columns = ("examples_per_second", "peak_memory_bytes", "optimizer_state_bytes")
@@ -128,7 +128,7 @@ def _largest(values: Sequence[float]) -> float:
     return max((value for value in values if math.isfinite(value)), default=NAN)
 
 
-def _tuning(runs: Runs, alone: Mapping[int, Alone], entry: Entry) -> dict[str, object]:
+def _tuning(runs: Runs, alone: Mapping[int, SoloTiming], entry: Entry) -> dict[str, object]:
     trials = [text(runs.rows[trial]["status"]) for trial in entry.trials]
     row: dict[str, object] = {"tuning_trials": len(trials)}
     row |= {f"tuning_{s}": trials.count(s) for s in (DIVERGED, FAILED, UNFINISHED, STOPPED)}

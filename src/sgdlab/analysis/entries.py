@@ -17,7 +17,7 @@ from sgdlab.analysis.settings import (
 )
 from sgdlab.analysis.solo_timing import SOLO
 from sgdlab.analysis.units import REPLICATE, Unit, Units
-from sgdlab.analysis.workloads import Workload, contender, text, varying
+from sgdlab.analysis.workloads import WorkloadRuns, contender, text, varying
 from sgdlab.results import DEFAULTS, FINAL, TUNE, Cell
 
 __all__ = ["Entry", "entries", "seed_of", "summary_settings", "tracks"]
@@ -66,7 +66,7 @@ class Entry:
     settings_of: dict[float, dict[str, Cell]] = field(default_factory=dict[float, dict[str, Cell]])
 
 
-def tracks(runs: Runs, workload: Workload) -> list[str]:
+def tracks(runs: Runs, workload: WorkloadRuns) -> list[str]:
     """Return the tracks of a workload, `TUNED` first; ``""`` is that of runs without phases."""
     phases = {text(runs.rows[row]["phase"]) for row in workload.rows}
     found = [TUNED] if phases & {TUNE, FINAL} else []
@@ -75,7 +75,7 @@ def tracks(runs: Runs, workload: Workload) -> list[str]:
     return [*found, DEFAULTS] if DEFAULTS in phases else found
 
 
-def entries(runs: Runs, workload: Workload, track: str = TUNED) -> list[Entry]:
+def entries(runs: Runs, workload: WorkloadRuns, track: str = TUNED) -> list[Entry]:
     """Return the contenders of a workload in a track, by name.
 
     Short solo runs (phases ``timing`` and ``pilot``) are neither trials nor units.

@@ -10,7 +10,7 @@ from sgdlab.analysis.classical import classical
 from sgdlab.analysis.environments import environments
 from sgdlab.analysis.load import Runs
 from sgdlab.analysis.sensitivity import sensitivity
-from sgdlab.analysis.solo_timing import Alone
+from sgdlab.analysis.solo_timing import SoloTiming
 from sgdlab.analysis.studies import Study
 from sgdlab.results import DEFAULTS
 
@@ -22,7 +22,7 @@ TUNING_METRIC = METRIC
 
 
 def collect(
-    runs: Runs, alone: dict[int, Alone], result: "Result", studies: Sequence[Study]
+    runs: Runs, alone: dict[int, SoloTiming], result: "Result", studies: Sequence[Study]
 ) -> dict[str, Any]:
     """Return the fields of a result that stand beside its verdict.
 

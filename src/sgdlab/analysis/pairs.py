@@ -10,7 +10,7 @@ from sgdlab.analysis.statistics import Judgement, judge, judge_times
 from sgdlab.analysis.targets import completed, numbers
 from sgdlab.analysis.times import Times
 from sgdlab.analysis.units import unit_values
-from sgdlab.analysis.workloads import Workload
+from sgdlab.analysis.workloads import WorkloadRuns
 
 Pair = dict[str, Any]
 
@@ -48,7 +48,7 @@ def verdict_column(runs: Runs, entries: Sequence[Entry]) -> str:
     return "test_metric" if tested else "final_val_metric"
 
 
-def ranked(runs: Runs, workload: Workload, entries: Sequence[Entry]) -> list[Entry]:
+def ranked(runs: Runs, workload: WorkloadRuns, entries: Sequence[Entry]) -> list[Entry]:
     """Return the contenders, best mean over units first, those without a completed run last."""
     column = verdict_column(runs, entries)
 
@@ -64,7 +64,7 @@ def ranked(runs: Runs, workload: Workload, entries: Sequence[Entry]) -> list[Ent
 
 def pair_rows(
     runs: Runs,
-    workload: Workload,
+    workload: WorkloadRuns,
     entries: Sequence[Entry],
     times: Sequence[Times],
     margin: float | None,

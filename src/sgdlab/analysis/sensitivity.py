@@ -9,7 +9,7 @@ from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.load import Runs
 from sgdlab.analysis.statistics import Basin, basin
 from sgdlab.analysis.tuning import learning_rate, maximises, tolerance
-from sgdlab.analysis.workloads import Fingerprint, Workload, fingerprint, text
+from sgdlab.analysis.workloads import Fingerprint, WorkloadRuns, fingerprint, text
 from sgdlab.checks import is_number
 from sgdlab.results import COMPLETED, DIVERGED
 
@@ -45,7 +45,7 @@ class Sensitivity:
 
 
 def sensitivity(
-    runs: Runs, workload: Workload, entries: Sequence[Entry], column_of_trials: str
+    runs: Runs, workload: WorkloadRuns, entries: Sequence[Entry], column_of_trials: str
 ) -> list[Sensitivity]:
     """Return what the learning rate does to each contender, pooled over replicates.
 
@@ -66,7 +66,7 @@ def sensitivity(
     return [_sensitivity(runs, workload, entry, column_of_trials) for entry in entries]
 
 
-def _sensitivity(runs: Runs, workload: Workload, entry: Entry, column: str) -> Sensitivity:
+def _sensitivity(runs: Runs, workload: WorkloadRuns, entry: Entry, column: str) -> Sensitivity:
     rows = entry.trials or [*entry.chosen, *entry.others]
     rows = [row for row in rows if learning_rate(runs, row) > 0]
     points = sorted((_point(runs, row, column) for row in rows), key=lambda point: point[0])
@@ -121,7 +121,7 @@ def _telling(
 
 
 def sensitivity_rows(
-    workload: Workload, column: str, found: Sequence[Sensitivity]
+    workload: WorkloadRuns, column: str, found: Sequence[Sensitivity]
 ) -> list[dict[str, Any]]:
     """Return rows of ``sensitivity.csv``.
 

@@ -25,7 +25,7 @@ _FREE = ("optimizer.", "schedule.", "scaling.", "decay.", "lr_multipliers", "cli
 
 
 @dataclass(frozen=True)
-class Alone:
+class SoloTiming:
     """What runs of one kind cost, measured alone.
 
     Attributes:
@@ -46,7 +46,7 @@ class Alone:
 _Study = tuple[str, str, str, str]
 
 
-def with_times(runs: Runs) -> tuple[Runs, dict[int, Alone]]:
+def with_times(runs: Runs) -> tuple[Runs, dict[int, SoloTiming]]:
     """Return the runs with a clock for those that were stacked, and what these cost, by row.
 
     The seconds of their evaluations become ``step · seconds_per_step``; their rows stay empty.
@@ -62,7 +62,7 @@ def with_times(runs: Runs) -> tuple[Runs, dict[int, Alone]]:
     tables = [_costs(runs, kinds, phase) for phase in SOLO if phase in phases]
     if not any(tables):
         return runs, {}
-    alone: dict[int, Alone] = {}
+    alone: dict[int, SoloTiming] = {}
     evals = dict(runs.evals)
     for row, run in enumerate(runs.rows):
         if run["engine"] != STACKED or not runs.configs[row]:
@@ -78,7 +78,7 @@ def with_times(runs: Runs) -> tuple[Runs, dict[int, Alone]]:
     return replace(runs, evals=evals), alone
 
 
-def seconds_of(runs: Runs, alone: Mapping[int, Alone], row: int) -> float:
+def seconds_of(runs: Runs, alone: Mapping[int, SoloTiming], row: int) -> float:
     """Return the training time of a run: its own, else its steps times the seconds of one alone.
 
     NaN where neither is known.
@@ -123,7 +123,7 @@ def _costs_time(setting: tuple[str, str]) -> bool:
     return not setting[0].startswith(_FREE) or setting[0].endswith("_target_")
 
 
-def _costs(runs: Runs, kinds: _Kinds, phase: str) -> dict[tuple[_Study, Fingerprint], Alone]:
+def _costs(runs: Runs, kinds: _Kinds, phase: str) -> dict[tuple[_Study, Fingerprint], SoloTiming]:
     found: dict[tuple[_Study, Fingerprint], list[int]] = {}
     for row, run in enumerate(runs.rows):
         if run["phase"] == phase and run["status"] == COMPLETED and runs.configs[row]:
@@ -134,7 +134,7 @@ def _costs(runs: Runs, kinds: _Kinds, phase: str) -> dict[tuple[_Study, Fingerpr
     return {key: cost for key, cost in costs.items() if cost is not None}
 
 
-def _cost(runs: Runs, rows: Sequence[int]) -> Alone | None:
+def _cost(runs: Runs, rows: Sequence[int]) -> SoloTiming | None:
     timed = [
         (float(seconds) / steps, int(steps), row)
         for row in rows
@@ -145,7 +145,7 @@ def _cost(runs: Runs, rows: Sequence[int]) -> Alone | None:
     if not timed:
         return None
     peaks = [runs.rows[row]["peak_memory_bytes"] for _, _, row in timed]
-    return Alone(
+    return SoloTiming(
         seconds_per_step=median(pace for pace, _, _ in timed),
         peak_memory_bytes=max((float(peak) for peak in peaks if is_number(peak)), default=math.nan),
         runs=len(timed),

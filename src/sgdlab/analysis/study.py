@@ -17,13 +17,13 @@ from sgdlab.analysis.load import Runs, load
 from sgdlab.analysis.pairs import PAIRWISE_COLUMNS, pair_rows, ranked, verdict_column
 from sgdlab.analysis.profiles import profile
 from sgdlab.analysis.sensitivity import SENSITIVITY_COLUMNS, Sensitivity, sensitivity_rows
-from sgdlab.analysis.solo_timing import Alone, with_times
+from sgdlab.analysis.solo_timing import SoloTiming, with_times
 from sgdlab.analysis.statistics import Profile
 from sgdlab.analysis.studies import Study, agreed, margin_of, of_rows, studies
 from sgdlab.analysis.tables import frame
 from sgdlab.analysis.targets import Target, checked_target, choose
 from sgdlab.analysis.times import times
-from sgdlab.analysis.workloads import Workload, contender, workloads
+from sgdlab.analysis.workloads import WorkloadRuns, contender, workloads
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Result:
         classical: SGD against Adam in the terms of the textbooks, where both were compared.
     """
 
-    workload: Workload
+    workload: WorkloadRuns
     track: str
     entries: list[Entry]
     rows: list[dict[str, Any]]
@@ -162,8 +162,8 @@ def analyse(
 @dataclass(frozen=True)
 class _Case:
     runs: Runs
-    alone: dict[int, Alone]
-    workload: Workload
+    alone: dict[int, SoloTiming]
+    workload: WorkloadRuns
     studies: list[Study]
     target: float | str | None
     margin: float | None

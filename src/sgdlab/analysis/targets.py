@@ -8,9 +8,9 @@ import numpy as np
 
 from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.load import Runs
-from sgdlab.analysis.workloads import Workload
+from sgdlab.analysis.workloads import WorkloadRuns
 from sgdlab.checks import is_number
-from sgdlab.errors import InputError, offer
+from sgdlab.errors import InputError, suggest
 from sgdlab.results import COMPLETED, Columns
 
 CLOCKS = ("step", "examples", "train_seconds")
@@ -33,7 +33,7 @@ class Target:
 
 
 def choose(
-    runs: Runs, workload: Workload, entries: Sequence[Entry], given: float | str | None
+    runs: Runs, workload: WorkloadRuns, entries: Sequence[Entry], given: float | str | None
 ) -> Target:
     """Return the target: the number given, the median of a stated reference, or one derived.
 
@@ -58,7 +58,7 @@ def choose(
 
 
 def checked_target(
-    given: float | str | None, parts: Sequence[Workload], contenders: Sequence[str]
+    given: float | str | None, parts: Sequence[WorkloadRuns], contenders: Sequence[str]
 ) -> float | str | None:
     """Return a target as a number or as the name of a contender.
 
@@ -77,7 +77,7 @@ def checked_target(
     except ValueError:
         if given not in contenders:
             right = "a number such as 0.95, or a contender as the reference"
-            found = offer(str(given), contenders)
+            found = suggest(str(given), contenders)
             raise InputError(f"--target {given}: must be {right}; {found}") from None
         return str(given)
     if not math.isfinite(number):

@@ -10,7 +10,7 @@ from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.load import Runs
 from sgdlab.analysis.statistics import NAN, censored_median, kaplan_meier_median
 from sgdlab.analysis.targets import CLOCKS, Target, validation
-from sgdlab.analysis.workloads import Workload
+from sgdlab.analysis.workloads import WorkloadRuns
 from sgdlab.checks import is_number
 from sgdlab.results import COMPLETED, DIVERGED, UNFINISHED
 
@@ -94,7 +94,9 @@ class Times:
         return median if math.isfinite(median) else NAN
 
 
-def times(runs: Runs, workload: Workload, entries: Sequence[Entry], target: Target) -> list[Times]:
+def times(
+    runs: Runs, workload: WorkloadRuns, entries: Sequence[Entry], target: Target
+) -> list[Times]:
     """Return the times of each contender to the target; empty where there is no target."""
     if target.value is None:
         return []
@@ -123,7 +125,7 @@ def barren(runs: Runs, entry: Entry, number: float) -> bool:
     return whole and not entry.units.get(number)
 
 
-def _seen(runs: Runs, workload: Workload, row: int, target: float) -> Seen:
+def _seen(runs: Runs, workload: WorkloadRuns, row: int, target: float) -> Seen:
     """Look at the evaluations of a run with raw weights."""
     status = runs.rows[row]["status"]
     table = validation(runs, row, workload.metric)

@@ -6,12 +6,12 @@ from typing import NamedTuple
 from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.load import Runs
 from sgdlab.analysis.units import NO_REPLICATE, REPLICATE
-from sgdlab.analysis.workloads import Workload
+from sgdlab.analysis.workloads import WorkloadRuns
 from sgdlab.checks import is_number
 from sgdlab.results import Cell
 
 
-class Search(NamedTuple):
+class RecordedSearch(NamedTuple):
     """One independent search of a contender, and the runs that its winner was given.
 
     Attributes:
@@ -25,12 +25,14 @@ class Search(NamedTuple):
     finals: list[int]
 
 
-def searches(entry: Entry) -> list[Search]:
+def searches(entry: Entry) -> list[RecordedSearch]:
     """Return the searches of a contender that was tuned, by replicate."""
     if entry.unit != REPLICATE:
-        return [Search(next(iter(entry.trials_of), NO_REPLICATE), entry.trials, entry.chosen)]
+        return [
+            RecordedSearch(next(iter(entry.trials_of), NO_REPLICATE), entry.trials, entry.chosen)
+        ]
     numbers = sorted({*entry.trials_of, *entry.units})
-    return [Search(n, entry.trials_of.get(n, []), entry.units.get(n, [])) for n in numbers]
+    return [RecordedSearch(n, entry.trials_of.get(n, []), entry.units.get(n, [])) for n in numbers]
 
 
 def setting_of(runs: Runs, row: int, key: str) -> Cell:
@@ -48,12 +50,12 @@ def learning_rate(runs: Runs, row: int) -> float:
     return float(rate) if is_number(rate) else math.nan
 
 
-def maximises(workload: Workload, column: str) -> bool:
+def maximises(workload: WorkloadRuns, column: str) -> bool:
     """Whether more of a column of ``summary.csv`` is better: metrics may be, losses never are."""
     return workload.maximise and column.endswith("metric")
 
 
-def tolerance(workload: Workload, column: str, best: float) -> float:
+def tolerance(workload: WorkloadRuns, column: str, best: float) -> float:
     """Return how much worse than ``best`` still counts as equally good.
 
     One point of accuracy (0.01); of any other metric, and of losses, 5 % of the best value.

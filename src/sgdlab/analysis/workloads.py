@@ -10,7 +10,7 @@ from sgdlab.results import Cell
 
 
 @dataclass(frozen=True)
-class Workload:
+class WorkloadRuns:
     """What optimizers are compared on.
 
     Attributes:
@@ -37,7 +37,7 @@ class Workload:
         return first > second if self.maximise else first < second
 
 
-def workloads(runs: Runs) -> tuple[list[Workload], list[int]]:
+def workloads(runs: Runs) -> tuple[list[WorkloadRuns], list[int]]:
     """Return the workloads by name, and the rows that belong to none (no name in their files).
 
     Runs on other data (`dataset.*`, `split.*`), with another number of parameters or another
@@ -51,7 +51,7 @@ def workloads(runs: Runs) -> tuple[list[Workload], list[int]]:
             nowhere.append(row)
         else:
             named.setdefault((str(dataset), str(model)), []).append(row)
-    found: list[Workload] = []
+    found: list[WorkloadRuns] = []
     for (dataset, model), rows in sorted(named.items()):
         parts, left = _variants(runs, rows)
         nowhere += left
@@ -60,7 +60,7 @@ def workloads(runs: Runs) -> tuple[list[Workload], list[int]]:
             extra = _what_varies(dict(data), [dict(key[0]) for key in keys])
             sizes = {key[1] for key in keys if key[1] is not None}
             found.append(
-                Workload(
+                WorkloadRuns(
                     dataset=f"{dataset} ({extra})" if extra else dataset,
                     model=f"{model} ({size:,} parameters)" if size and len(sizes) > 1 else model,
                     metric=metric,

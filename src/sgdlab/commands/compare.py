@@ -17,11 +17,11 @@ from sgdlab.comparison.check_jobs import check_jobs, check_target
 from sgdlab.comparison.check_settings import check_settings
 from sgdlab.comparison.contenders import (
     Contender,
-    Place,
+    SearchId,
     Workload,
     contenders_of,
     overrides_of,
-    places_of,
+    search_ids_of,
     seeds_of,
     workloads_of,
 )
@@ -33,10 +33,10 @@ from sgdlab.comparison.tuning import Tuning
 from sgdlab.comparison.winners import Trial, winners_of
 from sgdlab.config.app import run_app
 from sgdlab.config.catalogue import conf_dir
+from sgdlab.config.gate import refuse_lesson
 from sgdlab.config.run_id import study_name
 from sgdlab.config.schema import COMPARE_ONLY
 from sgdlab.errors import InputError
-from sgdlab.lessons.command import refuse_lesson
 from sgdlab.results import DEFAULTS, FAILED, FINAL, TUNE, Cell, read_study, write_study
 from sgdlab.search.halving import halving_of
 from sgdlab.sweep.jobs import QuickLoader, launch, prepare
@@ -67,11 +67,11 @@ def preflight(composed: DictConfig) -> None:
     master = composed.copy()
     with open_dict(master):
         master.study = "study"
-    places = places_of(workloads, contenders, master.replicates)
-    jobs: dict[Place, list[list[str]]] = {}
+    search_ids = search_ids_of(workloads, contenders, master.replicates)
+    jobs: dict[SearchId, list[list[str]]] = {}
     if "tuned" in master.tracks:
-        jobs = Tuning(master, dict.fromkeys(places, int(master.trials))).first_jobs()
-    own = {place: _default_jobs(master, [place]) for place in places}
+        jobs = Tuning(master, dict.fromkeys(search_ids, int(master.trials))).first_jobs()
+    own = {search_id: _default_jobs(master, [search_id]) for search_id in search_ids}
     defaults = own if DEFAULTS in master.tracks else {}
     check_jobs(master, loader, jobs, defaults)
     check_target(master, loader, jobs or defaults)
@@ -94,7 +94,7 @@ def app(composed: DictConfig) -> None:
         _put_runs_in(folder, master)
     loader = _loader(master, folder)
     contenders, workloads = contenders_of(master, loader), workloads_of(master, loader)
-    places = places_of(workloads, contenders, master.replicates)
+    search_ids = search_ids_of(workloads, contenders, master.replicates)
     written = _protocol(master, contenders, workloads)
     write_study(folder, written)
     context = HydraContext(
@@ -109,9 +109,9 @@ def app(composed: DictConfig) -> None:
 
     rows: list[Mapping[str, Cell]] = []
     if "tuned" in master.tracks:
-        trials = dict.fromkeys(places, int(master.trials))
+        trials = dict.fromkeys(search_ids, int(master.trials))
         if master.seconds is not None:
-            trials = trials_for(master, loader, places, folder)
+            trials = trials_for(master, loader, search_ids, folder)
             write_study(folder, _with_trials(written, trials))
         tried = Tuning(master, trials, folder).carry_out(run)
         rows += [trial.row for own in tried.values() for trial in own]
@@ -121,7 +121,7 @@ def app(composed: DictConfig) -> None:
     else:
         finals, final = [], []
     if DEFAULTS in master.tracks:
-        jobs = _default_jobs(master, places)
+        jobs = _default_jobs(master, search_ids)
         own = run(DEFAULTS, jobs)
         finals, final = [*finals, *jobs], [*final, *own]
         rows += own
@@ -142,28 +142,28 @@ def _loader(master: DictConfig, folder: Path = Path("runs")) -> QuickLoader:
     if candidates_of(master):
         common.append("scaling.candidates=[]")  # each trial names its own
     hydra_loader = GlobalHydra.instance().config_loader()
-    place = functools.partial(_put_runs_in, folder)
-    return QuickLoader(hydra_loader.get_search_path(), common, place)
+    adapt = functools.partial(_put_runs_in, folder)
+    return QuickLoader(hydra_loader.get_search_path(), common, adapt)
 
 
-def _final_jobs(master: DictConfig, winners: Mapping[Place, Trial]) -> list[list[str]]:
+def _final_jobs(master: DictConfig, winners: Mapping[SearchId, Trial]) -> list[list[str]]:
     seeds = seeds_of(master)
     return [
         overrides_of(
-            place, trial.settings, master.study, FINAL, seed,
+            search_id, trial.settings, master.study, FINAL, seed,
             trial=trial.number, evaluate_test=True,
         )
-        for place, trial in winners.items()
-        for seed in seeds.final(place.replicate)
+        for search_id, trial in winners.items()
+        for seed in seeds.final(search_id.replicate)
     ]  # fmt: skip
 
 
-def _default_jobs(master: DictConfig, places: Sequence[Place]) -> list[list[str]]:
+def _default_jobs(master: DictConfig, search_ids: Sequence[SearchId]) -> list[list[str]]:
     seeds = seeds_of(master)
     return [
-        overrides_of(place, {}, master.study, DEFAULTS, seed, evaluate_test=True)
-        for place in places
-        for seed in seeds.final(place.replicate)
+        overrides_of(search_id, {}, master.study, DEFAULTS, seed, evaluate_test=True)
+        for search_id in search_ids
+        for seed in seeds.final(search_id.replicate)
     ]
 
 
@@ -195,11 +195,11 @@ def _protocol(
     )
 
 
-def _with_trials(written: Mapping[str, Any], trials: Mapping[Place, int]) -> dict[str, Any]:
+def _with_trials(written: Mapping[str, Any], trials: Mapping[SearchId, int]) -> dict[str, Any]:
     """Return the protocol with the trials that its seconds buy."""
     bought: dict[str, dict[str, int]] = {}
-    for place, count in trials.items():
-        bought.setdefault(place.workload.name, {})[place.contender.name] = count
+    for search_id, count in trials.items():
+        bought.setdefault(search_id.workload.name, {})[search_id.contender.name] = count
     return {**written, "budget": {**written["budget"], "trials_of": bought}}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sgdlab.config.parser import Parser
-from sgdlab.diagnosis import Diagnosis, Run, judge, read_run
+from sgdlab.diagnosis import Diagnosis, RunRecord, judge, read_run
 from sgdlab.diagnosis.show import listing, table
 from sgdlab.errors import InputError
 from sgdlab.results import atomic_write, find_runs
@@ -83,8 +83,8 @@ def _folders(asked: Sequence[Path]) -> list[Path]:
     return find_runs(asked)
 
 
-def _read(folders: Sequence[Path]) -> tuple[list[Run], list[str]]:
-    runs: list[Run] = []
+def _read(folders: Sequence[Path]) -> tuple[list[RunRecord], list[str]]:
+    runs: list[RunRecord] = []
     damages: list[str] = []
     for folder in folders:
         try:
@@ -94,7 +94,7 @@ def _read(folders: Sequence[Path]) -> tuple[list[Run], list[str]]:
     return runs, damages
 
 
-def _siblings(run: Run, read: Sequence[Run]) -> list[Run]:
+def _siblings(run: RunRecord, read: Sequence[RunRecord]) -> list[RunRecord]:
     """Return the other runs on the command line, and those beside a run in its parent folder."""
     known = {other.directory.resolve(): other for other in read}
     own = run.directory.resolve()
@@ -108,7 +108,7 @@ def _siblings(run: Run, read: Sequence[Run]) -> list[Run]:
     return [other for folder, other in known.items() if folder != own]
 
 
-def _print(found: Sequence[tuple[Run, Diagnosis]], plots: bool) -> None:
+def _print(found: Sequence[tuple[RunRecord, Diagnosis]], plots: bool) -> None:
     colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     many = len(found) > ALL_SHOWN
     described = [row for row in found if row[1].alarms or not many]
@@ -118,7 +118,7 @@ def _print(found: Sequence[tuple[Run, Diagnosis]], plots: bool) -> None:
         print(("\n" if described else "") + table(found))
 
 
-def _as_dict(run: Run, diagnosis: Diagnosis) -> dict[str, Any]:
+def _as_dict(run: RunRecord, diagnosis: Diagnosis) -> dict[str, Any]:
     return {
         "run": run.directory.as_posix(),
         "status": run.status,

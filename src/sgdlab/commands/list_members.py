@@ -10,7 +10,7 @@ import yaml
 import sgdlab
 from sgdlab.config.catalogue import conf_dir, groups, members
 from sgdlab.config.parser import Parser
-from sgdlab.errors import InputError, offer
+from sgdlab.errors import InputError, suggest
 
 HIDDEN = ("search",)
 
@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
     options = parser(shown).parse_args(arguments)
     group: str | None = options.group
     if group is not None and group not in groups():
-        raise InputError(f"list {group}: no such group; {offer(group, shown)}")
+        raise InputError(f"list {group}: no such group; {suggest(group, shown)}")
     if options.plot is not None:
         _plot(group, options.member, options.plot)
     elif options.member is not None:
@@ -101,7 +101,7 @@ def documentation(group: str, member: str) -> str:
     """
     found = members(group)
     if member not in found:
-        raise InputError(f"list {group} {member}: no such member; {offer(member, found)}")
+        raise InputError(f"list {group} {member}: no such member; {suggest(member, found)}")
     path = conf_dir() / group / f"{member}.yaml"
     text = path.read_text()
     section = yaml.safe_load(text)

@@ -13,14 +13,15 @@ from sgdlab.config.app import run_app
 from sgdlab.config.catalogue import conf_dir
 from sgdlab.config.resolve import settle
 from sgdlab.config.run_id import run_id
-from sgdlab.diagnosis.aftermath import early_watch, print_findings
+from sgdlab.diagnosis import EarlyWatch
+from sgdlab.diagnosis.aftermath import print_findings
 from sgdlab.errors import InputError
 from sgdlab.results import FAILED, Cell
 from sgdlab.sweep.preflight import check
 from sgdlab.terminal.display import print_summary, shown
 from sgdlab.terminal.notices import warn
-from sgdlab.terminal.progress import NoView, RunView
-from sgdlab.training.build import dataset_of, total_steps
+from sgdlab.terminal.progress import NoDisplay, RunDisplay
+from sgdlab.training.build import dataset_of, plan_of, total_steps
 from sgdlab.training.run import finished, run_experiment
 
 
@@ -78,7 +79,7 @@ def train(composed: DictConfig) -> dict[str, Cell]:
                 "scaling.candidates: counts with sgdlab's own sweeper (the default); with another "
                 "one sweep scaling.candidate=0.5,1,2"
             )
-        return run_experiment(config, directory, NoView())
+        return run_experiment(config, directory, NoDisplay())
     if finished(directory, run_id(config), config.resume) is not None:
         warn(f"{directory} is finished; resume=false runs it again")
     if config.engine == "stacked":  # such as the config.yaml of a run that was one of many
@@ -86,11 +87,21 @@ def train(composed: DictConfig) -> dict[str, Cell]:
 
         summary = train_alone(config, directory)
     else:
-        metric, early = dataset_of(config).metric, early_watch(config)
-        with RunView(total_steps(config), metric, early) as view:
+        metric, early = dataset_of(config).metric, _early_watch(config)
+        with RunDisplay(total_steps(config), metric, early) as view:
             summary = run_experiment(config, directory, view)
     print_summary(summary, shown(directory))
     if summary["status"] == FAILED:
         raise SystemExit(1)
     print_findings(directory, shown(directory))
     return summary
+
+
+def _early_watch(config: DictConfig) -> EarlyWatch:
+    """Return what looks at the steps of a settled config's run as they are made."""
+    plan = plan_of(config)
+    # A schedule of the user's own need not have a warm-up.
+    epochs = config.schedule.get("warmup_epochs") or 0
+    warmup = config.schedule.get("warmup_steps") or int(epochs * plan.steps_per_epoch)
+    batch = plan.effective_batch_size
+    return EarlyWatch(total_steps(config, plan), plan.steps_per_epoch, warmup, batch)

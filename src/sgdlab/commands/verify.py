@@ -16,11 +16,11 @@ from rich.table import Table
 
 from sgdlab.config.app import run_app
 from sgdlab.config.catalogue import conf_dir
-from sgdlab.errors import InputError, offer
+from sgdlab.errors import InputError, suggest
 from sgdlab.results import Cell, write_table
 from sgdlab.terminal.display import number
 from sgdlab.verify.catalogue import chosen, families, rows
-from sgdlab.verify.runner import Result, run_all
+from sgdlab.verify.runner import VerifyResult, run_all
 
 MODES = "modes"
 COLUMNS = (
@@ -58,10 +58,10 @@ def preflight(composed: DictConfig) -> None:
     known = {"hydra", *VerifyConfig.__dataclass_fields__}
     for key in map(str, composed):
         if key not in known:
-            raise InputError(f"{key}: no such key; {offer(key, known - {'hydra'})}")
+            raise InputError(f"{key}: no such key; {suggest(key, known - {'hydra'})}")
     for family in composed.families:
         if family not in (*families(), MODES):
-            raise InputError(f"families={family}: {offer(family, [*families(), MODES])}")
+            raise InputError(f"families={family}: {suggest(family, [*families(), MODES])}")
     for row in composed.rows:
         if row not in rows():
             raise InputError(f"rows={row}: must be {_range(rows())}")
@@ -92,7 +92,7 @@ def app(composed: DictConfig) -> Any:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=100)
-    results: list[Result] = []
+    results: list[VerifyResult] = []
     places = chosen(composed.families, composed.rows)
     if places:
         _print_line(console, "row", "experiment", "predicted", "measured", "error", "allowed", "")
@@ -122,7 +122,7 @@ def _print_line(console: Console, *cells: str, style: str = "bold") -> None:
     console.print(table)
 
 
-def _print_result(console: Console, result: Result) -> None:
+def _print_result(console: Console, result: VerifyResult) -> None:
     check = result.check
     sign = _SIGN.get(check.kind, "")
     status = "[green]ok[/]" if check.passed else "[bold red]FAILED[/]"
@@ -133,7 +133,7 @@ def _print_result(console: Console, result: Result) -> None:
     )  # fmt: skip
 
 
-def _verdict(results: Sequence[Result], seconds: float) -> str:
+def _verdict(results: Sequence[VerifyResult], seconds: float) -> str:
     found = {result.row for result in results}
     named = sum(not row.isdigit() for row in found)
     counts = [(len(found) - named, "row"), (named, "problem")]
@@ -150,7 +150,7 @@ def _count(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
-def _cells(result: Result) -> list[Cell]:
+def _cells(result: VerifyResult) -> list[Cell]:
     check = result.check
     status = "ok" if check.passed else "failed"
     return [
@@ -159,7 +159,7 @@ def _cells(result: Result) -> list[Cell]:
     ]  # fmt: skip
 
 
-def _draw(folder: Path, results: Sequence[Result]) -> None:
+def _draw(folder: Path, results: Sequence[VerifyResult]) -> None:
     from sgdlab.verify.plots import draw  # matplotlib takes a second
 
     for family in dict.fromkeys(result.check.family for result in results):

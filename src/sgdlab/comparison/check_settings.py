@@ -4,7 +4,7 @@ from omegaconf import DictConfig
 
 from sgdlab.checks import is_number, lies_in
 from sgdlab.comparison.protocol import candidates_of
-from sgdlab.errors import InputError, offer
+from sgdlab.errors import InputError, suggest
 from sgdlab.results import DEFAULTS
 from sgdlab.search import METHODS
 from sgdlab.search.halving import halving_of
@@ -44,7 +44,7 @@ def check_settings(composed: DictConfig) -> None:
     tracks = [str(track) for track in composed.tracks]
     for track in tracks:
         if track not in TRACKS:
-            raise InputError(f"tracks={tracks}: {offer(track, TRACKS)}")
+            raise InputError(f"tracks={tracks}: {suggest(track, TRACKS)}")
     if not tracks or len(set(tracks)) < len(tracks):
         raise InputError(f"tracks={tracks}: name tuned, defaults, or both")
     margin = composed.margin
@@ -67,7 +67,7 @@ def _decided(composed: DictConfig) -> None:
 def _selection(composed: DictConfig) -> None:
     if composed.select_by not in SELECT_BY:
         text = str(composed.select_by)
-        raise InputError(f"select_by={text}: {offer(text, SELECT_BY)}")
+        raise InputError(f"select_by={text}: {suggest(text, SELECT_BY)}")
     average = composed.hydra.runtime.choices.average
     if composed.select_by.startswith("average.") and average == "none":
         raise InputError(f"select_by={composed.select_by}: no average is kept; average=ema")
@@ -82,7 +82,7 @@ def _search(composed: DictConfig) -> None:
     search, seconds = composed.search, composed.seconds
     method, batch, recentre = search.method, search.batch, search.recentre
     if method not in METHODS:
-        raise InputError(f"search.method={method}: {offer(str(method), METHODS)}")
+        raise InputError(f"search.method={method}: {suggest(str(method), METHODS)}")
     if not isinstance(batch, int) or isinstance(batch, bool) or batch < 1:
         raise InputError(f"search.batch={batch}: must be a whole number from 1")
     if not isinstance(recentre, bool):

@@ -8,7 +8,7 @@ from itertools import product
 from omegaconf import DictConfig
 
 from sgdlab.comparison.spaces import scientific_of, space_of_optimizer
-from sgdlab.errors import InputError, offer
+from sgdlab.errors import InputError, suggest
 from sgdlab.results import DEFAULTS
 from sgdlab.search import Space, Value
 from sgdlab.search.halving import SETTINGS as HALVING
@@ -47,7 +47,7 @@ class Workload:
 
 
 @dataclass(frozen=True)
-class Place:
+class SearchId:
     """Where a run stands in a comparison: one search with its final runs is one place."""
 
     workload: Workload
@@ -86,12 +86,12 @@ def seeds_of(master: DictConfig) -> Seeds:
     return Seeds(master.seed, master.seeds)
 
 
-def places_of(
+def search_ids_of(
     workloads: Sequence[Workload], contenders: Sequence[Contender], replicates: int
-) -> list[Place]:
+) -> list[SearchId]:
     """Return the place of every search."""
     every = product(workloads, contenders, range(replicates))
-    return [Place(*place) for place in every]
+    return [SearchId(*search_id) for search_id in every]
 
 
 def workloads_of(master: DictConfig, loader: QuickLoader) -> list[Workload]:
@@ -119,7 +119,7 @@ def workloads_of(master: DictConfig, loader: QuickLoader) -> list[Workload]:
         for group, member in groups.items():
             known = loader.get_group_options(group)
             if member not in known:
-                raise InputError(f"workloads=[{name}]: no such {group}; {offer(member, known)}")
+                raise InputError(f"workloads=[{name}]: no such {group}; {suggest(member, known)}")
         found.append(Workload(name, groups))
     return found
 
@@ -134,14 +134,14 @@ def contenders_of(master: DictConfig, loader: QuickLoader) -> list[Contender]:
     if not names or len(set(names)) < len(names):
         raise InputError(f"optimizers={names}: name each optimizer once, at least one")
     for name in set(map(str, master.search)) - {*names, *SEARCH_SETTINGS}:
-        offered = offer(name, {*names, *SEARCH_SETTINGS})
+        offered = suggest(name, {*names, *SEARCH_SETTINGS})
         raise InputError(f"search.{name}: not one of the optimizers; {offered}")
     known = loader.get_group_options("optimizer")
     for name in names:
         if name in SEARCH_SETTINGS:
             raise InputError(f"optimizers={name}: search.{name} is a setting; rename the optimizer")
         if name not in known:
-            raise InputError(f"optimizers={name}: no such optimizer; {offer(name, known)}")
+            raise InputError(f"optimizers={name}: no such optimizer; {suggest(name, known)}")
     scientific = scientific_of(master)
     spaces = {name: space_of_optimizer(master, loader, name) for name in names}
     return [
@@ -165,7 +165,12 @@ def _contender(optimizer: str, scientific: Mapping[str, Value], space: Space) ->
 
 
 def overrides_of(
-    place: Place, settings: Mapping[str, Value], study: str, phase: str, seed: int, **labels: Value
+    search_id: SearchId,
+    settings: Mapping[str, Value],
+    study: str,
+    phase: str,
+    seed: int,
+    **labels: Value,
 ) -> list[str]:
     """Return the overrides of one run of a comparison.
 
@@ -177,9 +182,9 @@ def overrides_of(
         seed: Of the run.
         labels: Further keys, such as ``trial``.
     """
-    contender = place.contender
+    contender = search_id.contender
     values: dict[str, Value] = {
-        **place.workload.groups,
+        **search_id.workload.groups,
         "optimizer": contender.optimizer,
         **{k: v for k, v in contender.space.fixed.items() if phase != DEFAULTS or not _own(k)},
         **contender.scientific,
@@ -187,7 +192,7 @@ def overrides_of(
         "seed": seed,
         "study": study,
         "phase": phase,
-        "replicate": place.replicate,
+        "replicate": search_id.replicate,
         **labels,
     }
     return [

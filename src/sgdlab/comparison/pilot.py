@@ -7,7 +7,7 @@ from statistics import median
 
 from omegaconf import DictConfig
 
-from sgdlab.comparison.contenders import Place, overrides_of, seeds_of
+from sgdlab.comparison.contenders import SearchId, overrides_of, seeds_of
 from sgdlab.comparison.timing import REPEATS, time_alone
 from sgdlab.errors import InputError
 from sgdlab.results import COMPLETED, DIVERGED, PILOT, Cell
@@ -21,8 +21,8 @@ MOST = 1024
 
 
 def trials_for(
-    master: DictConfig, loader: QuickLoader, places: Sequence[Place], folder: Path
-) -> dict[Place, int]:
+    master: DictConfig, loader: QuickLoader, search_ids: Sequence[SearchId], folder: Path
+) -> dict[SearchId, int]:
     """Return how many trials the seconds of a search buy each contender on each workload.
 
     A run costs its steps times the median seconds of a step, measured in short runs alone at the
@@ -38,31 +38,33 @@ def trials_for(
     Raises:
         InputError: A pilot run failed, so that its time is not known.
     """
-    firsts = [place for place in places if place.replicate == 0]
+    firsts = [search_id for search_id in search_ids if search_id.replicate == 0]
     seed = seeds_of(master).tuning(0)
-    runs = [overrides_of(place, {}, master.study, PILOT, seed) for place in firsts]
+    runs = [overrides_of(search_id, {}, master.study, PILOT, seed) for search_id in firsts]
     rows = time_alone(master, loader, runs, PILOT, folder)
     bought: dict[tuple[object, object], int] = {}
-    for position, (place, run) in enumerate(zip(firsts, runs, strict=True)):
+    for position, (search_id, run) in enumerate(zip(firsts, runs, strict=True)):
         own = [rows[repeat * len(firsts) + position] for repeat in range(REPEATS)]
         config = loader.job(master, run).config
         extend_path(config)
-        cost = _pace(place, own) * total_steps(config, plan_of(config))
+        cost = _pace(search_id, own) * total_steps(config, plan_of(config))
         fit = max(1, math.floor(master.seconds / cost))
         if fit > MOST:
-            warn(f"{place.name}: {master.seconds:g} s buy {fit:,} trials; {MOST:,} are run")
+            warn(f"{search_id.name}: {master.seconds:g} s buy {fit:,} trials; {MOST:,} are run")
         if cost > master.seconds:
-            warn(f"{place.name}: one run takes {cost:.3g} s, more than seconds={master.seconds:g}")
-        bought[place.workload, place.contender] = min(fit, MOST)
+            warn(
+                f"{search_id.name}: one run takes {cost:.3g} s, more than seconds={master.seconds:g}"
+            )
+        bought[search_id.workload, search_id.contender] = min(fit, MOST)
         stdout().print(
-            f"{place.name}: a run alone takes {number(cost, 3)} s; {master.seconds:g} s buy "
-            f"{bought[place.workload, place.contender]} trials",
+            f"{search_id.name}: a run alone takes {number(cost, 3)} s; {master.seconds:g} s buy "
+            f"{bought[search_id.workload, place.contender]} trials",
             highlight=False,
         )
-    return {place: bought[place.workload, place.contender] for place in places}
+    return {search_id: bought[search_id.workload, search_id.contender] for search_id in search_ids}
 
 
-def _pace(place: Place, rows: Sequence[Mapping[str, Cell]]) -> float:
+def _pace(search_id: SearchId, rows: Sequence[Mapping[str, Cell]]) -> float:
     """Return the median seconds of a step."""
     paces = [
         float(str(row["train_seconds"])) / int(str(row["steps"]))
@@ -71,7 +73,7 @@ def _pace(place: Place, rows: Sequence[Mapping[str, Cell]]) -> float:
     ]
     if not paces:
         raise InputError(
-            f"{place.name}: no pilot run completed, so seconds cannot be turned into trials: "
+            f"{search_id.name}: no pilot run completed, so seconds cannot be turned into trials: "
             f"{rows[0].get('reason')}; set trials=N and seconds=null"
         )
     return median(paces)

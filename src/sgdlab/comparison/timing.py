@@ -15,7 +15,7 @@ from sgdlab.errors import InputError
 from sgdlab.results import FAILED, TIMING, Cell
 from sgdlab.sweep.jobs import Job, QuickLoader, carry_out
 from sgdlab.terminal.notices import warn
-from sgdlab.terminal.progress import NoView
+from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training.build import dataset_of, extend_path, model_of, plan_of, total_steps
 from sgdlab.training.run import run_experiment
 from sgdlab.training.threads import forward_operations
@@ -144,7 +144,7 @@ def _said(config: DictConfig, directory: Path, warm: set[str]) -> str | None:
         if config.names.optimizer not in warm:
             warm.add(config.names.optimizer)
             _warm_up(config)
-        run_experiment(config, directory, NoView())
+        run_experiment(config, directory, NoDisplay())
     except InputError as error:
         return str(error)
     return None
@@ -155,4 +155,4 @@ def _warm_up(config: DictConfig) -> None:
     short = config.copy()
     short.max_steps = min(config.max_steps, _WARM_UP)
     with tempfile.TemporaryDirectory() as folder:
-        run_experiment(short, Path(folder) / "warm-up", NoView())
+        run_experiment(short, Path(folder) / "warm-up", NoDisplay())

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from sgdlab.comparison.contenders import Place, overrides_of, seeds_of
+from sgdlab.comparison.contenders import SearchId, overrides_of, seeds_of
 from sgdlab.comparison.protocol import candidates_of
-from sgdlab.comparison.winners import Trial, badness
+from sgdlab.comparison.winners import Trial, objective_value
 from sgdlab.results import TUNE, Cell
 from sgdlab.search import Search, Value, search_of
 
-Run = Callable[[str, Sequence[Sequence[str]]], list[dict[str, Cell]]]
+RunPhase = Callable[[str, Sequence[Sequence[str]]], list[dict[str, Cell]]]
 """Runs the overrides of jobs in a phase; returns their summaries."""
 
 STORAGE = "optuna.db"
@@ -32,7 +32,7 @@ class Tuning:
     """
 
     def __init__(
-        self, master: DictConfig, trials: Mapping[Place, int], folder: Path | None = None
+        self, master: DictConfig, trials: Mapping[SearchId, int], folder: Path | None = None
     ) -> None:
         self._master = master
         self._study = str(master.study)
@@ -40,50 +40,50 @@ class Tuning:
         # Every drawn setting is run with each candidate of the scaling rule.
         self._factors: list[Value] = list(candidates_of(master)) or [None]
         search = master.search
-        self._searches: dict[Place, Search] = {
-            place: search_of(
+        self._searches: dict[SearchId, Search] = {
+            search_id: search_of(
                 search.method,
-                place.contender.space,
+                search_id.contender.space,
                 count,
-                self._seeds.tuning(place.replicate),
-                place.name,
+                self._seeds.tuning(search_id.replicate),
+                search_id.name,
                 recentre=search.recentre,
                 batch=search.batch,
                 storage=None if folder is None else folder / STORAGE,
-                study=f"{place.name} (search {place.replicate})",
+                study=f"{search_id.name} (search {search_id.replicate})",
             )
-            for place, count in trials.items()
+            for search_id, count in trials.items()
         }
 
-    def first_jobs(self) -> dict[Place, list[list[str]]]:
+    def first_jobs(self) -> dict[SearchId, list[list[str]]]:
         """Return the jobs of the first round, for a check; call it once, and run nothing after."""
         return {
-            place: [
-                self._job(place, number, settings)
+            search_id: [
+                self._job(search_id, number, settings)
                 for number, settings in enumerate(self._with_candidates(search.ask()))
             ]
-            for place, search in self._searches.items()
+            for search_id, search in self._searches.items()
         }
 
-    def carry_out(self, run: Run) -> dict[Place, list[Trial]]:
+    def carry_out(self, run: RunPhase) -> dict[SearchId, list[Trial]]:
         """Run all trials, round after round; return them by place."""
-        tried: dict[Place, list[Trial]] = {place: [] for place in self._searches}
+        tried: dict[SearchId, list[Trial]] = {search_id: [] for search_id in self._searches}
         while True:
-            asked = {place: search.ask() for place, search in self._searches.items()}
-            asked = {place: batch for place, batch in asked.items() if batch}
+            asked = {search_id: search.ask() for search_id, search in self._searches.items()}
+            asked = {search_id: batch for search_id, batch in asked.items() if batch}
             if not asked:
                 return tried
             planned = [
-                (place, len(tried[place]) + position, settings)
-                for place, batch in asked.items()
+                (search_id, len(tried[search_id]) + position, settings)
+                for search_id, batch in asked.items()
                 for position, settings in enumerate(self._with_candidates(batch))
             ]
             rows = run(TUNE, [self._job(*trial) for trial in planned])
-            for (place, number, settings), row in zip(planned, rows, strict=True):
-                tried[place].append(Trial(number, settings, row))
-            for place, batch in asked.items():
-                latest = tried[place][-len(batch) * len(self._factors) :]
-                self._searches[place].tell(self._verdicts(latest))
+            for (search_id, number, settings), row in zip(planned, rows, strict=True):
+                tried[search_id].append(Trial(number, settings, row))
+            for search_id, batch in asked.items():
+                latest = tried[search_id][-len(batch) * len(self._factors) :]
+                self._searches[search_id].tell(self._verdicts(latest))
 
     def _with_candidates(self, batch: Sequence[Mapping[str, Value]]) -> list[dict[str, Value]]:
         return [
@@ -94,13 +94,13 @@ class Tuning:
 
     def _verdicts(self, latest: Sequence[Trial]) -> list[float]:
         """Return how bad each drawn setting is: as its best candidate."""
-        values = [badness(trial.row, self._master.select_by) for trial in latest]
+        values = [objective_value(trial.row, self._master.select_by) for trial in latest]
         width = len(self._factors)
         return [
             min(values[start : start + width], default=math.inf)
             for start in range(0, len(values), width)
         ]
 
-    def _job(self, place: Place, number: int, settings: Mapping[str, Value]) -> list[str]:
-        seed = self._seeds.tuning(place.replicate)
-        return overrides_of(place, settings, self._study, TUNE, seed, trial=number)
+    def _job(self, search_id: SearchId, number: int, settings: Mapping[str, Value]) -> list[str]:
+        seed = self._seeds.tuning(search_id.replicate)
+        return overrides_of(search_id, settings, self._study, TUNE, seed, trial=number)

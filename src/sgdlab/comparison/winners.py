@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sgdlab.comparison.contenders import Place
+from sgdlab.comparison.contenders import SearchId
 from sgdlab.results import COMPLETED, Cell
 from sgdlab.search import Value
 from sgdlab.terminal.display import metric_text, number, stdout
@@ -20,7 +20,7 @@ class Trial:
     row: Mapping[str, Cell]
 
 
-def badness(row: Mapping[str, Cell], select_by: str) -> float:
+def objective_value(row: Mapping[str, Cell], select_by: str) -> float:
     """Return what chooses the winner; less is better, ``inf`` for a run that did not complete."""
     value = row.get(select_by)
     if row["status"] != COMPLETED or not isinstance(value, int | float):
@@ -31,7 +31,7 @@ def badness(row: Mapping[str, Cell], select_by: str) -> float:
     return bad if math.isfinite(bad) else math.inf
 
 
-def winners_of(tried: Mapping[Place, Sequence[Trial]], select_by: str) -> dict[Place, Trial]:
+def winners_of(tried: Mapping[SearchId, Sequence[Trial]], select_by: str) -> dict[SearchId, Trial]:
     """Return the best completed trial of each search, and say which they are.
 
     Of equal ones the first is the better one.
@@ -40,44 +40,47 @@ def winners_of(tried: Mapping[Place, Sequence[Trial]], select_by: str) -> dict[P
         tried: The trials of each search.
         select_by: The column that decides.
     """
-    winners: dict[Place, Trial] = {}
-    for place, trials in tried.items():
+    winners: dict[SearchId, Trial] = {}
+    for search_id, trials in tried.items():
         completed = [trial for trial in trials if trial.row["status"] == COMPLETED]
         if completed:
-            winners[place] = min(
-                completed, key=lambda trial: (badness(trial.row, select_by), trial.number)
+            winners[search_id] = min(
+                completed, key=lambda trial: (objective_value(trial.row, select_by), trial.number)
             )
         else:
-            search = f" in search {place.replicate}" if _searches(tried, place) > 1 else ""
+            search = f" in search {search_id.replicate}" if _searches(tried, search_id) > 1 else ""
             warn(
-                f"{place.name}: none of {len(trials)} trials completed{search}, so it has no final "
+                f"{search_id.name}: none of {len(trials)} trials completed{search}, so it has no final "
                 "runs"
             )
-    found: dict[tuple[object, object], dict[Place, Trial]] = {}
-    for place, winner in winners.items():
-        found.setdefault(_key(place), {})[place] = winner
+    found: dict[tuple[object, object], dict[SearchId, Trial]] = {}
+    for search_id, winner in winners.items():
+        found.setdefault(_key(search_id), {})[search_id] = winner
     for own in found.values():
         first = next(iter(own))
         stdout().print(_line(first, own, len(tried[first]), select_by), highlight=False)
     return winners
 
 
-def _key(place: Place) -> tuple[object, object]:
-    return place.workload, place.contender
+def _key(search_id: SearchId) -> tuple[object, object]:
+    return search_id.workload, search_id.contender
 
 
-def _searches(tried: Mapping[Place, object], place: Place) -> int:
-    return sum(_key(other) == _key(place) for other in tried)
+def _searches(tried: Mapping[SearchId, object], search_id: SearchId) -> int:
+    return sum(_key(other) == _key(search_id) for other in tried)
 
 
-def _line(place: Place, winners: Mapping[Place, Trial], trials: int, select_by: str) -> str:
+def _line(
+    search_id: SearchId, winners: Mapping[SearchId, Trial], trials: int, select_by: str
+) -> str:
     rows = [trial.row for trial in winners.values()]
     metric = str(rows[0]["metric"])
     if len(winners) == 1:
         (winner,) = winners.values()
         settings = " ".join(f"{key}={value}" for key, value in winner.settings.items())
         return (
-            f"{place.name}: trial {winner.number} of {trials} chosen by {select_by}: {settings} "
+            f"{search_id.name}: trial {winner.number} of {trials} chosen by "
+            f"{select_by}: {settings} "
             f"(val loss {number(winner.row['final_val_loss'])}, "
             f"val {metric} {metric_text(metric, winner.row['final_val_metric'])})"
         )
@@ -88,6 +91,6 @@ def _line(place: Place, winners: Mapping[Place, Trial], trials: int, select_by: 
     settings = "; ".join(f"{key} {', '.join(values)}" for key, values in chosen.items())
     found = [metric_text(metric, row["final_val_metric"]) for row in rows]
     return (
-        f"{place.name}: {len(winners)} searches of {trials} trials, chosen by {select_by}: "
+        f"{search_id.name}: {len(winners)} searches of {trials} trials, chosen by {select_by}: "
         f"{settings} (val {metric} {', '.join(found)})"
     )

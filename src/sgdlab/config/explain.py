@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from sgdlab.config.catalogue import conf_dir, groups
-from sgdlab.errors import offer
+from sgdlab.errors import suggest
 
 _EXPECTED = {"Float": "a number", "Integer": "a whole number", "Boolean": "true or false"}
 
@@ -36,7 +36,7 @@ def explain(
         group, _, member = missing.rpartition("/")
         if error.options is not None or group:
             options = [str(option) for option in error.options or ()]
-            return f"{group}={member}: no such member of {group}; {offer(member, options)}"
+            return f"{group}={member}: no such member of {group}; {suggest(member, options)}"
         return f"--config-name {missing}: no such config in {own or conf_dir()}"
     if isinstance(error, OverrideParseException):
         return f"{error.override}: cannot be read as key=value; quote special characters"
@@ -84,7 +84,7 @@ def _unknown_key(key: str, valid: list[str]) -> str:
     leaves = [name.rpartition(".")[2] for name in valid if name.rpartition(".")[0] == section]
     inside = f" in {section}" if section and leaves else ""
     roots = [name for name in valid if "." not in name]
-    return f"{key}: no such key{inside}; {offer(leaf, leaves or roots)}"
+    return f"{key}: no such key{inside}; {suggest(leaf, leaves or roots)}"
 
 
 def _valid_keys(name: str, own: Path | None, overrides: Sequence[str]) -> list[str]:

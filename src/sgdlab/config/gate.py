@@ -1,6 +1,6 @@
 """The moment between composing a config and making its run directory: refuse bad input there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hydra.experimental.callback import Callback
@@ -10,6 +10,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sgdlab.config.explain import explain
 from sgdlab.errors import InputError
+
+NO_SWEEP = (
+    "a lesson makes several runs by itself: leave out -m; seed=1 and the like count for all of them"
+)
 
 
 class RefusedError(BaseException):
@@ -42,3 +46,23 @@ class Gate(Callback):
         except Exception as error:  # Hydra would warn, and start the run unchecked
             line = " ".join(f"{type(error).__name__}: {error}".split())
             raise RefusedError(InputError(f"cannot be checked: {line}")) from error
+
+
+def refuse_sweep(settled: Mapping[str, object]) -> None:
+    """Refuse a job of a sweep that is a lesson.
+
+    Raises:
+        InputError: It is one.
+    """
+    if settled.get("lesson") is not None:
+        raise InputError(f"-m: {NO_SWEEP}")
+
+
+def refuse_lesson(composed: DictConfig, command: str) -> None:
+    """Refuse a lesson in a command that is not ``train``.
+
+    Raises:
+        InputError: The config is one.
+    """
+    if composed.get("lesson") is not None:
+        raise InputError(f"{command}: a lesson goes with train: sgdlab train experiment=lessons/…")

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sgdlab.checks import bytes_of, lies_in
 from sgdlab.config.schema import COMPARE_ONLY, GROUPS, CompareConfig, TrainConfig
-from sgdlab.errors import InputError, offer
+from sgdlab.errors import InputError, suggest
 
 _LATER: dict[str, Any] = {
     "replicate": None, "contender": None, "zero_grad": True, "lesson": None,
@@ -57,7 +57,7 @@ def own_part(composed: DictConfig, runtime: Any = None) -> DictConfig:
     known = {"hydra", *(section.name for section in schema)}
     for key in map(str, composed):
         if key not in known:
-            raise InputError(f"{key}: no such key; {offer(key, known - {'hydra', 'names'})}")
+            raise InputError(f"{key}: no such key; {suggest(key, known - {'hydra', 'names'})}")
     keys = [str(key) for key in composed if key != "hydra" and key not in COMPARE_ONLY]
     config = OmegaConf.masked_copy(composed, keys)
     for key, value in _LATER.items():  # the config.yaml of an older run lacks them
@@ -157,4 +157,4 @@ def _at_least(config: Mapping[str, Any], key: str, low: int, right: str) -> None
 def _one_of(config: Mapping[str, Any], key: str, valid: tuple[str, ...]) -> None:
     value = str(config[key])
     if value not in valid and not (key == "device" and value.startswith("cuda:")):
-        raise InputError(f"{key}={value}: {offer(value, valid)}")
+        raise InputError(f"{key}={value}: {suggest(value, valid)}")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from sgdlab.checks import is_number
-from sgdlab.errors import InputError, offer
+from sgdlab.errors import InputError, suggest
 
 
 def positive(key: str, value: object) -> float:
@@ -71,5 +71,5 @@ def one_of(key: str, value: object, valid: Sequence[str]) -> str:
         InputError: It is none; the nearest are offered.
     """
     if not isinstance(value, str) or value not in valid:
-        raise InputError(f"dataset.{key}={value}: {offer(str(value), valid)}")
+        raise InputError(f"dataset.{key}={value}: {suggest(str(value), valid)}")
     return value

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sgdlab.datasets.base import Examples, Task
 from sgdlab.datasets.problem import Problem
-from sgdlab.errors import InputError, offer
+from sgdlab.errors import InputError, suggest
 
 
 def to_examples(loaded: object, name: str) -> Examples:
@@ -38,7 +38,7 @@ def to_examples(loaded: object, name: str) -> Examples:
         x, y = _pair(loaded, where)
         task, test = None, None
     if task not in (None, *get_args(Task)):
-        raise InputError(f"{where}: task={task}: {offer(str(task), get_args(Task))}")
+        raise InputError(f"{where}: task={task}: {suggest(str(task), get_args(Task))}")
 
     inputs, targets = _inputs(x, f"{where}: x"), _numbers(y, f"{where}: y")
     _same_length(inputs, targets, where)

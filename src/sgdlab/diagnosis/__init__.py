@@ -4,14 +4,14 @@ from sgdlab.diagnosis.early import EarlyWatch
 from sgdlab.diagnosis.finding import Diagnosis, Finding, Picture
 from sgdlab.diagnosis.judge import findings_of, judge
 from sgdlab.diagnosis.reading import read_run
-from sgdlab.diagnosis.run import Run
+from sgdlab.diagnosis.run import RunRecord
 
 __all__ = [
     "Diagnosis",
     "EarlyWatch",
     "Finding",
     "Picture",
-    "Run",
+    "RunRecord",
     "findings_of",
     "judge",
     "read_run",

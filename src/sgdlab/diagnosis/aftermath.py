@@ -1,30 +1,18 @@
-"""What ``sgdlab train`` says besides a run's result: early warnings, and findings at its end."""
+"""What ``sgdlab train`` says at the end of a run, beside its result."""
 
 from pathlib import Path
 
 import numpy as np
-from omegaconf import DictConfig
 from rich.markup import escape
 
-from sgdlab.diagnosis import EarlyWatch, Run, judge, read_run
+from sgdlab.diagnosis import RunRecord, judge, read_run
 from sgdlab.diagnosis.show import clean
 from sgdlab.errors import reason_of
 from sgdlab.terminal.display import number, stdout
 from sgdlab.terminal.notices import warn
-from sgdlab.training.build import plan_of, total_steps
 
 _WIDTH = 20
 """Of the names in the table that closes a run."""
-
-
-def early_watch(config: DictConfig) -> EarlyWatch:
-    """Return what looks at the steps of a settled config's run as they are made."""
-    plan = plan_of(config)
-    # A schedule of the user's own need not have a warm-up.
-    epochs = config.schedule.get("warmup_epochs") or 0
-    warmup = config.schedule.get("warmup_steps") or int(epochs * plan.steps_per_epoch)
-    batch = plan.effective_batch_size
-    return EarlyWatch(total_steps(config, plan), plan.steps_per_epoch, warmup, batch)
 
 
 def print_findings(directory: Path, shown: str) -> None:
@@ -58,7 +46,7 @@ def _print(name: str, markup: str) -> None:
     stdout().print(f"[bold]{name:{_WIDTH}}[/]  {markup}", soft_wrap=True, highlight=False)
 
 
-def _stability(run: Run) -> list[tuple[str, str]]:
+def _stability(run: RunRecord) -> list[tuple[str, str]]:
     """Return the line of the sharpness measured last against the optimizer's limit."""
     quotient = run.steps.get("stability")
     rows = np.flatnonzero(np.isfinite(quotient)) if quotient is not None else []
@@ -77,7 +65,7 @@ def _stability(run: Run) -> list[tuple[str, str]]:
     return [("stability", text)]
 
 
-def _critical_batch(run: Run) -> list[tuple[str, str]]:
+def _critical_batch(run: RunRecord) -> list[tuple[str, str]]:
     """Return the line of the batch size up to which noise outweighs the gradient."""
     scale = run.steps.get("noise_scale")
     known = scale[np.isfinite(scale)] if scale is not None else np.empty(0)

@@ -6,7 +6,7 @@ import numpy as np
 
 from sgdlab.diagnosis.command import improved, rounded
 from sgdlab.diagnosis.finding import Finding, Picture
-from sgdlab.diagnosis.run import Run
+from sgdlab.diagnosis.run import RunRecord
 from sgdlab.diagnosis.series import curve
 from sgdlab.diagnosis.words import number, percent, times
 from sgdlab.results import Cell, determining
@@ -23,7 +23,7 @@ CRITICAL = 2.0
 the exact gradient's would be; the measurement itself is off by up to a factor of 2."""
 
 
-def without_rate(run: Run, siblings: Sequence[Run]) -> Finding | None:
+def without_rate(run: RunRecord, siblings: Sequence[RunRecord]) -> Finding | None:
     """Return the finding that a sibling has a smaller batch, the same rate, and all else alike."""
     batch = run.effective_batch
     if not batch or not len(run.lr) or run.is_problem:
@@ -76,18 +76,18 @@ def without_rate(run: Run, siblings: Sequence[Run]) -> Finding | None:
     )
 
 
-def _is_as_long(run: Run, other: Run) -> bool:
+def _is_as_long(run: RunRecord, other: RunRecord) -> bool:
     """Whether a run has seen about as many examples as another: shorter ones end higher."""
     seen, wanted = (float(r.steps["examples"][-1]) for r in (run, other))
     return seen >= wanted / 1.5
 
 
-def _by_examples(run: Run) -> tuple[np.ndarray, np.ndarray]:
+def _by_examples(run: RunRecord) -> tuple[np.ndarray, np.ndarray]:
     steps, loss = run.progress
     return steps * float(run.effective_batch or 1), loss
 
 
-def _rest(run: Run) -> Mapping[str, Cell]:
+def _rest(run: RunRecord) -> Mapping[str, Cell]:
     """Return the settings that determine a run, batch and what belongs to it aside."""
     left_out = ("batch_size", "accumulate", "max_steps", "optimizer.lr")
     return {
@@ -97,12 +97,12 @@ def _rest(run: Run) -> Mapping[str, Cell]:
     }
 
 
-def _rate(run: Run) -> float:
+def _rate(run: RunRecord) -> float:
     """Return the highest rate that a run used."""
     return float(f"{float(run.lr.max()):.6g}")
 
 
-def above_critical(run: Run) -> Finding | None:
+def above_critical(run: RunRecord) -> Finding | None:
     """Return the finding that the batch exceeds the measured critical one."""
     scale = run.steps.get("noise_scale")
     batch = run.effective_batch

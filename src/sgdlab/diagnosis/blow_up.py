@@ -4,7 +4,7 @@ import numpy as np
 
 from sgdlab.diagnosis.command import improved, rounded
 from sgdlab.diagnosis.finding import Finding, Picture
-from sgdlab.diagnosis.run import Run
+from sgdlab.diagnosis.run import RunRecord
 from sgdlab.diagnosis.series import curve, first_where, running_median
 from sgdlab.diagnosis.words import number, steps, times
 from sgdlab.results import DIVERGED
@@ -24,7 +24,7 @@ WINDOW, EXAMPLES = 5, 80
 tails: as many as hold so many examples."""
 
 
-def explodes(run: Run) -> Finding | None:
+def explodes(run: RunRecord) -> Finding | None:
     """Return the finding that the loss rises to a multiple of its start."""
     loss = run.loss[np.isfinite(run.loss)]
     if len(loss) < 2 or not np.isfinite(run.start):
@@ -77,7 +77,7 @@ def explodes(run: Run) -> Finding | None:
     )
 
 
-def _cause(run: Run, at: int, early: bool) -> str:
+def _cause(run: RunRecord, at: int, early: bool) -> str:
     rate = f"lr {number(float(run.lr[min(at, len(run.lr)) - 1]))} at step {at:,}"
     if run.setting("zero_grad") is False:
         return f"zero_grad=false: gradients of all past steps add up ({rate})"
@@ -93,7 +93,7 @@ def _cause(run: Run, at: int, early: bool) -> str:
     return f"{rate}: too high; the warm-up does not go high enough to be the cause"
 
 
-def _gentler(run: Run) -> str:
+def _gentler(run: RunRecord) -> str:
     if run.setting("zero_grad") is False:
         return improved(run, {"zero_grad": True})
     if run.momentum >= 0.95:
@@ -104,7 +104,7 @@ def _gentler(run: Run) -> str:
     return improved(run, changes)
 
 
-def warmup_setting(run: Run) -> dict[str, object]:
+def warmup_setting(run: RunRecord) -> dict[str, object]:
     """Return the warm-up to propose: 3 epochs, but at most a tenth of the run."""
     epochs, limit = int(run.config["epochs"]), run.config.get("max_steps")
     if limit and not run.steps_per_epoch:
@@ -118,7 +118,7 @@ FAR = 1e3
 """Length of an update, to first order, that no network outlives: its weights have norms of tens."""
 
 
-def _length(run: Run, index: int) -> float:
+def _length(run: RunRecord, index: int) -> float:
     """Return lr times the clipped gradient's norm, or lr times the root of d for adaptive steps."""
     lr = float(run.lr[index])
     if run.is_adaptive:
@@ -126,7 +126,7 @@ def _length(run: Run, index: int) -> float:
     return lr * float(run.grad_norm[index] * run.steps["clip_coef"][index])
 
 
-def not_finite(run: Run) -> Finding | None:
+def not_finite(run: RunRecord) -> Finding | None:
     """Return the finding that a loss or a gradient is NaN or infinite."""
     bad_loss = first_where(~np.isfinite(run.loss))
     bad_norm = first_where(~np.isfinite(run.grad_norm))
@@ -185,7 +185,7 @@ def not_finite(run: Run) -> Finding | None:
     )
 
 
-def _norms(run: Run) -> Picture | None:
+def _norms(run: RunRecord) -> Picture | None:
     """Return the gradient norms that are numbers, if there is a curve of them."""
     good = np.isfinite(run.grad_norm) & (run.grad_norm > 0)
     if good.sum() < 2:

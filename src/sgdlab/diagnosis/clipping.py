@@ -4,10 +4,10 @@ import numpy as np
 
 from sgdlab.diagnosis.command import improved, rounded
 from sgdlab.diagnosis.finding import Finding, Picture
-from sgdlab.diagnosis.run import Run
+from sgdlab.diagnosis.run import RunRecord
 from sgdlab.diagnosis.series import curve
 from sgdlab.diagnosis.words import number, percent
-from sgdlab.terminal.plot import Curve
+from sgdlab.terminal.plot import PlotLine
 
 MOST = 0.5
 """Share of steps from which clipping is the rule. Against outliers it acts on a few percent; large
@@ -17,7 +17,7 @@ HARD = 0.5
 """Median factor of clipped steps; above, clipping hardly changes the step."""
 
 
-def clipping(run: Run) -> Finding | None:
+def clipping(run: RunRecord) -> Finding | None:
     """Return the finding that most steps are clipped."""
     factor = run.steps["clip_coef"]
     clip = run.config.get("clip_norm")
@@ -57,7 +57,7 @@ of its gradients, so that only their weights relative to each other change"
         "clipping acts on about one step in twenty; if the loss then jumps, it was lr that was too "
         "high, and the clip hid it",
         Picture(
-            (curve("gradient norm", run.step, run.grad_norm), Curve("clip_norm", ends, level)),
+            (curve("gradient norm", run.step, run.grad_norm), PlotLine("clip_norm", ends, level)),
             "norm",
             log_y=True,
         ),

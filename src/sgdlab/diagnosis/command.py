@@ -11,7 +11,7 @@ from typing import Any, cast
 import yaml
 
 from sgdlab.config.catalogue import conf_dir
-from sgdlab.diagnosis.run import Run
+from sgdlab.diagnosis.run import RunRecord
 from sgdlab.results import flatten
 
 # What a run is called, where it goes and what is filled in by sgdlab.
@@ -24,7 +24,7 @@ _LABELS = frozenset(
 )  # fmt: skip
 
 
-def improved(run: Run, changes: Mapping[str, object] | None = None, **groups: str) -> str:
+def improved(run: RunRecord, changes: Mapping[str, object] | None = None, **groups: str) -> str:
     """Return the line that repeats a run with other settings.
 
     It names what differs from the defaults, as one would type it. Where a part of the run is a
@@ -51,7 +51,7 @@ def rounded(value: float) -> float:
 
 
 def _from_defaults(
-    run: Run, changes: Mapping[str, object], groups: Mapping[str, str]
+    run: RunRecord, changes: Mapping[str, object], groups: Mapping[str, str]
 ) -> list[str] | None:
     """Return the overrides that make a run from the defaults; None where that is not known."""
     names: Mapping[str, str] = run.config.get("names") or {}
@@ -183,7 +183,7 @@ def _load(path: Path) -> dict[str, Any] | None:
     return cast("dict[str, Any]", yaml.safe_load(path.read_text())) if path.is_file() else None
 
 
-def _switched(run: Run, groups: Mapping[str, str]) -> list[str]:
+def _switched(run: RunRecord, groups: Mapping[str, str]) -> list[str]:
     """Return the overrides that put another member into a config that is whole already."""
     typed: list[str] = []
     for group, name in groups.items():

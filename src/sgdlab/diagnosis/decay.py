@@ -5,7 +5,7 @@ import numpy as np
 from sgdlab.diagnosis.command import improved, rounded
 from sgdlab.diagnosis.finding import Finding, Picture
 from sgdlab.diagnosis.pace import pace_of
-from sgdlab.diagnosis.run import Run
+from sgdlab.diagnosis.run import RunRecord
 from sgdlab.diagnosis.series import curve
 from sgdlab.diagnosis.words import number
 
@@ -26,7 +26,7 @@ GAP = 0.1
 decay would have to prevent."""
 
 
-def decayed_bias(run: Run) -> Finding | None:
+def decayed_bias(run: RunRecord) -> Finding | None:
     """Return the finding that biases and normalisation parameters are decayed, too."""
     decay = _decay(run)
     if run.setting("decay.bias_and_norm") is not True or not decay or run.is_problem:
@@ -47,7 +47,7 @@ def decayed_bias(run: Run) -> Finding | None:
     )
 
 
-def strong_decay(run: Run) -> Finding | None:
+def strong_decay(run: RunRecord) -> Finding | None:
     """Return the finding that a high decay holds training up."""
     decay, pace = _decay(run), pace_of(run)
     usual = USUAL["decoupled" if _is_decoupled(run) else "coupled"]
@@ -88,12 +88,12 @@ def strong_decay(run: Run) -> Finding | None:
     )
 
 
-def _decay(run: Run) -> float:
+def _decay(run: RunRecord) -> float:
     value = run.setting("optimizer.weight_decay")
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def _is_decoupled(run: Run) -> bool:
+def _is_decoupled(run: RunRecord) -> bool:
     mode = run.setting("decay.mode")
     if mode is not None:
         return mode != "coupled"

@@ -5,7 +5,7 @@ import numpy as np
 from sgdlab.diagnosis.command import improved
 from sgdlab.diagnosis.finding import Finding, Picture
 from sgdlab.diagnosis.pace import pace_of, travelled
-from sgdlab.diagnosis.run import Run
+from sgdlab.diagnosis.run import RunRecord
 from sgdlab.diagnosis.series import curve
 from sgdlab.diagnosis.words import number, percent
 
@@ -21,7 +21,7 @@ LEAST_FALL = 0.02
 """A fall below this share of the start is not told from none."""
 
 
-def still_improving(run: Run) -> Finding | None:
+def still_improving(run: RunRecord) -> Finding | None:
     """Return the finding that the loss was still falling when the run ended."""
     pace = pace_of(run)
     if not run.is_complete or pace is None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sgdlab.terminal.plot import Curve, Mark
+from sgdlab.terminal.plot import Mark, PlotLine
 
 Severity = Literal["problem", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("problem", "warning", "note")
@@ -15,7 +15,7 @@ SEVERITIES: tuple[Severity, ...] = ("problem", "warning", "note")
 class Picture:
     """What the evidence looks like; see `sgdlab.terminal.plot.plot`."""
 
-    curves: tuple[Curve, ...]
+    curves: tuple[PlotLine, ...]
     y_label: str
     x_label: str = "step"
     marks: tuple[Mark, ...] = ()

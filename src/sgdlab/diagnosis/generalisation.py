@@ -4,7 +4,7 @@ import numpy as np
 
 from sgdlab.diagnosis.command import improved
 from sgdlab.diagnosis.finding import Finding, Picture
-from sgdlab.diagnosis.run import Run
+from sgdlab.diagnosis.run import RunRecord
 from sgdlab.diagnosis.series import curve, noise_of
 from sgdlab.diagnosis.words import number, percent
 from sgdlab.terminal.plot import Mark
@@ -26,7 +26,7 @@ NOISE = 3.0
 """Rises within this many times the noise from one evaluation to the next are none."""
 
 
-def overfits(run: Run) -> Finding | None:
+def overfits(run: RunRecord) -> Finding | None:
     """Return the finding that validation becomes worse while training improves."""
     train, val = run.train, run.val
     if run.is_problem or len(val.loss) < 4 or len(train.loss) != len(val.loss):

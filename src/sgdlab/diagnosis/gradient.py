@@ -4,7 +4,7 @@ import numpy as np
 
 from sgdlab.diagnosis.command import improved, rounded
 from sgdlab.diagnosis.finding import Finding, Picture
-from sgdlab.diagnosis.run import Run
+from sgdlab.diagnosis.run import RunRecord
 from sgdlab.diagnosis.series import Series, block_means, curve, rank_trend, spread
 from sgdlab.diagnosis.words import number, percent, times
 from sgdlab.terminal.plot import Mark
@@ -28,7 +28,7 @@ LEAST = 30
 """Steps below which there is no trend to speak of."""
 
 
-def spikes(run: Run) -> Finding | None:
+def spikes(run: RunRecord) -> Finding | None:
     """Return the finding that single gradients are many times as large as their neighbours."""
     norm, step = _finite(run)
     if len(norm) < LEAST:
@@ -80,7 +80,7 @@ def _usual(norm: Series) -> Series:
     return usual
 
 
-def grows(run: Run) -> Finding | None:
+def grows(run: RunRecord) -> Finding | None:
     """Return the finding that the gradient norm grows through the whole run.
 
     A norm that rises while the loss falls towards zero is no alarm: leaving the flat start of a
@@ -126,7 +126,7 @@ def grows(run: Run) -> Finding | None:
     )
 
 
-def _finite(run: Run) -> tuple[np.ndarray, np.ndarray]:
+def _finite(run: RunRecord) -> tuple[np.ndarray, np.ndarray]:
     """Return the norms that are positive and finite, and their steps."""
     good = np.isfinite(run.grad_norm) & (run.grad_norm > 0)
     return run.grad_norm[good], run.step[good]

@@ -18,9 +18,9 @@ from sgdlab.diagnosis import (
 )
 from sgdlab.diagnosis.finding import SEVERITIES, Diagnosis, Finding
 from sgdlab.diagnosis.reading import read_run
-from sgdlab.diagnosis.run import Run
+from sgdlab.diagnosis.run import RunRecord
 
-DETECTORS: tuple[Callable[[Run], Finding | None], ...] = (
+DETECTORS: tuple[Callable[[RunRecord], Finding | None], ...] = (
     blow_up.not_finite,
     blow_up.explodes,
     layers.dead_units,
@@ -53,7 +53,7 @@ def findings_of(directory: Path) -> list[Finding]:
     return list(judge(read_run(directory)).findings)
 
 
-def judge(run: Run, siblings: Sequence[Run] = ()) -> Diagnosis:
+def judge(run: RunRecord, siblings: Sequence[RunRecord] = ()) -> Diagnosis:
     """Return what a run shows, beside others of which it may be the sibling."""
     found = [finding for detector in DETECTORS if (finding := detector(run)) is not None]
     if (beside := batch.without_rate(run, siblings)) is not None:
@@ -67,7 +67,7 @@ def judge(run: Run, siblings: Sequence[Run] = ()) -> Diagnosis:
     return Diagnosis(kept, _unchecked(run))
 
 
-def _unchecked(run: Run) -> list[tuple[str, str]]:
+def _unchecked(run: RunRecord) -> list[tuple[str, str]]:
     """Return the symptoms that the columns of a run cannot show."""
     missing: list[tuple[str, str]] = []
     if len(layers.layers_of(run)) == 0:

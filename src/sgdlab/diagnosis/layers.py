@@ -4,7 +4,7 @@ import numpy as np
 
 from sgdlab.diagnosis.command import improved, rounded
 from sgdlab.diagnosis.finding import Finding, Picture
-from sgdlab.diagnosis.run import Run
+from sgdlab.diagnosis.run import RunRecord
 from sgdlab.diagnosis.series import curve
 from sgdlab.diagnosis.words import number, percent
 
@@ -19,7 +19,7 @@ networks, 5 to 10 % of an MLP's and up to 23 % of a small convolutional one's.""
 PREFIX = "grad_norm."
 
 
-def vanishing(run: Run) -> Finding | None:
+def vanishing(run: RunRecord) -> Finding | None:
     """Return the finding that hardly any gradient reaches the first layer."""
     layers = layers_of(run)
     if len(layers) < 3:
@@ -68,12 +68,12 @@ def vanishing(run: Run) -> Finding | None:
     )  # fmt: skip
 
 
-def layers_of(run: Run) -> list[str]:
+def layers_of(run: RunRecord) -> list[str]:
     """Return the layers whose gradients were measured, from the input on."""
     return [name.removeprefix(PREFIX) for name in run.steps if name.startswith(PREFIX)]
 
 
-def dead_units(run: Run) -> Finding | None:
+def dead_units(run: RunRecord) -> Finding | None:
     """Return the finding that most hidden units do nothing."""
     share = run.steps.get("dead_units")
     if share is None:

@@ -4,7 +4,7 @@ import numpy as np
 
 from sgdlab.diagnosis.command import improved, rounded
 from sgdlab.diagnosis.finding import Finding, Picture
-from sgdlab.diagnosis.run import Run
+from sgdlab.diagnosis.run import RunRecord
 from sgdlab.diagnosis.series import (
     Series,
     autocorrelation,
@@ -42,7 +42,7 @@ NOISY = 0.25
 """Spread of the loss about its running median, as a share of the median."""
 
 
-def oscillates(run: Run) -> Finding | None:
+def oscillates(run: RunRecord) -> Finding | None:
     """Return the finding that the loss itself goes up and down, not only that of the batches."""
     found = _turns_back(run) or _alternates(run) or _waves(run)
     if found is None:
@@ -62,7 +62,7 @@ def oscillates(run: Run) -> Finding | None:
     )
 
 
-def _turns_back(run: Run) -> tuple[list[str], Series, Series] | None:
+def _turns_back(run: RunRecord) -> tuple[list[str], Series, Series] | None:
     """Say that successive gradients point to and fro, where diagnostics measured it."""
     cosine = run.steps.get("grad_cosine")
     if cosine is None:
@@ -75,7 +75,7 @@ def _turns_back(run: Run) -> tuple[list[str], Series, Series] | None:
     return [f"{said}: each step goes beyond the minimum of its direction"], run.step, run.loss
 
 
-def _alternates(run: Run) -> tuple[list[str], Series, Series] | None:
+def _alternates(run: RunRecord) -> tuple[list[str], Series, Series] | None:
     """Say how the loss jumps from step to step, where the batch is not what changes it.
 
     The training loss is the same on both sides of a valley; that of validation is not.
@@ -105,7 +105,7 @@ def _alternates(run: Run) -> tuple[list[str], Series, Series] | None:
     return None
 
 
-def _waves(run: Run) -> tuple[list[str], Series, Series] | None:
+def _waves(run: RunRecord) -> tuple[list[str], Series, Series] | None:
     """Say how far the training loss goes up again, and how much of its falls that undoes."""
     x, y = (run.step, run.loss) if run.is_deterministic else run.progress
     if len(y) < 6 or not np.isfinite(y).all():
@@ -132,7 +132,7 @@ def _waves(run: Run) -> tuple[list[str], Series, Series] | None:
     )
 
 
-def _cause(run: Run) -> str:
+def _cause(run: RunRecord) -> str:
     batch = run.effective_batch or 0
     if run.momentum >= 0.95:
         return f"momentum {run.momentum:g} carries the weights past the minimum again and again"
@@ -141,7 +141,7 @@ def _cause(run: Run) -> str:
     return f"lr {number(float(np.nanmax(run.lr)))} is near the limit of stability"
 
 
-def _calmer(run: Run) -> str:
+def _calmer(run: RunRecord) -> str:
     rate = float(run.config["lr"])
     batch = run.effective_batch or 0
     if run.momentum >= 0.95:
@@ -153,7 +153,7 @@ def _calmer(run: Run) -> str:
     return improved(run, {"lr": rounded(rate / 3)})
 
 
-def noisy_but_falling(run: Run) -> Finding | None:
+def noisy_but_falling(run: RunRecord) -> Finding | None:
     """Return the note that the loss of the batches is noisy while its mean falls."""
     loss = run.loss
     if len(loss) < 40 or not np.isfinite(loss).all() or run.is_deterministic:

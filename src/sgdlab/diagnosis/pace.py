@@ -6,7 +6,7 @@ import numpy as np
 
 from sgdlab.diagnosis.command import improved, rounded
 from sgdlab.diagnosis.finding import Finding, Picture
-from sgdlab.diagnosis.run import Run
+from sgdlab.diagnosis.run import RunRecord
 from sgdlab.diagnosis.schedule import warmup_steps
 from sgdlab.diagnosis.series import Series, curve, rank_trend
 from sgdlab.diagnosis.words import number, percent
@@ -72,7 +72,7 @@ class Pace:
         return self.val_fall is None or self.val_fall >= FOLLOWS * self.fall
 
 
-def pace_of(run: Run) -> Pace | None:
+def pace_of(run: RunRecord) -> Pace | None:
     """Return how far a run came; None where there is too little to tell."""
     x, y = run.progress
     if len(run.loss) < 5 or len(y) < 3 or not np.isfinite(y).all() or not np.isfinite(run.start):
@@ -91,7 +91,7 @@ def pace_of(run: Run) -> Pace | None:
     )
 
 
-def travelled(run: Run, steps: Series) -> Series:
+def travelled(run: RunRecord, steps: Series) -> Series:
     """Return how much of the way is done after ``steps``: the sum of the rates, from 0 to 1."""
     total = np.concatenate([[0.0], np.cumsum(run.lr)])
     if total[-1] <= 0:
@@ -100,7 +100,7 @@ def travelled(run: Run, steps: Series) -> Series:
     return np.interp(steps, known, total / total[-1])
 
 
-def is_slow(run: Run) -> bool:
+def is_slow(run: RunRecord) -> bool:
     """Whether a run goes straight on, and would have far to go."""
     pace = pace_of(run)
     if pace is None or _is_short(run):
@@ -111,13 +111,13 @@ def is_slow(run: Run) -> bool:
     return 0 < pace.fall < LITTLE and straight
 
 
-def _is_short(run: Run) -> bool:
+def _is_short(run: RunRecord) -> bool:
     epochs = float(run.steps["epoch"][-1]) if len(run.loss) else 0.0
     few = len(run.loss) < FEW_STEPS
     return few or (epochs < MANY_EPOCHS and len(run.loss) < MANY_STEPS)
 
 
-def _could_not_move(run: Run) -> bool:
+def _could_not_move(run: RunRecord) -> bool:
     """Whether rates and gradients of a run are too small for a visible fall, to first order.
 
     A step lowers the loss by ``lr·|g|²`` (momentum β: divided by 1 - β); where every coordinate
@@ -136,7 +136,7 @@ def _could_not_move(run: Run) -> bool:
     return possible < NOTHING * run.scale
 
 
-def slow(run: Run) -> Finding | None:
+def slow(run: RunRecord) -> Finding | None:
     """Return the finding that the rate is too low for the length of the run."""
     pace = pace_of(run)
     if pace is None or not is_slow(run):
@@ -164,7 +164,7 @@ def slow(run: Run) -> Finding | None:
     )
 
 
-def plateau(run: Run) -> Finding | None:
+def plateau(run: RunRecord) -> Finding | None:
     """Return the finding that nothing is learned from the first step on."""
     pace = pace_of(run)
     if pace is None or is_slow(run):
@@ -236,14 +236,14 @@ def plateau(run: Run) -> Finding | None:
     )
 
 
-def _gains_nothing(run: Run) -> bool:
+def _gains_nothing(run: RunRecord) -> bool:
     """Whether validation accuracy is where chance had it."""
     if run.metric != "accuracy" or len(run.val.metric) < 3:
         return False
     return float(run.val.metric[1:].max() - run.val.metric[0]) < GAINED
 
 
-def _with_more_columns(run: Run) -> str:
+def _with_more_columns(run: RunRecord) -> str:
     if any(column.startswith("grad_norm.") for column in run.steps):
         return (
             "look in steps.csv for the first layer whose grad_norm.LAYER is 0, and in it for "

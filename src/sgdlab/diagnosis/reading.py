@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from sgdlab.diagnosis.run import Run
+from sgdlab.diagnosis.run import RunRecord
 from sgdlab.diagnosis.table import read_mixed, read_numbers
 from sgdlab.errors import InputError
 from sgdlab.results import EVAL_COLUMNS, STEP_COLUMNS, Cell, read_config, read_summary
 
 
-def read_run(directory: Path) -> Run:
+def read_run(directory: Path) -> RunRecord:
     """Read a run's files.
 
     Raises:
@@ -37,7 +37,9 @@ def read_run(directory: Path) -> Run:
     rows = rows or {name: np.empty(0, dtype=object) for name in (*EVAL_COLUMNS, "metric")}
     if len(rows) == len(EVAL_COLUMNS):
         raise InputError(f"{evals}, line 1: no column after {EVAL_COLUMNS[-1]}")
-    return Run(directory, config, numbers or empty, rows, list(rows)[len(EVAL_COLUMNS)], summary)
+    return RunRecord(
+        directory, config, numbers or empty, rows, list(rows)[len(EVAL_COLUMNS)], summary
+    )
 
 
 def _is_there(path: Path, summary: Mapping[str, Cell] | None) -> bool:

@@ -24,7 +24,7 @@ ADAPTIVE = frozenset(
 
 
 @dataclass(frozen=True)
-class Split:
+class SplitCurve:
     """Evaluations of one split in order, that of the initial weights (step 0) included."""
 
     step: Series
@@ -33,7 +33,7 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Run:
+class RunRecord:
     """A run; see the README for its files.
 
     Attributes:
@@ -88,19 +88,19 @@ class Run:
         return self.steps["grad_norm"]
 
     @cached_property
-    def train(self) -> Split:
+    def train(self) -> SplitCurve:
         """Evaluations of the training split."""
         return self._split("train")
 
     @cached_property
-    def val(self) -> Split:
+    def val(self) -> SplitCurve:
         """Evaluations of the validation split."""
         return self._split("val")
 
-    def _split(self, name: str) -> Split:
+    def _split(self, name: str) -> SplitCurve:
         table = self.evaluations
         own = (table["split"] == name) & (table["weights"] == "raw")
-        return Split(*(table[key][own].astype(float) for key in ("step", "loss", self.metric)))
+        return SplitCurve(*(table[key][own].astype(float) for key in ("step", "loss", self.metric)))
 
     @cached_property
     def start(self) -> float:

@@ -5,7 +5,7 @@ import numpy as np
 from sgdlab.diagnosis.blow_up import warmup_setting
 from sgdlab.diagnosis.command import improved
 from sgdlab.diagnosis.finding import Finding, Picture
-from sgdlab.diagnosis.run import Run
+from sgdlab.diagnosis.run import RunRecord
 from sgdlab.diagnosis.series import curve
 from sgdlab.diagnosis.words import number, percent, steps
 
@@ -26,7 +26,7 @@ HARDLY = 0.9
 """Share of the highest rate at the end, above which a schedule has not acted."""
 
 
-def fixed_rate(run: Run) -> Finding | None:
+def fixed_rate(run: RunRecord) -> Finding | None:
     """Return the note that the rate is the same throughout."""
     lr = run.lr
     if len(lr) < 20 or run.is_problem or float(np.ptp(lr[len(lr) // 3 :])) > 1e-3 * float(lr.max()):
@@ -45,7 +45,7 @@ def fixed_rate(run: Run) -> Finding | None:
     )
 
 
-def warmup(run: Run) -> Finding | None:
+def warmup(run: RunRecord) -> Finding | None:
     """Return the finding that the warm-up takes most of the run, or more than all of it."""
     planned, length = run.planned_steps, warmup_steps(run)
     if not planned or not length or length <= WARMING * planned:
@@ -72,7 +72,7 @@ def warmup(run: Run) -> Finding | None:
     )
 
 
-def warmup_steps(run: Run) -> int | None:
+def warmup_steps(run: RunRecord) -> int | None:
     """Return the length of the warm-up in steps; None where it is not known."""
     if count := run.setting("schedule.warmup_steps"):
         return int(count)
@@ -85,7 +85,7 @@ def warmup_steps(run: Run) -> int | None:
     return len(run.step) if float(epochs) >= 1 and run.config.get("max_steps") else None
 
 
-def _shorter(run: Run) -> dict[str, object]:
+def _shorter(run: RunRecord) -> dict[str, object]:
     planned = run.planned_steps or 10
     if run.setting("schedule.warmup_steps"):
         return {"schedule.warmup_steps": max(1, planned // 10)}
@@ -93,7 +93,7 @@ def _shorter(run: Run) -> dict[str, object]:
     return {"schedule.warmup_epochs": max(0.1, round(epochs / 10, 1))}
 
 
-def ends_early(run: Run) -> Finding | None:
+def ends_early(run: RunRecord) -> Finding | None:
     """Return the finding that the rate is next to nothing for a large part of the run."""
     lr = run.lr
     if len(lr) < 20 or not float(lr.max()) > 0:
@@ -125,7 +125,7 @@ def ends_early(run: Run) -> Finding | None:
     )
 
 
-def ends_late(run: Run) -> Finding | None:
+def ends_late(run: RunRecord) -> Finding | None:
     """Return the finding that a schedule was chosen and never lowered the rate."""
     lr, name = run.lr, run.name("schedule")
     never = ("constant", "plateau", "schedule", "cosine_restarts")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sgdlab.terminal.plot import Curve
+from sgdlab.terminal.plot import PlotLine
 
 Series = NDArray[np.float64]
 
@@ -90,7 +90,7 @@ def first_where(condition: NDArray[Any]) -> int | None:
     return int(condition.argmax()) if condition.any() else None
 
 
-def curve(name: str, x: Series, y: Series, points: int = 240) -> Curve:
+def curve(name: str, x: Series, y: Series, points: int = 240) -> PlotLine:
     """Return a curve to draw: long ones as extremes of blocks, so that no spike is lost."""
     if len(x) > points:
         chosen: list[int] = []
@@ -99,4 +99,4 @@ def curve(name: str, x: Series, y: Series, points: int = 240) -> Curve:
             ends: Sequence[int] = (int(block[values.argmin()]), int(block[values.argmax()]))
             chosen += sorted(set(ends))
         x, y = x[chosen], y[chosen]
-    return Curve(name, x.tolist(), y.tolist())
+    return PlotLine(name, x.tolist(), y.tolist())

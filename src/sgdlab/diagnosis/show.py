@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from sgdlab.diagnosis.finding import Diagnosis, Finding, Picture
 from sgdlab.diagnosis.pace import FEW_STEPS
-from sgdlab.diagnosis.run import Run
+from sgdlab.diagnosis.run import RunRecord
 from sgdlab.diagnosis.words import number, steps
 from sgdlab.terminal.plot import plot
 
@@ -13,7 +13,7 @@ WIDTH = 100
 _INDENT = " " * 4
 
 
-def listing(run: Run, diagnosis: Diagnosis, plots: bool, colours: bool) -> str:
+def listing(run: RunRecord, diagnosis: Diagnosis, plots: bool, colours: bool) -> str:
     """Return all that is said about one run.
 
     Args:
@@ -36,7 +36,7 @@ def listing(run: Run, diagnosis: Diagnosis, plots: bool, colours: bool) -> str:
     return "\n".join(lines)
 
 
-def heading(run: Run) -> str:
+def heading(run: RunRecord) -> str:
     """Return what a run was, in a line."""
     made, planned = len(run.step), run.planned_steps
     far = steps(made) if not planned or planned == made else f"{made:,} of {steps(planned)}"
@@ -44,7 +44,7 @@ def heading(run: Run) -> str:
     return f"{run.name('dataset')}/{run.name('model')}, {what}, {far}, {run.status}"
 
 
-def clean(run: Run, diagnosis: Diagnosis) -> str:
+def clean(run: RunRecord, diagnosis: Diagnosis) -> str:
     """Say that nothing was found, and how much that means."""
     if run.status == "failed":
         return f"no symptom in the numbers, but the run failed: {run.reason or 'see error.txt'}"
@@ -97,7 +97,7 @@ def picture(what: Picture, colours: bool) -> str:
         return ""
 
 
-def table(rows: Sequence[tuple[Run, Diagnosis]]) -> str:
+def table(rows: Sequence[tuple[RunRecord, Diagnosis]]) -> str:
     """Return a line per run: where it lies, how it ended, what it shows."""
     folders = [run.directory.as_posix() for run, _ in rows]
     width = max(len("run"), *map(len, folders))

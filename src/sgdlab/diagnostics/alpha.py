@@ -5,7 +5,7 @@ from torch import Tensor
 
 from sgdlab.diagnostics.base import Moment, Quantity, Subject, flat
 from sgdlab.diagnostics.placed import placed
-from sgdlab.steps.base import Update
+from sgdlab.steps.base import MicroBatches
 from sgdlab.steps.closure import evaluates_itself, undisturbed
 
 
@@ -60,7 +60,7 @@ def _repeat(subject: Subject, moment: Moment, values: list[Tensor]) -> tuple[Ten
         return loss_and_gradient(subject, moment.update)
 
 
-def loss_and_gradient(subject: Subject, update: Update) -> tuple[Tensor, Tensor]:
+def loss_and_gradient(subject: Subject, update: MicroBatches) -> tuple[Tensor, Tensor]:
     """Return loss and gradient ``[d]`` of an update at the present parameters.
 
     Micro-batches weigh by their examples; ``p.grad`` is left alone.

@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from sgdlab.datasets.base import Dataset
 from sgdlab.results import Cell
-from sgdlab.steps.base import Update
+from sgdlab.steps.base import MicroBatches
 
 
 @dataclass
@@ -76,7 +76,7 @@ class Moment:
 
     step: int
     lr: float
-    update: Update
+    update: MicroBatches
     loss: Tensor
     clip_coef: Tensor | float
     gradient: Tensor
@@ -152,7 +152,7 @@ class Quantity(ABC):
 
 
 @dataclass
-class Table:
+class DiagnosticTable:
     """A file that a conclusion leaves in the run's folder."""
 
     columns: Sequence[str]
@@ -163,7 +163,7 @@ class Conclusion(ABC):
     """Something that is measured once, at the end of a run that completed."""
 
     @abstractmethod
-    def conclude(self, subject: Subject) -> dict[str, Table]:
+    def conclude(self, subject: Subject) -> dict[str, DiagnosticTable]:
         """Return tables by file name (``layers.csv``); leave the subject as it was."""
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from sgdlab.checks import require_number
-from sgdlab.diagnostics.base import Conclusion, Subject, Table
+from sgdlab.diagnostics.base import Conclusion, DiagnosticTable, Subject
 from sgdlab.diagnostics.curvature import probe, subset_size
 from sgdlab.diagnostics.loss_at import LossAt
 from sgdlab.errors import InputError
@@ -48,7 +48,7 @@ class Landscape(Conclusion):
         self._points = points
         self._span = span
 
-    def conclude(self, subject: Subject) -> dict[str, Table]:
+    def conclude(self, subject: Subject) -> dict[str, DiagnosticTable]:
         """Return ``landscape.csv``: ``line`` with an empty ``y``, then ``plane``."""
         loss_at = LossAt(subject, self._examples or subset_size(subject))
         centre = [p.detach() for p in subject.parameters]
@@ -62,7 +62,7 @@ class Landscape(Conclusion):
         line = [("line", x, None, loss(x, 0.0)) for x in self._axis(2 * self._points - 1)]
         axis = self._axis(self._points)
         plane = [("plane", x, y, loss(x, y)) for y in axis for x in axis]
-        return {"landscape.csv": Table(COLUMNS, [*line, *plane])}
+        return {"landscape.csv": DiagnosticTable(COLUMNS, [*line, *plane])}
 
     def _axis(self, points: int) -> list[float]:
         half = points // 2

@@ -2,7 +2,7 @@
 
 import torch
 
-from sgdlab.diagnostics.base import Conclusion, Subject, Table
+from sgdlab.diagnostics.base import Conclusion, DiagnosticTable, Subject
 from sgdlab.diagnostics.curvature import Curvature, check_settings, probe, rademacher, subset_size
 from sgdlab.diagnostics.lanczos import largest
 
@@ -48,7 +48,7 @@ class Layers(Conclusion):
         self._tolerance = tolerance
         self._probes = probes
 
-    def conclude(self, subject: Subject) -> dict[str, Table]:
+    def conclude(self, subject: Subject) -> dict[str, DiagnosticTable]:
         """Return ``layers.csv``."""
         here = Curvature(subject, subject.parameters, self._examples or subset_size(subject))
         traces = self._traces(subject, here)
@@ -64,7 +64,7 @@ class Layers(Conclusion):
             )
             for name, positions in subject.layers.items()
         ]
-        return {"layers.csv": Table(COLUMNS, rows)}
+        return {"layers.csv": DiagnosticTable(COLUMNS, rows)}
 
     def _sharpness(self, subject: Subject, here: Curvature, positions: list[int]) -> float | None:
         sizes = [p.numel() for p in subject.parameters]

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from sgdlab.checks import require_number
-from sgdlab.diagnostics.base import Conclusion, Subject, Table, flat
+from sgdlab.diagnostics.base import Conclusion, DiagnosticTable, Subject, flat
 from sgdlab.diagnostics.curvature import Curvature, check_settings, probe, rademacher, subset_size
 from sgdlab.diagnostics.hessian_trace import hutchinson
 from sgdlab.diagnostics.lanczos import largest
@@ -55,7 +55,7 @@ class Minimum(Conclusion):
         self._tolerance = tolerance
         self._probes = probes
 
-    def conclude(self, subject: Subject) -> dict[str, Table]:
+    def conclude(self, subject: Subject) -> dict[str, DiagnosticTable]:
         """Return ``minimum.csv``, one row."""
         count = self._examples or subset_size(subject)
         here = Curvature(subject, subject.parameters, count)
@@ -77,7 +77,7 @@ class Minimum(Conclusion):
             self._rho,
             here.examples,
         )
-        return {"minimum.csv": Table(COLUMNS, [row])}
+        return {"minimum.csv": DiagnosticTable(COLUMNS, [row])}
 
     def _rise(self, subject: Subject, slope: Tensor, loss_at: LossAt) -> float:
         there = flat(subject.parameters) + self._rho * slope

@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
-from sgdlab.diagnostics.base import Conclusion, Subject, Table
+from sgdlab.diagnostics.base import Conclusion, DiagnosticTable, Subject
+from sgdlab.diagnostics.recorder import Recorder
 from sgdlab.diagnostics.running import COLUMNS, Running
-from sgdlab.diagnostics.watch import Watch
-from sgdlab.errors import InputError, offer, reason_of
+from sgdlab.errors import InputError, reason_of, suggest
 from sgdlab.terminal.notices import warn
 
 KEYS = ("every", "scalars", "quantities", "at_end")
@@ -23,7 +23,7 @@ def check_section(section: Mapping[str, Any]) -> None:
     """
     for key in map(str, section):
         if key not in KEYS:
-            raise InputError(f"diagnostics.{key}: no such key; {offer(key, KEYS)}")
+            raise InputError(f"diagnostics.{key}: no such key; {suggest(key, KEYS)}")
     for key in KEYS:
         if key not in section:
             raise InputError(f"diagnostics.{key} is not set; diagnostics=economy has all keys")
@@ -56,24 +56,27 @@ class Diagnostics:
     every: int
     scalars: bool
     subject: Subject
-    watch: Watch | None
+    recorder: Recorder | None
     at_end: Mapping[str, Conclusion]
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns of ``steps.csv``."""
-        return (*(COLUMNS if self.scalars else ()), *(self.watch.columns if self.watch else ()))
+        return (
+            *(COLUMNS if self.scalars else ()),
+            *(self.recorder.columns if self.recorder else ()),
+        )
 
     def running(self, state: list[float] | None = None) -> Running | None:
         """Return the running averages, new or as a checkpoint left them."""
         return Running(self.every, state or None) if self.scalars else None
 
-    def conclude(self) -> dict[str, Table]:
+    def conclude(self) -> dict[str, DiagnosticTable]:
         """Measure what belongs to the end; return tables by file name.
 
         What fails is left out, with a warning: the run itself has completed.
         """
-        tables: dict[str, Table] = {}
+        tables: dict[str, DiagnosticTable] = {}
         # Schedule-free methods train other weights than those that count.
         switch = getattr(self.subject.optimizer, "eval", None)
         if callable(switch) and self.at_end:

@@ -3,7 +3,7 @@
 import re
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from sgdlab.config.compose.loader import Job, QuickLoader
+from sgdlab.config.gate import NO_SWEEP
 from sgdlab.errors import InputError
 from sgdlab.lessons.lesson import Lesson, lesson_of
 from sgdlab.lessons.ran import read_run
@@ -20,40 +21,15 @@ from sgdlab.lessons.sentences import say
 from sgdlab.results import FAILED, Cell, atomic_write
 from sgdlab.sweep.preflight import Checks
 from sgdlab.terminal.display import shown
-from sgdlab.terminal.progress import NoView, SweepView
+from sgdlab.terminal.progress import NoDisplay, SweepDisplay
 from sgdlab.training.run import finished, run_experiment
 
 PICTURE = "lesson.svg"
 SENTENCES = "lesson.txt"
 WIDTH = 64
 
-NO_SWEEP = (
-    "a lesson makes several runs by itself: leave out -m; seed=1 and the like count for all of them"
-)
-
-
 _kept: dict[tuple[str, ...], tuple[Lesson, list[Job]]] = {}
 """Composed for `check_lesson`, until `run_lesson` takes them; by place and overrides."""
-
-
-def refuse_sweep(settled: Mapping[str, object]) -> None:
-    """Refuse a job of a sweep that is a lesson.
-
-    Raises:
-        InputError: It is one.
-    """
-    if settled.get("lesson") is not None:
-        raise InputError(f"-m: {NO_SWEEP}")
-
-
-def refuse_lesson(composed: DictConfig, command: str) -> None:
-    """Refuse a lesson in a command that is not ``train``.
-
-    Raises:
-        InputError: The config is one.
-    """
-    if composed.get("lesson") is not None:
-        raise InputError(f"{command}: a lesson goes with train: sgdlab train experiment=lessons/…")
 
 
 def check_lesson(composed: DictConfig) -> None:
@@ -95,9 +71,9 @@ def run_lesson(composed: DictConfig) -> dict[str, Cell]:
     lesson, jobs = _kept.pop(_place(composed.hydra), None) or _prepared(composed)
     folder = _folder(hydra_config.runtime.output_dir, hydra_config.overrides.task)
     places = [folder / name for name in lesson.runs]
-    with SweepView("lesson", places):
+    with SweepDisplay("lesson", places):
         summaries = [
-            run_experiment(job.config, place, NoView())
+            run_experiment(job.config, place, NoDisplay())
             for job, place in zip(jobs, places, strict=True)
         ]
     for name, summary in zip(lesson.runs, summaries, strict=True):

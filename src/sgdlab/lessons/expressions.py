@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sgdlab.errors import InputError, offer
+from sgdlab.errors import InputError, suggest
 from sgdlab.lessons.ran import Evals, Ran
 
 Value = float | str | bool
@@ -111,7 +111,7 @@ def names_in(text: object, place: str) -> list[str]:
 
 
 def _functions(name: str) -> str:
-    return offer(name, FUNCTIONS)
+    return suggest(name, FUNCTIONS)
 
 
 def _parsed(text: object, place: str) -> ast.expr:
@@ -155,7 +155,7 @@ def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
             return value
         case ast.Name(id=name):
             if name not in names:
-                raise KeyError(f"no run or value {name}; {offer(name, names)}")
+                raise KeyError(f"no run or value {name}; {suggest(name, names)}")
             return names[name]
         case ast.Attribute(value=inner, attr=key):
             return _member(_value(inner, names), key)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeGuard, cast
 
-from sgdlab.errors import InputError, offer
+from sgdlab.errors import InputError, suggest
 from sgdlab.lessons.expressions import names_in
 
 KEYS = ("title", "runs", "values", "expect", "check", "plot")
@@ -79,7 +79,7 @@ def lesson_of(section: object) -> Lesson:
     content = {str(key): value for key, value in section.items()}
     for key in content:
         if key not in KEYS:
-            raise InputError(f"lesson.{key}: no such key; {offer(key, KEYS)}")
+            raise InputError(f"lesson.{key}: no such key; {suggest(key, KEYS)}")
     for key in KEYS:
         if key not in content and key not in OPTIONAL:
             raise InputError(f"lesson.{key}: is missing; a lesson has {', '.join(KEYS)}")
@@ -136,7 +136,9 @@ def _expect(section: object, values: Mapping[str, str]) -> tuple[str, str]:
             raise InputError(f"lesson.expect: {text}: {error}") from error
         for name in names:
             if name not in values:
-                raise InputError(f"lesson.expect: {{{name}}}: no such value; {offer(name, values)}")
+                raise InputError(
+                    f"lesson.expect: {{{name}}}: no such value; {suggest(name, values)}"
+                )
     return first, second
 
 
@@ -151,7 +153,7 @@ def _check(section: object, values: Mapping[str, str]) -> tuple[str, ...]:
 def _refuse_unknown(text: object, place: str, known: Any) -> None:
     for used in names_in(text, place):
         if used not in known:
-            raise InputError(f"{place}: {text}: no run or value {used}; {offer(used, known)}")
+            raise InputError(f"{place}: {text}: no run or value {used}; {suggest(used, known)}")
 
 
 def _plot(section: object, runs: Mapping[str, Any]) -> Plot:
@@ -161,10 +163,10 @@ def _plot(section: object, runs: Mapping[str, Any]) -> Plot:
     content = {str(key): value for key, value in section.items()}
     for key in content:
         if key not in known:
-            raise InputError(f"lesson.plot.{key}: no such key; {offer(key, known)}")
+            raise InputError(f"lesson.plot.{key}: no such key; {suggest(key, known)}")
     for key, valid in (("kind", KINDS), ("of", TABLES)):
         if (value := content.get(key, valid[0])) not in valid:
-            raise InputError(f"lesson.plot.{key}={value}: {offer(str(value), valid)}")
+            raise InputError(f"lesson.plot.{key}={value}: {suggest(str(value), valid)}")
     plot = Plot(**cast("dict[str, Any]", content))
     _check_lines(plot, runs)
     window = plot.window
@@ -179,7 +181,7 @@ def _check_lines(plot: Plot, runs: Mapping[str, Any]) -> None:
     for name, joined in plot.lines.items():
         for run in joined:
             if run not in runs:
-                raise InputError(f"lesson.plot.lines.{name}: no run {run}; {offer(run, runs)}")
+                raise InputError(f"lesson.plot.lines.{name}: no run {run}; {suggest(run, runs)}")
     if plot.kind == "points" and not plot.lines:
         raise InputError("lesson.plot.lines: points need lines, as in {linear: [small, large]}")
 

@@ -16,7 +16,7 @@ from sgdlab.lessons.surface import surface_of
 from sgdlab.report.charts.style import COLOURS, context, plain, svg
 from sgdlab.report.contour import Path2D, contour, window_of
 from sgdlab.terminal import plot as terminal_plot
-from sgdlab.terminal.plot import Curve, Mark
+from sgdlab.terminal.plot import Mark, PlotLine
 
 Line = tuple[str, np.ndarray, np.ndarray]
 """Name, x and y."""
@@ -25,7 +25,7 @@ Line = tuple[str, np.ndarray, np.ndarray]
 def in_terminal(lesson: Lesson, runs: Sequence[Ran], *, width: int, colours: bool) -> str:
     """Return the plot as lines of text."""
     plot = lesson.plot
-    curves = [Curve(name, x.tolist(), y.tolist()) for name, x, y in lines_of(plot, runs)]
+    curves = [PlotLine(name, x.tolist(), y.tolist()) for name, x, y in lines_of(plot, runs)]
     marks: list[Mark] = []
     if plot.kind == "contour":
         marks = [Mark("start", curves[0].x[0], curves[0].y[0])]

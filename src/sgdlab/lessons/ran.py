@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sgdlab.errors import InputError, offer
+from sgdlab.errors import InputError, suggest
 from sgdlab.results import Cell, read_evals, read_steps, read_summary
 
 SPLITS = ("train", "val")
@@ -32,7 +32,7 @@ class Evals:
             KeyError: There is none.
         """
         if key not in self.columns:
-            raise KeyError(f"evals.csv has no column {key}; {offer(key, self.columns)}")
+            raise KeyError(f"evals.csv has no column {key}; {suggest(key, self.columns)}")
         return self.columns[key]
 
 
@@ -71,7 +71,7 @@ class Ran:
         return self.steps[key]
 
     def _columns(self, key: str) -> str:
-        return offer(key, [*self.steps, *self.evals, "summary"])
+        return suggest(key, [*self.steps, *self.evals, "summary"])
 
 
 def read_run(name: str, overrides: tuple[str, ...], folder: Path) -> Ran:

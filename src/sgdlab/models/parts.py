@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from sgdlab.checks import require_number
-from sgdlab.errors import InputError, offer
+from sgdlab.errors import InputError, suggest
 from sgdlab.parametrization import Width
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -51,7 +51,7 @@ def activation(name: object) -> nn.Module:
         InputError: No such name; the nearest are offered.
     """
     if not isinstance(name, str) or name not in ACTIVATIONS:
-        raise InputError(f"model.activation={name}: {offer(str(name), ACTIVATIONS)}")
+        raise InputError(f"model.activation={name}: {suggest(str(name), ACTIVATIONS)}")
     return ACTIVATIONS[name]()
 
 

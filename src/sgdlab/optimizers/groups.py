@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from sgdlab.checks import require_number
-from sgdlab.errors import InputError, offer
+from sgdlab.errors import InputError, suggest
 
 
 def parameter_groups(
@@ -67,7 +67,7 @@ def _factors(patterns: Mapping[str, float], names: list[str], where: str) -> dic
         require_number(f"{where}.{pattern}", factor, 0)
         matched = [name for name in names if fnmatchcase(name, pattern)]
         if not matched:
-            hint = offer(pattern, names)
+            hint = suggest(pattern, names)
             raise InputError(f"{where}: {pattern} matches no trainable parameter; {hint}")
         for name in matched:
             factors[name] *= factor

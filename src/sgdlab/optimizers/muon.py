@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 
-from sgdlab.errors import InputError, offer
+from sgdlab.errors import InputError, suggest
 from sgdlab.optimizers.checks import require_flag, require_number, require_numbers
 from sgdlab.optimizers.closure import loss_of
 
@@ -93,7 +93,7 @@ class Muon(Optimizer):
             raise InputError(f"optimizer.ns_steps={ns_steps}: must be a whole number from 1 to 99")
         require_number("eps", eps, open_low=True)
         if adjust_lr_fn not in ADJUSTMENTS:
-            hint = offer(str(adjust_lr_fn), ADJUSTMENTS)
+            hint = suggest(str(adjust_lr_fn), ADJUSTMENTS)
             raise InputError(f"optimizer.adjust_lr_fn={adjust_lr_fn}: {hint}")
         require_number("adamw_lr_ratio", adamw_lr_ratio, open_low=True)
         require_numbers("adamw_betas", adamw_betas, 2, below=1)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-class Average:
+class LossAverage:
     """Exponential average with the correction for its start.
 
     ``a_i = β·a_{i-1} + (1 - β)·l_i`` from ``a_{-1} = 0``, and what is returned is
@@ -55,7 +55,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Curve:
+class RangeCurve:
     """All points of a range test.
 
     Attributes:

@@ -8,11 +8,11 @@ from typing import Protocol
 
 import torch
 
-from sgdlab.range_test.curve import Average, Curve, Point
+from sgdlab.range_test.curve import LossAverage, Point, RangeCurve
 from sgdlab.range_test.settings import RangeConfig, rates
-from sgdlab.steps.base import Update
+from sgdlab.steps.base import MicroBatches
 from sgdlab.steps.batches import stream_seed
-from sgdlab.training.build import Setup
+from sgdlab.training.build import Run
 from sgdlab.training.evaluation import evaluate
 from sgdlab.training.threads import threads_for
 
@@ -36,13 +36,13 @@ def apart(seed: int) -> Iterator[None]:
 
 
 def explore(
-    run: Setup,
+    run: Run,
     section: RangeConfig,
     scaled: Callable[[float], float],
     view: Watcher,
     threads: int | None = None,
     independent_decay: bool = False,
-) -> Curve:
+) -> RangeCurve:
     """Raise the rate from update to update and follow the loss.
 
     The updates are those of training: same initial weights, batches, accumulation, clipping, decay
@@ -54,7 +54,7 @@ def explore(
     orders of magnitude, such a multiple alone is no divergence.
 
     Args:
-        run: Built by `sgdlab.training.build.setup`, not trained.
+        run: Built by `sgdlab.training.build.build_run`, not trained.
         section: Checked.
         scaled: Gives the rate to use for the rate that is typed.
         view: Told of every update.
@@ -67,12 +67,12 @@ def explore(
 
 
 def _explored(
-    run: Setup,
+    run: Run,
     section: RangeConfig,
     scaled: Callable[[float], float],
     view: Watcher,
     independent_decay: bool,
-) -> Curve:
+) -> RangeCurve:
     decays = [group.get("applied_decay", 0.0) for group in run.optimizer.param_groups]
     problem = run.data.problem
     record = _Record(section, problem.optimum if problem else 0.0)
@@ -85,7 +85,7 @@ def _explored(
             # Its factor is lr_t / lr, and here lr_t is the lr of the config that would be tried.
             for group, decay in zip(run.optimizer.param_groups, decays, strict=True):
                 group["applied_decay"] = decay * run.lr / used
-        values = run.stepper.take(step, next(batches), used, None)
+        values = run.update.step(step, next(batches), used, None)
         loss, norm = float(values.loss), float(values.grad_norm)
         view.step(step + 1, loss, used, norm)
         record.loss(loss, norm, val)
@@ -93,21 +93,21 @@ def _explored(
             return record.curve()
         record.update(lr, used if values.lr is None else values.lr)
         val = _validate(run) if section.val else None
-    run.stepper.settle()
+    run.update.sync_weights()
     record.loss(float(run.objective.value(next(batches))), 0.0, val)
     return record.curve()
 
 
-def updates(run: Setup) -> Iterator[Update]:
+def updates(run: Run) -> Iterator[MicroBatches]:
     """Yield the batches of the updates, epoch after epoch, in the order of training."""
     train = run.data.train
     for epoch in itertools.count():
         yield from run.plan.epoch(train.x, train.y, run.seed, epoch)
 
 
-def _validate(run: Setup) -> float:
+def _validate(run: Run) -> float:
     """Return the loss over the validation split of the weights that are trained."""
-    run.stepper.settle()
+    run.update.sync_weights()
     objective, data = run.objective, run.data
     found = evaluate(run.model, objective.loss, data, data.val, run.eval_batch_size, objective.bf16)
     return found.loss
@@ -119,7 +119,7 @@ class _Record:
     def __init__(self, section: RangeConfig, optimum: float) -> None:
         self._section = section
         self._optimum = optimum
-        self._average = Average(section.smoothing)
+        self._average = LossAverage(section.smoothing)
         self._points: list[Point] = []
         self._initial: float | None = None
         self._best = math.inf
@@ -154,11 +154,11 @@ class _Record:
                 f"{self._best:.3g} (range.diverge={factor:g})"
             )
 
-    def curve(self) -> Curve:
+    def curve(self) -> RangeCurve:
         """Return what was measured."""
         initial = math.nan if self._initial is None else self._initial
         beta, points = self._section.smoothing, tuple(self._points)
-        return Curve(points, initial, beta, self._optimum, self.stopped)
+        return RangeCurve(points, initial, beta, self._optimum, self.stopped)
 
 
 def _not_finite(loss: float, grad_norm: float, val: float | None, when: str) -> str | None:

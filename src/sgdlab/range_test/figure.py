@@ -6,7 +6,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sgdlab.range_test.finding import TAKE, Finding
+from sgdlab.range_test.finding import TAKE, RangeResult
 from sgdlab.range_test.view import window
 from sgdlab.report.charts.style import COLOURS, FAINT, INK, Look, context, plain, svg
 from sgdlab.terminal.display import number
@@ -14,7 +14,7 @@ from sgdlab.terminal.display import number
 FILE = "lr_find.svg"
 
 
-def draw(file: Path, findings: Sequence[Finding], title: str, is_linear: bool) -> None:
+def draw(file: Path, findings: Sequence[RangeResult], title: str, is_linear: bool) -> None:
     """Draw the curves of one job, with all suggestions, or of several, with the rates to take.
 
     Args:
@@ -40,7 +40,7 @@ def draw(file: Path, findings: Sequence[Finding], title: str, is_linear: bool) -
         file.write_text(svg(figure, title))
 
 
-def _one(axes: Axes, finding: Finding) -> None:
+def _one(axes: Axes, finding: RangeResult) -> None:
     seen = window(finding)
     axes.plot(seen.lrs, seen.losses, ".", color=FAINT, markersize=3, label="loss of a batch")
     axes.plot(seen.lrs, seen.values, color=COLOURS[0], label=seen.label)
@@ -59,7 +59,7 @@ def _one(axes: Axes, finding: Finding) -> None:
         )
 
 
-def _several(axes: Axes, findings: Sequence[Finding]) -> None:
+def _several(axes: Axes, findings: Sequence[RangeResult]) -> None:
     tops: list[float] = []
     for index, finding in enumerate(findings):
         seen, look = window(finding), Look(index)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sgdlab.range_test.curve import Curve, Reading
+from sgdlab.range_test.curve import RangeCurve, Reading
 from sgdlab.range_test.settings import RangeConfig
 from sgdlab.range_test.suggest import RULES, SHARE_LEFT_OUT, median, suggestions
 
@@ -19,7 +19,7 @@ _SHARE = 0.01
 
 
 @dataclass(frozen=True)
-class Finding:
+class RangeResult:
     """One range test, read.
 
     Attributes:
@@ -33,7 +33,7 @@ class Finding:
     """
 
     name: str
-    curve: Curve
+    curve: RangeCurve
     suggested: dict[str, float | None]
     take: float | None
     why_none: str | None
@@ -47,19 +47,19 @@ class Finding:
 
 
 def finding_of(
-    name: str, curve: Curve, section: RangeConfig, scaled: Callable[[float], float]
-) -> Finding:
+    name: str, curve: RangeCurve, section: RangeConfig, scaled: Callable[[float], float]
+) -> RangeResult:
     """Read a curve from where its fall begins: see `_begin_of_fall`."""
     reading = curve.read()
     why = why_none(curve, reading, section)
     if why is not None:
-        return Finding(name, curve, dict.fromkeys(RULES), None, why, (), scaled)
+        return RangeResult(name, curve, dict.fromkeys(RULES), None, why, (), scaled)
     begin = _begin_of_fall(curve, reading)
     suggested = suggestions(reading.lrs[begin:], reading.values[begin:])
     take = median(suggested)
     assert take is not None
     notes = _notes(reading, take, curve.stopped, section)
-    return Finding(name, curve, suggested, take, None, notes, scaled)
+    return RangeResult(name, curve, suggested, take, None, notes, scaled)
 
 
 def _minimum(reading: Reading) -> int:
@@ -68,14 +68,14 @@ def _minimum(reading: Reading) -> int:
     return skipped + int(np.argmin(reading.values[skipped:]))
 
 
-def _level(curve: Curve, reading: Reading) -> tuple[float, int]:
+def _level(curve: RangeCurve, reading: Reading) -> tuple[float, int]:
     """Return the mean loss over the first quarter of the way to the minimum, and of how many."""
     count = max(3, _minimum(reading) // 4)
     levels = reading.values if curve.has_val else reading.losses
     return float(np.mean(levels[:count])), count
 
 
-def _begin_of_fall(curve: Curve, reading: Reading) -> int:
+def _begin_of_fall(curve: RangeCurve, reading: Reading) -> int:
     """Return the last place before the minimum where the curve was not below its first level.
 
     What falls and rises again before it is noise, and has slopes, too. At the least a tenth of the
@@ -86,7 +86,7 @@ def _begin_of_fall(curve: Curve, reading: Reading) -> int:
     return max(skipped, int(above[-1]) if len(above) else 0)
 
 
-def why_none(curve: Curve, reading: Reading, section: RangeConfig) -> str | None:
+def why_none(curve: RangeCurve, reading: Reading, section: RangeConfig) -> str | None:
     """Return why nothing can be suggested, and what to do; None: the loss fell.
 
     It fell if, from the mean ``l̄`` of the losses over the first quarter of the way to the minimum

@@ -9,10 +9,10 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from sgdlab import startup
+from sgdlab.config.gate import refuse_lesson
 from sgdlab.config.instantiate import where
 from sgdlab.config.resolve import settle
 from sgdlab.errors import InputError
-from sgdlab.lessons.command import refuse_lesson
 from sgdlab.range_test.settings import RangeConfig, section_of
 from sgdlab.sweep.preflight import check
 from sgdlab.terminal.display import shown
@@ -23,7 +23,7 @@ RATES = ("lr", "optimizer.lr")
 
 
 @dataclass(frozen=True)
-class Job:
+class RangeJob:
     """One range test that can be made.
 
     Attributes:
@@ -53,7 +53,7 @@ class Job:
         return shlex.join(["sgdlab", "train", *self.flags, *kept, f"lr={lr:.2g}"])
 
 
-def job_of(composed: DictConfig, hydra: Any = None) -> Job:
+def job_of(composed: DictConfig, hydra: Any = None) -> RangeJob:
     """Return the range test of a composed config.
 
     Args:
@@ -72,7 +72,7 @@ def job_of(composed: DictConfig, hydra: Any = None) -> Job:
     if "diagnostics" in config:  # they would measure what nobody reads
         config.diagnostics.quantities, config.diagnostics.at_end = {}, {}
     overrides = tuple(str(override) for override in hydra.overrides.task)
-    return Job(config, section, overrides, _flags(hydra))
+    return RangeJob(config, section, overrides, _flags(hydra))
 
 
 def _flags(hydra: Any) -> tuple[str, ...]:
@@ -85,7 +85,7 @@ def _flags(hydra: Any) -> tuple[str, ...]:
     return tuple(flags)
 
 
-def check_job(job: Job, folder: Path) -> None:
+def check_job(job: RangeJob, folder: Path) -> None:
     """Refuse what cannot be built, before there is any file.
 
     Raises:

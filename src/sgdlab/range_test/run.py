@@ -15,8 +15,8 @@ from sgdlab.config.instantiate import call, where
 from sgdlab.errors import InputError, reason_of
 from sgdlab.range_test.bar import Bar
 from sgdlab.range_test.explore import explore
-from sgdlab.range_test.finding import Finding, finding_of
-from sgdlab.range_test.job import RATES, Job, check_job, job_of
+from sgdlab.range_test.finding import RangeResult, finding_of
+from sgdlab.range_test.job import RATES, RangeJob, check_job, job_of
 from sgdlab.range_test.settings import RangeConfig
 from sgdlab.range_test.show import show_all
 from sgdlab.range_test.table import CURVE, SUGGESTIONS, write_tables
@@ -24,11 +24,11 @@ from sgdlab.results import write_config, write_environment, write_error
 from sgdlab.sweep.run import varied_keys
 from sgdlab.terminal.display import shown, stdout
 from sgdlab.terminal.notices import warn
-from sgdlab.training.build import Setup, setup
+from sgdlab.training.build import Run, build_run
 from sgdlab.training.environment import environment
 
 
-def find(job: Job, folder: Path, name: str) -> Finding:
+def find(job: RangeJob, folder: Path, name: str) -> RangeResult:
     """Make one range test and write its files.
 
     Raises:
@@ -38,7 +38,7 @@ def find(job: Job, folder: Path, name: str) -> Finding:
     for stale in (CURVE, SUGGESTIONS, "lr_find.svg", "error.txt"):
         (folder / stale).unlink(missing_ok=True)
     try:
-        run = setup(config)
+        run = build_run(config)
         rule = call(config.scaling, where(config, "scaling"))
 
         def scaled(lr: float) -> float:
@@ -62,14 +62,14 @@ def find(job: Job, folder: Path, name: str) -> Finding:
     return finding
 
 
-def draw(folder: Path, findings: Sequence[Finding], title: str, section: RangeConfig) -> None:
+def draw(folder: Path, findings: Sequence[RangeResult], title: str, section: RangeConfig) -> None:
     """Draw range tests into ``lr_find.svg``."""
     from sgdlab.range_test import figure  # matplotlib takes a second
 
     figure.draw(folder / figure.FILE, findings, title, section.mode == "linear")
 
 
-def _doubts(job: Job, run: Setup) -> list[str]:
+def _doubts(job: RangeJob, run: Run) -> list[str]:
     section, place = job.section, where(job.config, "optimizer")
     overrides = [override for key in RATES if (override := job.typed(key)) is not None]
     doubts = [
@@ -98,7 +98,7 @@ def sweep(master: DictConfig, context: HydraContext, jobs: Sequence[Sequence[str
         raise InputError(f"{rates.pop()}: lr-find goes through the rates by itself; leave it out")
     loader = QuickLoader(context.config_loader.get_search_path())
     folder = Path(master.hydra.sweep.dir)
-    prepared: dict[str, Job] = {}
+    prepared: dict[str, RangeJob] = {}
     folders: dict[str, Path] = {}
     for overrides in jobs:
         with explained(master, overrides):
@@ -112,7 +112,7 @@ def sweep(master: DictConfig, context: HydraContext, jobs: Sequence[Sequence[str
             own = folder / f"{_slug(name)}-{len(folders) + 1}"
         check_job(job, own)
         prepared[name], folders[name] = job, own
-    findings: list[Finding] = []
+    findings: list[RangeResult] = []
     failed = False
     for name, job in prepared.items():
         try:
@@ -125,7 +125,7 @@ def sweep(master: DictConfig, context: HydraContext, jobs: Sequence[Sequence[str
         raise SystemExit(1)
 
 
-def _name(job: Job, varied: Sequence[str]) -> str:
+def _name(job: RangeJob, varied: Sequence[str]) -> str:
     """Return what tells a job from the others: the values of what varies."""
     values = {key: (job.typed(key) or "").partition("=")[2] for key in varied}
     if len(values) > 1:
@@ -137,7 +137,7 @@ def _slug(name: str) -> str:
     return re.sub(r"[^\w.=-]+", "-", name).strip("-.") or "job"
 
 
-def _compare(jobs: dict[str, Job], findings: Sequence[Finding], folder: Path) -> None:
+def _compare(jobs: dict[str, RangeJob], findings: Sequence[RangeResult], folder: Path) -> None:
     section = jobs[findings[0].name].section
     write_tables(folder, findings, with_names=True)
     draw(folder, findings, "Learning-rate range tests", section)

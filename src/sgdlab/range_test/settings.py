@@ -8,7 +8,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from sgdlab.checks import lies_in, require_number
 from sgdlab.config.schema import TrainConfig
-from sgdlab.errors import InputError, offer
+from sgdlab.errors import InputError, suggest
 
 FEWEST = 10
 """Steps below which a curve says nothing."""
@@ -55,7 +55,7 @@ def check_range(section: RangeConfig) -> None:
     if section.steps < FEWEST:
         raise InputError(f"range.steps={section.steps}: must be a whole number from {FEWEST}")
     if section.mode not in MODES:
-        raise InputError(f"range.mode={section.mode}: {offer(section.mode, MODES)}")
+        raise InputError(f"range.mode={section.mode}: {suggest(section.mode, MODES)}")
     require_number("range.smoothing", section.smoothing, 0, 1, open_high=True)
     if section.diverge is not None and not lies_in(section.diverge, 1, open_low=True):
         raise InputError(

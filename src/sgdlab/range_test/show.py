@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from sgdlab.range_test.finding import TAKE, Finding
+from sgdlab.range_test.finding import TAKE, RangeResult
 from sgdlab.range_test.view import window
 from sgdlab.terminal.display import number
-from sgdlab.terminal.plot import Curve as Line
 from sgdlab.terminal.plot import Mark, plot
+from sgdlab.terminal.plot import PlotLine as Line
 
 _MEANING = {
     "steepest": "where the loss falls fastest",
@@ -20,7 +20,7 @@ _MEANING = {
 }
 
 
-def show(console: Console, finding: Finding, is_linear: bool) -> None:
+def show(console: Console, finding: RangeResult, is_linear: bool) -> None:
     """Print one curve, its suggestions, and what to know about it."""
     _plot(console, [finding], is_linear)
     _end(console, finding, "")
@@ -41,7 +41,7 @@ def show(console: Console, finding: Finding, is_linear: bool) -> None:
     console.print(table)
 
 
-def show_all(console: Console, findings: Sequence[Finding], is_linear: bool) -> None:
+def show_all(console: Console, findings: Sequence[RangeResult], is_linear: bool) -> None:
     """Print all curves in one plot, and a table with a row for each job."""
     _plot(console, findings, is_linear)
     for finding in findings:
@@ -60,11 +60,11 @@ def show_all(console: Console, findings: Sequence[Finding], is_linear: bool) -> 
     console.print(table)
 
 
-def _used_heading(finding: Finding) -> list[str]:
+def _used_heading(finding: RangeResult) -> list[str]:
     return ["lr used"] if finding.curve.is_scaled else []
 
 
-def _plot(console: Console, findings: Sequence[Finding], is_linear: bool) -> None:
+def _plot(console: Console, findings: Sequence[RangeResult], is_linear: bool) -> None:
     lines: list[Line] = []
     marks: list[Mark] = []
     for finding in findings:
@@ -90,7 +90,7 @@ def _plot(console: Console, findings: Sequence[Finding], is_linear: bool) -> Non
     print(text, file=console.file)
 
 
-def _end(console: Console, finding: Finding, name: str) -> None:
+def _end(console: Console, finding: RangeResult, name: str) -> None:
     lines = [finding.why_none] if finding.why_none else list(finding.notes)
     if finding.curve.stopped and not finding.why_none:
         lines.insert(0, f"ended early: {finding.curve.stopped}")

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from sgdlab.range_test.finding import TAKE, Finding
+from sgdlab.range_test.finding import TAKE, RangeResult
 from sgdlab.results import Cell, write_table
 
 CURVE, SUGGESTIONS = "lr_find.csv", "suggestions.csv"
 
 
-def write_tables(folder: Path, findings: Sequence[Finding], with_names: bool) -> None:
+def write_tables(folder: Path, findings: Sequence[RangeResult], with_names: bool) -> None:
     """Write both tables.
 
     ``lr_find.csv`` has ``lr,loss,smoothed``, then ``val_loss`` where it was measured and

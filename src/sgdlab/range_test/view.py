@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from sgdlab.range_test.curve import Array
-from sgdlab.range_test.finding import Finding
+from sgdlab.range_test.finding import RangeResult
 
 
 @dataclass(frozen=True)
-class View:
+class RangeDisplay:
     """What is drawn of one curve.
 
     Attributes:
@@ -27,7 +27,7 @@ class View:
     top: float
 
 
-def window(finding: Finding) -> View:
+def window(finding: RangeResult) -> RangeDisplay:
     """Return a curve up to where it leaves the picture.
 
     The picture ends half a fall above the losses before the minimum: a loss that explodes would
@@ -36,7 +36,7 @@ def window(finding: Finding) -> View:
     reading = finding.curve.read()
     label = "validation loss" if finding.curve.has_val else "smoothed loss"
     if not len(reading.lrs):
-        return View(label, reading.lrs, reading.values, reading.losses, 0.0)
+        return RangeDisplay(label, reading.lrs, reading.values, reading.losses, 0.0)
     place = int(np.argmin(reading.values))
     low = float(reading.values[place])
     high = float(max(np.max(reading.values[: place + 1]), finding.curve.initial_loss))
@@ -44,4 +44,4 @@ def window(finding: Finding) -> View:
     above = np.flatnonzero(reading.values > top)
     end = int(above[0]) if len(above) else len(reading.lrs)
     losses = np.where(reading.losses <= top, reading.losses, np.nan)
-    return View(label, reading.lrs[:end], reading.values[:end], losses[:end], top)
+    return RangeDisplay(label, reading.lrs[:end], reading.values[:end], losses[:end], top)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from sgdlab import checks
-from sgdlab.errors import InputError, offer
+from sgdlab.errors import InputError, suggest
 
 
 def require_number(
@@ -65,4 +65,4 @@ def require_one_of(key: str, value: object, valid: Sequence[str]) -> None:
         InputError: Says the key, its value and the nearest valid ones.
     """
     if value not in valid:
-        raise InputError(f"schedule.{key}={value}: {offer(str(value), valid)}")
+        raise InputError(f"schedule.{key}={value}: {suggest(str(value), valid)}")

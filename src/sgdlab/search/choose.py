@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from sgdlab.errors import InputError, offer
+from sgdlab.errors import InputError, suggest
 from sgdlab.search.draw import POINTS, Settings, different, patience_for
 from sgdlab.search.grid import grid
 from sgdlab.search.recentre import recentred
@@ -25,11 +25,11 @@ class Search(Protocol):
         """
         ...
 
-    def tell(self, badness: Sequence[float]) -> None:
+    def tell(self, values: Sequence[float]) -> None:
         """Take the results of the last batch.
 
         Args:
-            badness: One number for each of its settings, the less the better, such as a
+            values: One number for each of its settings, the less the better, such as a
                 validation loss; infinite where the run diverged or failed.
         """
         ...
@@ -77,14 +77,14 @@ def search_of(
             points, or ``recentre`` with a method that has no use for it.
     """
     if method not in METHODS:
-        raise InputError(f"search.method={method}: {offer(method, METHODS)}")
+        raise InputError(f"search.method={method}: {suggest(method, METHODS)}")
     for key, count in (("trials", trials), ("search.batch", batch)):
         if not isinstance(count, int) or isinstance(count, bool) or count < 1:
             raise InputError(f"{key}={count}: must be a whole number from 1")
     if recentre and method not in POINTS:
         raise InputError(
             f"search.recentre=true: search.method={method} has a plan of its own; "
-            f"{offer(method, POINTS)}"
+            f"{suggest(method, POINTS)}"
         )
     if not space.dimensions:
         return _Planned([{}], space)
@@ -113,8 +113,8 @@ class _Planned:
         self._untold = len(plan)
         return plan
 
-    def tell(self, badness: Sequence[float]) -> None:
-        assert len(badness) == self._untold
+    def tell(self, values: Sequence[float]) -> None:
+        assert len(values) == self._untold
         self._untold = 0
 
 
@@ -144,8 +144,8 @@ class _Drawn:
         self._asked = list(islice(fresh, self._batches.pop(0)))
         return [self._space.fixed | settings for settings in self._asked]
 
-    def tell(self, badness: Sequence[float]) -> None:
-        results = list(zip(badness, self._asked, strict=True))
+    def tell(self, values: Sequence[float]) -> None:
+        results = list(zip(values, self._asked, strict=True))
         self._asked = []
         finite = [(bad, settings) for bad, settings in results if math.isfinite(bad)]
         if not finite or not any(self._batches):

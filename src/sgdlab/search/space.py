@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sgdlab.checks import is_number
-from sgdlab.errors import InputError, offer
+from sgdlab.errors import InputError, suggest
 
 Value = float | int | str | bool | list[Any] | None
 
@@ -187,14 +187,14 @@ def _fixed(value: Any, where: str) -> Value:
 
 def _dimension(key: str, entry: Mapping[str, Any], where: str) -> Dimension:
     if unknown := sorted(str(name) for name in set(entry) - set(KEYS)):
-        raise InputError(f"{where}.{unknown[0]}: {offer(unknown[0], KEYS)}")
+        raise InputError(f"{where}.{unknown[0]}: {suggest(unknown[0], KEYS)}")
     # Choices count before bounds, which they may have been merged with.
     if entry.get("choices") is not None or set(entry) == {"choices"}:
         return Dimension(key, choices=_choices(entry["choices"], f"{where}.choices"))
     scale, integer = entry.get("scale", "linear"), entry.get("integer", False)
     low, high = (_bound(entry.get(name), f"{where}.{name}") for name in ("low", "high"))
     if scale not in ("log", "linear"):
-        raise InputError(f"{where}.scale={scale}: {offer(str(scale), ('log', 'linear'))}")
+        raise InputError(f"{where}.scale={scale}: {suggest(str(scale), ('log', 'linear'))}")
     if not isinstance(integer, bool):
         raise InputError(f"{where}.integer={integer}: must be true or false")
     if not low < high:

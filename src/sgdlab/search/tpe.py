@@ -109,14 +109,14 @@ class Tpe:
         self._left -= len(batch)
         return [self._space.fixed | settings for settings in batch]
 
-    def tell(self, badness: Sequence[float]) -> None:
+    def tell(self, values: Sequence[float]) -> None:
         """Take the results of the last batch; see `Search.tell`.
 
         Raises:
             InputError: The record cannot be written.
         """
         assert self._study is not None, "ask first"
-        for number, bad in zip(self._asked, badness, strict=True):
+        for number, bad in zip(self._asked, values, strict=True):
             if math.isfinite(bad):
                 self._told.append(self._study.tell(number, bad))
             else:

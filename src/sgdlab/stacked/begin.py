@@ -20,9 +20,9 @@ from sgdlab.results import (
 from sgdlab.stacked import checkpoint
 from sgdlab.stacked.compiler import Compiler
 from sgdlab.stacked.fit import StackFit
-from sgdlab.stacked.group import Group, Grouping
+from sgdlab.stacked.group import Group, StackPlanner
 from sgdlab.stacked.model import StackedModel
-from sgdlab.stacked.run import Job, Member
+from sgdlab.stacked.run import Job, StackedRun
 from sgdlab.stacked.shared import Shared
 from sgdlab.stacked.stack import Stack
 from sgdlab.stacked.tables import Tables
@@ -32,11 +32,11 @@ from sgdlab.training.summary import summary_of
 
 
 def begin(
-    grouping: Grouping,
+    planner: StackPlanner,
     group: Group,
     runs: Sequence[tuple[Job, Mapping[str, Any] | None]],
     compiler: Compiler | None,
-    members: list[Member],
+    members: list[StackedRun],
 ) -> StackFit:
     """Return runs as a stack, ready to train; their folders hold what runs open with.
 
@@ -50,7 +50,7 @@ def begin(
     """
     weights: list[Mapping[str, Any]] = []
     for job, state in runs:
-        member, initial = grouping.member(job, group)
+        member, initial = planner.member(job, group)
         if state is not None:
             checkpoint.restore(member, state)
         members.append(member)
@@ -68,7 +68,7 @@ def begin(
     )
     device = group.data.train.x.device
 
-    def tables(rows: Sequence[Member], ndims: Sequence[int]) -> Tables:
+    def tables(rows: Sequence[StackedRun], ndims: Sequence[int]) -> Tables:
         dtype = getattr(torch, group.settled["dtype"])
         per_epoch = group.plan.steps_per_epoch
         return Tables(group.rule, rows, ndims, group.total_steps, per_epoch, device, dtype)
@@ -81,7 +81,7 @@ def begin(
         stack.restore(states, members[0].progress.step)
     head = environment(device, group.data.fingerprint)
 
-    def writer(member: Member) -> BlockWriter:
+    def writer(member: StackedRun) -> BlockWriter:
         _write_head(member, head, shared.compiled)
         at = member.progress
         columns = COLUMNS if shared.averages_every else ()
@@ -90,14 +90,14 @@ def begin(
     return StackFit(stack, shared, writer, end)
 
 
-def _write_head(member: Member, head: Mapping[str, Any], compiled: bool) -> None:
+def _write_head(member: StackedRun, head: Mapping[str, Any], compiled: bool) -> None:
     settled = member.job.settled
     how = {**settled["stacked"], "compile": compiled}
     write_config(member.job.directory, {**settled, "engine": "stacked", "stacked": how})
     write_environment(member.job.directory, head)
 
 
-def end(member: Member, outcome: Outcome) -> None:
+def end(member: StackedRun, outcome: Outcome) -> None:
     """Write the summary of a run that has ended."""
     job = member.job
     member.ended = True
@@ -106,7 +106,7 @@ def end(member: Member, outcome: Outcome) -> None:
     (job.directory / "checkpoint.pt").unlink(missing_ok=True)
 
 
-def fail(member: Member, error: Exception) -> None:
+def fail(member: StackedRun, error: Exception) -> None:
     """Write the summary of a run that an error has ended, and the traceback."""
     job = member.job
     if member.ended:

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 
 from sgdlab.errors import one_line
-from sgdlab.stacked.run import Member
+from sgdlab.stacked.run import StackedRun
 from sgdlab.terminal.notices import warn
 from sgdlab.training.checkpoint import write_state
-from sgdlab.training.state import Progress
+from sgdlab.training.state import TrainState
 
 
-def save(member: Member, state: Mapping[str, object], compiled: bool) -> None:
+def save(member: StackedRun, state: Mapping[str, object], compiled: bool) -> None:
     """Write a member's checkpoint atomically; its rows are on disk already.
 
     Args:
@@ -48,8 +48,8 @@ def load(directory: Path, run_id: str) -> dict[str, Any] | None:
     return state if state["run_id"] == run_id and "slots" in state else None
 
 
-def restore(member: Member, state: Mapping[str, Any]) -> None:
+def restore(member: StackedRun, state: Mapping[str, Any]) -> None:
     """Put a member where its checkpoint left off."""
-    member.progress = Progress(**state["progress"])
+    member.progress = TrainState(**state["progress"])
     if state["schedule"] is not None:
         member.schedule.load_state_dict(state["schedule"])  # type: ignore[attr-defined]

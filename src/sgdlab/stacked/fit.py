@@ -11,10 +11,10 @@ from torch import Tensor
 from sgdlab.datasets.base import Split
 from sgdlab.results import COMPLETED, DIVERGED, BlockWriter, step_lines
 from sgdlab.stacked import checkpoint
-from sgdlab.stacked.averages import Averages
 from sgdlab.stacked.batches import StackedBatches
 from sgdlab.stacked.evaluate import evaluate
-from sgdlab.stacked.run import Member
+from sgdlab.stacked.run import StackedRun
+from sgdlab.stacked.running_stats import RunningStats
 from sgdlab.stacked.shared import Shared
 from sgdlab.stacked.stack import Stack, read_back
 from sgdlab.training.evaluation import Evaluation
@@ -42,8 +42,8 @@ class StackFit:
         self,
         stack: Stack,
         shared: Shared,
-        writer: Callable[[Member], BlockWriter],
-        ended: Callable[[Member, Outcome], None],
+        writer: Callable[[StackedRun], BlockWriter],
+        ended: Callable[[StackedRun, Outcome], None],
     ) -> None:
         self.stack, self._shared, self._ended = stack, shared, ended
         self._writers = {id(member): writer(member) for member in stack.members}
@@ -53,12 +53,12 @@ class StackFit:
         self.live = list(range(len(stack.members)))
         """Rows of the members that are still training; compiled code keeps the others, too."""
         every = shared.averages_every
-        self._averages = Averages(stack.members, every) if every else None
+        self._averages = RunningStats(stack.members, every) if every else None
         if self.step == 0:
             self._begin()
 
     @property
-    def members(self) -> list[Member]:
+    def members(self) -> list[StackedRun]:
         """The members that are still training."""
         return [self.stack.members[row] for row in self.live]
 
@@ -237,7 +237,7 @@ class StackFit:
             self._writers[id(member)].flush(durable=True)
             checkpoint.save(member, state_of(row), self._shared.compiled)
 
-    def drop(self, members: Sequence[Member], outcome: Callable[[Member], Outcome]) -> None:
+    def drop(self, members: Sequence[StackedRun], outcome: Callable[[StackedRun], Outcome]) -> None:
         """End some members before their last step; compiled code is made anew for the others."""
         if not members:
             return
@@ -269,6 +269,6 @@ class StackFit:
             self.stack.keep(rows)
             self.live = list(range(len(rows)))
 
-    def _end(self, member: Member, outcome: Outcome) -> None:
+    def _end(self, member: StackedRun, outcome: Outcome) -> None:
         self._writers[id(member)].flush()
         self._ended(member, outcome)

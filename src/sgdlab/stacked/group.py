@@ -19,9 +19,9 @@ from sgdlab.stacked.losses import StackedLoss, stacked_loss
 from sgdlab.stacked.model import StackedModel, refusal
 from sgdlab.stacked.rules.base import Rule
 from sgdlab.stacked.rules.choose import rule_of
-from sgdlab.stacked.run import Job, Member, Tensors, tensors_of
+from sgdlab.stacked.run import Job, StackedRun, Tensors, tensors_of
 from sgdlab.steps.batches import BatchPlan
-from sgdlab.training.build import Setup, dataset_of, device_of, extend_path, model_of, setup
+from sgdlab.training.build import Run, build_run, dataset_of, device_of, extend_path, model_of
 from sgdlab.training.summary import Built, built_of, state_bytes
 from sgdlab.training.threads import forward_operations
 
@@ -86,7 +86,7 @@ class Group:
         return self.jobs[0].settled
 
 
-class Grouping:
+class StackPlanner:
     """Sorts the runs of a sweep, and builds those that can be stacked.
 
     What runs have in common is built once: the weights of a seed, the optimizer of a setting, a
@@ -116,12 +116,12 @@ class Grouping:
             groups[key].jobs.append(job)
         return list(groups.values()), others
 
-    def member(self, job: Job, group: Group) -> tuple[Member, Mapping[str, Tensor]]:
+    def member(self, job: Job, group: Group) -> tuple[StackedRun, Mapping[str, Tensor]]:
         """Return a run of a group, and its initial weights; threads take turns."""
         with self._lock:  # weights are drawn from torch's one generator
             return self._member(job, group)
 
-    def _member(self, job: Job, group: Group) -> tuple[Member, Mapping[str, Tensor]]:
+    def _member(self, job: Job, group: Group) -> tuple[StackedRun, Mapping[str, Tensor]]:
         found = self._build(job)
         assert isinstance(found, _Trained)
         config = _config(job)
@@ -130,7 +130,7 @@ class Grouping:
             self._scalings[scaling] = call(config.scaling, where(config, "scaling"))
         lr = self._scalings[scaling](config.lr, group.plan.effective_batch_size)
         built = replace(found.built, lr=lr)
-        member = Member(job, lr, self._schedule(job), found.tensors, built)
+        member = StackedRun(job, lr, self._schedule(job), found.tensors, built)
         seed = _text(job.settled, (*_MODEL, "seed"))
         if seed not in self._weights:
             _, data = self._models[_text(job.settled, _MODEL)]
@@ -172,7 +172,7 @@ class Grouping:
         x = x.to(getattr(torch, config.dtype)) if x.is_floating_point() else x
         if forward_operations(model, x) is None:
             return "its model cannot run"
-        run = setup(config, probe=model, data=data)
+        run = build_run(config, probe=model, data=data)
         rule = rule_of(run.optimizer)
         if isinstance(rule, str):
             return rule
@@ -221,7 +221,7 @@ def _refusal(settled: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _state_bytes(run: Setup) -> int:
+def _state_bytes(run: Run) -> int:
     """Return the size of the optimizer's state once it has made a step."""
     weights = copy.deepcopy(run.model.state_dict())
     for p in run.model.parameters():

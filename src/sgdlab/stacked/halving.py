@@ -19,16 +19,16 @@ from sgdlab.results import (
 )  # fmt: skip
 from sgdlab.search.halving import Halving, order, ordinal
 from sgdlab.stacked import cost, side_by_side
-from sgdlab.stacked.cohort import Cohort
 from sgdlab.stacked.compiler import Compiler
-from sgdlab.stacked.group import Group, Grouping
+from sgdlab.stacked.group import Group, StackPlanner
 from sgdlab.stacked.launch import split, torch_state
 from sgdlab.stacked.memory import budget, bytes_per_run, keep_freed_memory
 from sgdlab.stacked.run import Job
+from sgdlab.stacked.runner import StackRunner
 
 
 @dataclass(frozen=True)
-class Plan:
+class HalvingPlan:
     """How the trials of a comparison are thinned out.
 
     Attributes:
@@ -43,7 +43,7 @@ class Plan:
 
     halving: Halving
     select_by: str
-    grouping: Grouping
+    planner: StackPlanner
     groups: list[Group]
     rungs: tuple[int, ...]
     epochs: int
@@ -55,7 +55,7 @@ class Plan:
         return [self.halving.places(self.trials, k + 1) for k in range(len(self.rungs))]
 
 
-def plan(jobs: Sequence[Job], halving: Halving, select_by: str) -> Plan:
+def plan(jobs: Sequence[Job], halving: Halving, select_by: str) -> HalvingPlan:
     """Return how trials are thinned out.
 
     Args:
@@ -71,8 +71,8 @@ def plan(jobs: Sequence[Job], halving: Halving, select_by: str) -> Plan:
             "search.halving with engine=sequential: trials advance side by side only in stacks; "
             "set engine=stacked or leave it out"
         )
-    grouping = Grouping()
-    groups, others = grouping.of(jobs)
+    planner = StackPlanner()
+    groups, others = planner.of(jobs)
     for reason, own in others.items():
         names = ", ".join(dict.fromkeys(_optimizer(job) for job in own))
         raise InputError(
@@ -95,7 +95,7 @@ def plan(jobs: Sequence[Job], halving: Halving, select_by: str) -> Plan:
             "the others"
         )
     _refuse_too_large(groups)
-    return Plan(halving, select_by, grouping, groups, rungs, epochs, trials)
+    return HalvingPlan(halving, select_by, planner, groups, rungs, epochs, trials)
 
 
 def _optimizer(job: Job) -> str:
@@ -131,7 +131,7 @@ def _refuse_too_large(groups: Sequence[Group]) -> None:
         )
 
 
-def train(plan: Plan, todo: Sequence[Job]) -> None:
+def train(plan: HalvingPlan, todo: Sequence[Job]) -> None:
     """Train trials, and stop the losers at every rung; all their files are written.
 
     Trials that are not in ``todo`` are finished. They are ranked with the others, by the rows of
@@ -139,18 +139,18 @@ def train(plan: Plan, todo: Sequence[Job]) -> None:
     """
     keep_freed_memory()
     wanted = {job.run_id for job in todo}
-    cohorts: list[Cohort] = []
+    runners: list[StackRunner] = []
     for group in plan.groups:
         own = [job for job in group.jobs if job.run_id in wanted]
         compiler = Compiler(group.plan.batch_size, group.plan.accumulate)
         batches = split(group, own, cost.side_by_side(group)) if own else []
-        cohorts += [Cohort(plan.grouping, group, batch, compiler) for batch in batches]
+        runners += [StackRunner(plan.planner, group, batch, compiler) for batch in batches]
     racing: dict[tuple[Any, ...], list[tuple[Job, Group]]] = {}
     for group in plan.groups:
         for job in group.jobs:
             racing.setdefault(_search(job), []).append((job, group))
     for rung, places in zip(plan.rungs, plan.places, strict=True):
-        _advance(cohorts, rung)
+        _advance(runners, rung)
         reasons: dict[str, str] = {}
         for search, trials in racing.items():
             ranked = _ranked(trials, rung, plan.select_by)
@@ -160,29 +160,29 @@ def train(plan: Plan, todo: Sequence[Job]) -> None:
                     f"search.halving: {ordinal(place)} of {len(ranked)} by "
                     f"{_in_words(plan.select_by, group)} after {rung} of {plan.epochs} epochs"
                 )
-        for cohort in cohorts:
-            with torch_state(cohort.group):
-                cohort.stop(reasons)
-    _advance(cohorts, None)
+        for runner in runners:
+            with torch_state(runner.group):
+                runner.stop(reasons)
+    _advance(runners, None)
 
 
-def _advance(cohorts: Sequence[Cohort], epoch: int | None) -> None:
+def _advance(runners: Sequence[StackRunner], epoch: int | None) -> None:
     """Train to the end of an epoch; None: to the last step."""
 
-    def task(cohort: Cohort) -> None:
-        group = cohort.group
+    def task(runner: StackRunner) -> None:
+        group = runner.group
         until = group.total_steps if epoch is None else epoch * group.plan.steps_per_epoch
-        cohort.advance(until)
-        cohort.flush()
+        runner.advance(until)
+        runner.flush()
 
-    tasks = [functools.partial(task, cohort) for cohort in cohorts]
-    at_once = min((cost.side_by_side(cohort.group) for cohort in cohorts), default=1)
+    tasks = [functools.partial(task, runner) for runner in runners]
+    at_once = min((cost.side_by_side(runner.group) for runner in runners), default=1)
     if at_once > 1:  # on one thread each
-        with torch_state(cohorts[0].group):
+        with torch_state(runners[0].group):
             side_by_side.run(tasks, at_once)
         return
-    for cohort, advance in zip(cohorts, tasks, strict=True):
-        with torch_state(cohort.group):
+    for runner, advance in zip(runners, tasks, strict=True):
+        with torch_state(runner.group):
             advance()
 
 
@@ -220,10 +220,10 @@ def standing(job: Job, group: Group, rung: int, select_by: str) -> float | None:
     ((_, table),) = read_every_evals([str(job.directory)], [True])
     if isinstance(table, InputError):
         raise table
-    return _badness(table, step, select_by, group.data.metric, group.data.metric_direction)
+    return _objective_at(table, step, select_by, group.data.metric, group.data.metric_direction)
 
 
-def _badness(table: Columns, step: int, select_by: str, metric: str, direction: str) -> float:
+def _objective_at(table: Columns, step: int, select_by: str, metric: str, direction: str) -> float:
     """Return what chooses the winner as it stands at a step; less is better, ``inf`` the worst."""
     rows = (table["split"] == "val") & (table["weights"] == "raw") & (table["step"] <= step)
     rows &= np.isfinite(table["loss"].astype(float))  # what is not finite is never the best

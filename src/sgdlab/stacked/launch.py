@@ -14,11 +14,11 @@ from sgdlab.config.run_id import run_id
 from sgdlab.errors import InputError, one_line
 from sgdlab.results import Cell, read_summary
 from sgdlab.stacked import cost, side_by_side
-from sgdlab.stacked.cohort import Cohort
 from sgdlab.stacked.compiler import Compiler
-from sgdlab.stacked.group import Group, Grouping
+from sgdlab.stacked.group import Group, StackPlanner
 from sgdlab.stacked.memory import budget, bytes_per_run, keep_freed_memory
 from sgdlab.stacked.run import Job, PlainJob
+from sgdlab.stacked.runner import StackRunner
 from sgdlab.terminal.notices import warn
 from sgdlab.training.run import finished
 
@@ -26,7 +26,7 @@ from sgdlab.training.run import finished
 _SHOWN = 94
 
 
-def sort(jobs: Sequence[Job]) -> tuple[Grouping, list[Group], list[Job]]:
+def sort(jobs: Sequence[Job]) -> tuple[StackPlanner, list[Group], list[Job]]:
     """Return the groups of runs to stack, and the runs to train one by one.
 
     Says in one line which runs are trained one by one, and why.
@@ -35,9 +35,9 @@ def sort(jobs: Sequence[Job]) -> tuple[Grouping, list[Group], list[Job]]:
         jobs: All runs of a sweep, those that are finished, too: which engine trains a run must not
             depend on how often the sweep was interrupted.
     """
-    grouping = Grouping()
+    planner = StackPlanner()
     wanted = [job for job in jobs if job.settled["engine"] != "sequential"]
-    groups, others = grouping.of(wanted)
+    groups, others = planner.of(wanted)
     kept: list[Group] = []
     for group in groups:
         reason = _refusal(group)
@@ -50,7 +50,7 @@ def sort(jobs: Sequence[Job]) -> tuple[Grouping, list[Group], list[Job]]:
         reasons = ", ".join(f"{reason} ({len(own)})" for reason, own in others.items())
         warn(f"{count} of {len(jobs)} runs train one by one: {reasons}")
     stacked = {id(job) for group in kept for job in group.jobs}
-    return grouping, kept, [job for job in jobs if id(job) not in stacked]
+    return planner, kept, [job for job in jobs if id(job) not in stacked]
 
 
 def _refusal(group: Group) -> str | None:
@@ -81,13 +81,13 @@ def _container(config: DictConfig) -> dict[str, Any]:
     return cast("dict[str, Any]", OmegaConf.to_container(config))
 
 
-def _group_of(job: Job) -> tuple[Grouping, Group]:
-    grouping = Grouping()
-    groups, others = grouping.of([job])
+def _group_of(job: Job) -> tuple[StackPlanner, Group]:
+    planner = StackPlanner()
+    groups, others = planner.of([job])
     reason = next(iter(others), None) or _failure(groups[0])
     if reason is not None:
         raise InputError(f"engine=stacked: {reason}; set engine=sequential")
-    return grouping, groups[0]
+    return planner, groups[0]
 
 
 def train_alone(config: DictConfig, directory: Path) -> dict[str, Cell]:
@@ -100,14 +100,14 @@ def train_alone(config: DictConfig, directory: Path) -> dict[str, Cell]:
     if (done := finished(directory, identity, config.resume)) is not None:
         return done
     job = PlainJob(_container(config), identity, directory)
-    grouping, group = _group_of(job)
-    train_group(grouping, group, [job])
+    planner, group = _group_of(job)
+    train_group(planner, group, [job])
     summary = read_summary(directory)
     assert summary is not None
     return summary
 
 
-def train_group(grouping: Grouping, group: Group, jobs: Sequence[Job]) -> None:
+def train_group(planner: StackPlanner, group: Group, jobs: Sequence[Job]) -> None:
     """Train runs of a group, in stacks that fit into memory, and write all their files.
 
     A stack that fails leaves its runs as ``failed``, with the reason; the others go on.
@@ -118,10 +118,11 @@ def train_group(grouping: Grouping, group: Group, jobs: Sequence[Job]) -> None:
     compiler = Compiler(group.plan.batch_size, group.plan.accumulate)
     at_once = cost.side_by_side(group)
     with torch_state(group):
-        cohorts = [
-            Cohort(grouping, group, batch, compiler) for batch in split(group, list(jobs), at_once)
+        runners = [
+            StackRunner(planner, group, batch, compiler)
+            for batch in split(group, list(jobs), at_once)
         ]
-        advance = [functools.partial(cohort.advance, group.total_steps) for cohort in cohorts]
+        advance = [functools.partial(runner.advance, group.total_steps) for runner in runners]
         side_by_side.run(advance, at_once)
 
 

@@ -12,7 +12,7 @@ from sgdlab.optimizers.decay import decay_of
 from sgdlab.schedules.base import Schedule
 from sgdlab.stacked.rules.base import Rule
 from sgdlab.stacked.rules.choose import decay_kind
-from sgdlab.training.state import Progress
+from sgdlab.training.state import TrainState
 from sgdlab.training.summary import Built
 
 DecayKind = Literal["none", "coupled", "decoupled", "independent", "own"]
@@ -84,7 +84,7 @@ def tensors_of(
 
 
 @dataclass
-class Member:
+class StackedRun:
     """One run of a stack.
 
     Attributes:
@@ -102,7 +102,7 @@ class Member:
     schedule: Schedule
     tensors: list[Tensors]
     built: Built
-    progress: Progress = field(default_factory=Progress)
+    progress: TrainState = field(default_factory=TrainState)
     ended: bool = False
 
     @property

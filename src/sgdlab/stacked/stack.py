@@ -11,7 +11,7 @@ from sgdlab.stacked.batches import Micro
 from sgdlab.stacked.losses import StackedLoss
 from sgdlab.stacked.model import StackedModel
 from sgdlab.stacked.rules.base import Coefficients, Rule, State
-from sgdlab.stacked.run import Member
+from sgdlab.stacked.run import StackedRun
 from sgdlab.stacked.tables import COUPLED, SHRINK, Tables
 from sgdlab.steps.batches import stream_seed
 
@@ -100,8 +100,8 @@ class Stack:
         model: StackedModel,
         loss: StackedLoss,
         rule: Rule,
-        members: Sequence[Member],
-        tables: Callable[[Sequence[Member], Sequence[int]], Tables],
+        members: Sequence[StackedRun],
+        tables: Callable[[Sequence[StackedRun], Sequence[int]], Tables],
         device: torch.device,
         states: Sequence[Mapping[str, Tensor]],
         compiler: Callable[[Advance, list[int]], Advance] | None = None,
@@ -117,7 +117,7 @@ class Stack:
         self._arrange()
 
     @property
-    def rows(self) -> list[Member]:
+    def rows(self) -> list[StackedRun]:
         """The members, padded to two."""
         return self.members * 2 if len(self.members) == 1 else self.members
 

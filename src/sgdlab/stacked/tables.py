@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from sgdlab.stacked.rules.base import Carry, Coefficients, Rule
-from sgdlab.stacked.run import Member, Tensors
+from sgdlab.stacked.run import StackedRun, Tensors
 
 SHRINK, COUPLED = "engine.shrink", "engine.coupled"
 """Coefficients of the decay that the engine applies: a factor on ``w``; one on ``w`` in ``g``."""
@@ -39,7 +39,7 @@ class Tables:
     """
 
     rule: Rule
-    members: Sequence[Member]
+    members: Sequence[StackedRun]
     ndims: Sequence[int]
     total_steps: int
     steps_per_epoch: int

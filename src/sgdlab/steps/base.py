@@ -1,11 +1,11 @@
-"""What all steppers share: their signature, the values of a step, rates."""
+"""What all kinds of update share: their signature, the values of a step, rates."""
 
 from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
 from torch.optim import Optimizer
 
-Update = list[tuple[Tensor, Tensor]]
+MicroBatches = list[tuple[Tensor, Tensor]]
 """The micro-batches ``(x, y)`` of one update."""
 
 
@@ -25,10 +25,12 @@ class StepValues(NamedTuple):
     lr: float | None = None
 
 
-class Stepper(Protocol):
+class Update(Protocol):
     """Makes one update at a time."""
 
-    def take(self, step: int, update: Update, lr: float, momentum: float | None) -> StepValues:
+    def step(
+        self, step: int, update: MicroBatches, lr: float, momentum: float | None
+    ) -> StepValues:
         """Make an update.
 
         Args:
@@ -39,7 +41,7 @@ class Stepper(Protocol):
         """
         ...
 
-    def settle(self) -> None:
+    def sync_weights(self) -> None:
         """Put the weights that are to be evaluated into the model."""
 
     def state_dict(self) -> dict[str, Any]:
@@ -50,10 +52,10 @@ class Stepper(Protocol):
         """Restore what `state_dict` returned."""
 
 
-class Stateless:
-    """A stepper whose whole state is the model's and the optimizer's."""
+class StatelessUpdate:
+    """An update whose whole state is the model's and the optimizer's."""
 
-    def settle(self) -> None:
+    def sync_weights(self) -> None:
         """Do nothing: the model's weights are those to evaluate."""
 
     def state_dict(self) -> dict[str, Any]:

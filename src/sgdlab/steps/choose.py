@@ -5,17 +5,17 @@ from typing import Protocol
 from torch.optim import Optimizer
 
 from sgdlab.errors import InputError
-from sgdlab.steps.base import Stepper
+from sgdlab.steps.base import Update
 from sgdlab.steps.batches import BatchPlan
-from sgdlab.steps.closure import Evaluating, evaluates_itself
-from sgdlab.steps.local import Local
+from sgdlab.steps.closure import ClosureUpdate, evaluates_itself
+from sgdlab.steps.local import LocalUpdate
 from sgdlab.steps.objective import Objective
-from sgdlab.steps.plain import Plain
-from sgdlab.steps.stale import Stale
+from sgdlab.steps.plain import PlainUpdate
+from sgdlab.steps.stale import StaleUpdate
 
 
 class StalenessSettings(Protocol):
-    """Section ``staleness`` of a config; see `Stale`."""
+    """Section ``staleness`` of a config; see `StaleUpdate`."""
 
     delay: int
     random: bool
@@ -23,13 +23,13 @@ class StalenessSettings(Protocol):
 
 
 class LocalSgdSettings(Protocol):
-    """Section ``local_sgd`` of a config; see `Local`."""
+    """Section ``local_sgd`` of a config; see `LocalUpdate`."""
 
     workers: int
     steps: int
 
 
-def stepper_of(
+def update_of(
     objective: Objective,
     optimizer: Optimizer,
     plan: BatchPlan,
@@ -37,8 +37,8 @@ def stepper_of(
     local_sgd: LocalSgdSettings,
     seed: int,
     zero_grad: bool = True,
-) -> Stepper:
-    """Return the stepper of a run.
+) -> Update:
+    """Return the kind of update that a run makes.
 
     Raises:
         InputError: A simulation that the optimizer does not go with.
@@ -52,7 +52,7 @@ def stepper_of(
     if evaluates_itself(optimizer):
         if simulates:
             raise InputError(f"{simulated}: {name} evaluates the function itself; take another")
-        return Evaluating(objective, optimizer)
+        return ClosureUpdate(objective, optimizer)
     if local_sgd.workers > 1 and not _averages(optimizer):
         raise InputError(
             f"local_sgd.workers: how to average the state of {name} is not known; take one of "
@@ -62,12 +62,12 @@ def stepper_of(
         raise InputError(f"{simulated}: {name} evaluates other weights than it trains")
     if staleness.delay:
         random, correct_lr = staleness.random, staleness.correct_lr
-        return Stale(objective, optimizer, staleness.delay, random, correct_lr, seed)
+        return StaleUpdate(objective, optimizer, staleness.delay, random, correct_lr, seed)
     if local_sgd.workers > 1:
         project = getattr(objective.model, "project_", None)
         workers, steps = local_sgd.workers, local_sgd.steps
-        return Local(objective, optimizer, workers, steps, plan.accumulate, project)
-    return Plain(objective, optimizer, zero_grad)
+        return LocalUpdate(objective, optimizer, workers, steps, plan.accumulate, project)
+    return PlainUpdate(objective, optimizer, zero_grad)
 
 
 def _averages(optimizer: Optimizer) -> bool:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from sgdlab.steps.base import Stateless, StepValues, Update, set_rates
+from sgdlab.steps.base import MicroBatches, StatelessUpdate, StepValues, set_rates
 from sgdlab.steps.objective import Objective, gradient_norm
 
 
@@ -41,7 +41,7 @@ def undisturbed(model: nn.Module, random_state: Tensor | None = None) -> Iterato
 
 
 @dataclass
-class Evaluating(Stateless):
+class ClosureUpdate(StatelessUpdate):
     """Hands the optimizer a closure over the update's batches.
 
     All evaluations of a step see the same examples and, on CPU, the same random numbers: it is
@@ -52,8 +52,10 @@ class Evaluating(Stateless):
     objective: Objective
     optimizer: Optimizer
 
-    def take(self, step: int, update: Update, lr: float, momentum: float | None) -> StepValues:
-        """Make one update; see `Stepper.take`.
+    def step(
+        self, step: int, update: MicroBatches, lr: float, momentum: float | None
+    ) -> StepValues:
+        """Make one update; see `Update.step`.
 
         The loss is that of the first evaluation; norm and factor are those of the first gradient,
         or of the gradient that the optimizer estimated and left in ``p.grad``.

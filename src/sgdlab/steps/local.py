@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from sgdlab.optimizers.state import load_exactly
-from sgdlab.steps.base import StepValues, Update, set_rates
+from sgdlab.steps.base import MicroBatches, StepValues, set_rates
 from sgdlab.steps.objective import Objective, gradient_norm
 
 
@@ -29,7 +29,7 @@ class Replica:
 
 
 @dataclass
-class Local:
+class LocalUpdate:
     """``W`` workers make ``H`` steps of their own on their share of the batches, then average.
 
     Worker ``k``: ``θ_k <- step(θ_k, g(θ_k; its micro-batches))``; after every ``H`` steps all
@@ -59,8 +59,10 @@ class Local:
     project: Callable[[], None] | None = None
     _replicas: list[Replica] = field(init=False, default_factory=list[Replica])
 
-    def take(self, step: int, update: Update, lr: float, momentum: float | None) -> StepValues:
-        """Make one step of every worker; see `Stepper.take`."""
+    def step(
+        self, step: int, update: MicroBatches, lr: float, momentum: float | None
+    ) -> StepValues:
+        """Make one step of every worker; see `Update.step`."""
         if not self._replicas:
             self._replicas = [self._copy() for _ in range(self.workers)]
         size = sum(len(y) for _, y in update)
@@ -92,7 +94,7 @@ class Local:
             self._synchronise()
         return StepValues(loss, gradient_norm(gradient), coefficient)
 
-    def settle(self) -> None:
+    def sync_weights(self) -> None:
         """Put the average of the workers into the model; they go on as if it had not been."""
         if any(replica.examples for replica in self._replicas):
             self._average_into(self._held())

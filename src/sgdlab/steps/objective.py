@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, _foreach_mul_, _foreach_norm, nn  # pyright: ignore[reportPrivateImportUsage]
 
-from sgdlab.steps.base import Update
+from sgdlab.steps.base import MicroBatches
 
 _NO_CONTEXT = contextlib.nullcontext()
 
@@ -64,7 +64,7 @@ class Objective:
         with torch.autocast(x.device.type, torch.bfloat16) if self.bf16 else _NO_CONTEXT:
             return self.loss(self.model(x), y)
 
-    def backward(self, update: Update) -> Tensor:
+    def backward(self, update: MicroBatches) -> Tensor:
         """Leave the gradient of an update in ``p.grad``, on top of what is there; return its loss.
 
         An accumulated gradient is exactly that of the one large batch, since every micro-batch
@@ -83,7 +83,7 @@ class Objective:
         return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
     @torch.no_grad()
-    def value(self, update: Update) -> Tensor:
+    def value(self, update: MicroBatches) -> Tensor:
         """Return the loss of an update without its gradient; the caller counts it."""
         size = sum(len(y) for _, y in update)
         return torch.stack([self._forward(x, y) * (len(y) / size) for x, y in update]).sum()

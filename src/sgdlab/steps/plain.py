@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from torch.optim import Optimizer
 
-from sgdlab.steps.base import Stateless, StepValues, Update, set_rates
+from sgdlab.steps.base import MicroBatches, StatelessUpdate, StepValues, set_rates
 from sgdlab.steps.objective import Objective
 
 
 @dataclass
-class Plain(Stateless):
+class PlainUpdate(StatelessUpdate):
     """Forward, loss, backward (accumulate), clip, step, zero.
 
     Attributes:
@@ -24,8 +24,10 @@ class Plain(Stateless):
     optimizer: Optimizer
     zero_grad: bool = True
 
-    def take(self, step: int, update: Update, lr: float, momentum: float | None) -> StepValues:
-        """Make one update with the gradient of its batches; see `Stepper.take`."""
+    def step(
+        self, step: int, update: MicroBatches, lr: float, momentum: float | None
+    ) -> StepValues:
+        """Make one update with the gradient of its batches; see `Update.step`."""
         loss = self.objective.backward(update)
         norm, coefficient = self.objective.clip()
         set_rates(self.optimizer, lr, momentum)

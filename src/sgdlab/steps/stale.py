@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from sgdlab.steps.base import StepValues, Update, set_rates
+from sgdlab.steps.base import MicroBatches, StepValues, set_rates
 from sgdlab.steps.batches import stream_seed
 from sgdlab.steps.closure import undisturbed
 from sgdlab.steps.objective import Objective
 
 
 @dataclass
-class Stale:
+class StaleUpdate:
     """Update ``t`` applies the gradient of its batch at the parameters of update ``t - d_t``.
 
     ``θ_{t+1} = θ_t - lr_t · g(θ_{t-d_t}; batch_t)`` for SGD, and any other optimizer likewise:
@@ -46,8 +46,10 @@ class Stale:
     def __post_init__(self) -> None:
         self._past = deque(maxlen=self.delay + 1)
 
-    def take(self, step: int, update: Update, lr: float, momentum: float | None) -> StepValues:
-        """Make one update with a late gradient; see `Stepper.take`."""
+    def step(
+        self, step: int, update: MicroBatches, lr: float, momentum: float | None
+    ) -> StepValues:
+        """Make one update with a late gradient; see `Update.step`."""
         parameters = self.objective.parameters
         self._past.append([p.detach().clone() for p in parameters])
         late = min(self._delay(step), len(self._past) - 1)
@@ -72,7 +74,7 @@ class Stale:
         generator = torch.Generator().manual_seed(stream_seed(self.seed, "staleness", step))
         return int(torch.randint(self.delay + 1, (), generator=generator))
 
-    def settle(self) -> None:
+    def sync_weights(self) -> None:
         """Do nothing: the server's parameters are in the model."""
 
     def state_dict(self) -> dict[str, Any]:

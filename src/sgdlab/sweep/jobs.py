@@ -13,7 +13,7 @@ from sgdlab.results import FAILED, Cell, collect, read_summary, write_runs
 from sgdlab.scaling import checked_candidates
 from sgdlab.sweep.preflight import Checks
 from sgdlab.terminal.notices import warn
-from sgdlab.terminal.progress import SweepView
+from sgdlab.terminal.progress import SweepDisplay
 from sgdlab.training.run import finished
 
 __all__ = ["Job", "QuickLoader", "carry_out", "expand", "launch", "prepare"]
@@ -118,7 +118,7 @@ def carry_out(
     errors: dict[Path, str | None] = {}
     try:
         if todo:
-            with SweepView(title, [job.directory for job in todo], len(jobs) - len(todo)):
+            with SweepDisplay(title, [job.directory for job in todo], len(jobs) - len(todo)):
                 said = start(todo)
             errors = {job.directory: error for job, error in zip(todo, said, strict=True)}
     finally:

@@ -45,11 +45,11 @@ def launch(
         if finished(job.directory, job.run_id, job.settled["resume"]) is not None
     }
     unique = {job.run_id: job for job in everything}
-    grouping, groups, _ = sort(list(unique.values()))
+    planner, groups, _ = sort(list(unique.values()))
     returns: dict[int, JobReturn] = {}
     for group in groups:
         wanted = [job for job in group.jobs if job.run_id in asked]
-        train_group(grouping, group, [job for job in wanted if job.run_id not in done])
+        train_group(planner, group, [job for job in wanted if job.run_id not in done])
     stacked = {job.run_id for group in groups for job in group.jobs}
     for index, job in enumerate(own):
         if job.run_id in stacked:

@@ -20,12 +20,12 @@ from sgdlab.parametrization import family_of
 from sgdlab.schedules.base import Schedule
 from sgdlab.steps.base import has_momentum
 from sgdlab.training.build import (
-    Setup,
+    Run,
+    build_run,
     dataset_of,
     device_of,
     extend_path,
     model_of,
-    setup,
 )  # fmt: skip
 
 _PROBE_KEYS = ("dataset", "split", "model", "dtype", "names", "parametrization")
@@ -60,7 +60,7 @@ class Checks:
             config: Gives it as a ``DictConfig``, for those that need it.
 
         Raises:
-            InputError: As `setup`.
+            InputError: As `build_run`.
         """
         relevant = {key: value for key, value in settled.items() if key not in _INERT}
         try:
@@ -83,7 +83,7 @@ def check(config: DictConfig) -> list[str]:
         What is legal and probably not meant, a line each.
 
     Raises:
-        InputError: As `setup`.
+        InputError: As `build_run`.
     """
     try:
         return _checked(config)
@@ -100,7 +100,7 @@ def _checked(config: DictConfig) -> list[str]:
     sections = {name: config[name] for name in _PROBE_KEYS}
     plain = sections if isinstance(config, Plain) else _plain(sections)
     probe, data = _probe(json.dumps(plain, sort_keys=True))
-    return _doubts(config, setup(config, probe, data))
+    return _doubts(config, build_run(config, probe, data))
 
 
 def _plain(sections: dict[str, Any]) -> Any:
@@ -169,7 +169,7 @@ def _defaults(group: str, member: str) -> dict[str, Any]:
     return cast("dict[str, Any]", OmegaConf.to_container(OmegaConf.load(path)))
 
 
-def _doubts(config: DictConfig, built: Setup) -> list[str]:
+def _doubts(config: DictConfig, built: Run) -> list[str]:
     """Say what is legal and probably not meant."""
     doubts: list[str] = []
     if config.scaling.get("candidates"):
@@ -223,6 +223,6 @@ def _is_adaptive(optimizer: torch.optim.Optimizer) -> bool:
         return False
 
 
-def _decays(built: Setup) -> bool:
+def _decays(built: Run) -> bool:
     total, per_epoch = built.total_steps, built.plan.steps_per_epoch
     return built.schedule(total, total, per_epoch) < 0.5

@@ -8,8 +8,8 @@ from pathlib import Path
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
+from sgdlab.config.gate import refuse_sweep
 from sgdlab.config.schema import GROUPS
-from sgdlab.lessons.command import refuse_sweep
 from sgdlab.results import ENDED, FAILED, SUMMARY_COLUMNS, Cell
 from sgdlab.sweep.jobs import QuickLoader, expand, launch, prepare
 from sgdlab.terminal.display import print_ranking, stdout

@@ -12,7 +12,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass(frozen=True)
-class Curve:
+class PlotLine:
     """A named line; points that are not finite (or not positive, on a log axis) are left out."""
 
     name: str
@@ -30,7 +30,7 @@ class Mark:
 
 
 def plot(
-    curves: Sequence[Curve],
+    curves: Sequence[PlotLine],
     marks: Sequence[Mark] = (),
     *,
     x_label: str,

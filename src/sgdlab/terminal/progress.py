@@ -15,7 +15,7 @@ from sgdlab.results import DIVERGED, FAILED, STOPPED, Cell, read_summary
 from sgdlab.terminal.display import metric_text, number
 
 
-class NoView:
+class NoDisplay:
     """Watches nothing: runs inside a sweep."""
 
     def step(self, step: int, loss: float, lr: float, grad_norm: float) -> None:
@@ -33,7 +33,7 @@ class Early(Protocol):
     ) -> str | None: ...
 
 
-class RunView:
+class RunDisplay:
     """Shows one run: a bar with loss average, metric, lr, gradient norm, rate and time left.
 
     The loss average is exponential with a horizon of 50 steps, corrected for its start:
@@ -68,7 +68,7 @@ class RunView:
         )  # fmt: skip
         self._task = self._bar.add_task("step", total=total_steps, state="")
 
-    def __enter__(self) -> "RunView":
+    def __enter__(self) -> "RunDisplay":
         if self._console.is_terminal:
             self._bar.start()
         return self
@@ -106,7 +106,7 @@ class RunView:
         )
 
 
-class SweepView:
+class SweepDisplay:
     """Shows how far a sweep is by watching for summaries, whatever launcher runs it.
 
     Args:
@@ -137,7 +137,7 @@ class SweepView:
         )  # fmt: skip
         self._task = self._bar.add_task(title, total=self._total, completed=done, state="")
 
-    def __enter__(self) -> "SweepView":
+    def __enter__(self) -> "SweepDisplay":
         if self._console.is_terminal:
             self._bar.start()
         self._thread.start()

@@ -24,9 +24,9 @@ from sgdlab.diagnostics.section import Diagnostics
 from sgdlab.errors import InputError
 from sgdlab.losses.mean import Mean
 from sgdlab.schedules.base import Schedule
-from sgdlab.steps.base import Stepper
+from sgdlab.steps.base import Update
 from sgdlab.steps.batches import BatchPlan, stream_seed
-from sgdlab.steps.choose import stepper_of
+from sgdlab.steps.choose import update_of
 from sgdlab.steps.objective import Objective
 from sgdlab.training.build_diagnostics import diagnostics_of
 from sgdlab.training.build_optimizer import optimizer_of
@@ -35,12 +35,12 @@ _PROBLEM = "sgdlab.models.problem.Problem"
 
 
 @dataclass
-class Setup:
+class Run:
     """All that the training loop of one run needs."""
 
     objective: Objective
     optimizer: Optimizer
-    stepper: Stepper
+    update: Update
     schedule: Schedule
     average: Average | None
     data: Dataset
@@ -147,7 +147,9 @@ def total_steps(config: DictConfig, plan: BatchPlan | None = None) -> int:
     return config.max_steps or config.epochs * (plan or plan_of(config)).steps_per_epoch
 
 
-def setup(config: DictConfig, probe: nn.Module | None = None, data: Dataset | None = None) -> Setup:
+def build_run(
+    config: DictConfig, probe: nn.Module | None = None, data: Dataset | None = None
+) -> Run:
     """Build a settled config.
 
     Args:
@@ -172,7 +174,7 @@ def setup(config: DictConfig, probe: nn.Module | None = None, data: Dataset | No
         clip_norm=config.clip_norm,
         bf16=config.precision == "bf16",
     )
-    stepper = stepper_of(
+    update = update_of(
         objective,
         optimizer,
         plan,
@@ -182,10 +184,10 @@ def setup(config: DictConfig, probe: nn.Module | None = None, data: Dataset | No
         config.zero_grad,
     )
     on_device = data.to(device, getattr(torch, config.dtype))
-    return Setup(
+    return Run(
         objective=objective,
         optimizer=optimizer,
-        stepper=stepper,
+        update=update,
         schedule=cast(Schedule, call(config.schedule, where(config, "schedule"))),
         average=call(config.average, where(config, "average")),
         data=on_device,

@@ -6,8 +6,8 @@ from torch.optim import Optimizer
 from sgdlab.config.instantiate import call, where
 from sgdlab.datasets.base import Dataset
 from sgdlab.diagnostics.base import Conclusion, Quantity, Subject
+from sgdlab.diagnostics.recorder import Recorder
 from sgdlab.diagnostics.section import Diagnostics, check_section
-from sgdlab.diagnostics.watch import Watch
 from sgdlab.errors import InputError
 from sgdlab.steps.batches import BatchPlan
 from sgdlab.steps.objective import Objective
@@ -61,5 +61,5 @@ def diagnostics_of(
             f"{where(config, 'diagnostics')}: looks inside ordinary updates; with staleness, "
             "local_sgd or zero_grad=false take diagnostics=economy"
         )
-    watch = Watch(subject, objective, quantities, section.every) if quantities else None
-    return Diagnostics(section.every, section.scalars, subject, watch, at_end)
+    recorder = Recorder(subject, objective, quantities, section.every) if quantities else None
+    return Diagnostics(section.every, section.scalars, subject, recorder, at_end)

@@ -10,21 +10,21 @@ import torch
 from sgdlab.averaging import Averager
 from sgdlab.optimizers.state import load_exactly
 from sgdlab.terminal.notices import warn
-from sgdlab.training.build import Setup
-from sgdlab.training.state import Progress
+from sgdlab.training.build import Run
+from sgdlab.training.state import TrainState
 
 
-def save(path: Path, run_id: str, run: Setup, average: Averager | None, progress: Progress) -> None:
+def save(path: Path, run_id: str, run: Run, average: Averager | None, progress: TrainState) -> None:
     """Write the state of a run atomically: a kill leaves the old checkpoint or the new one."""
     state: dict[str, Any] = {
         "run_id": run_id,
         "progress": dataclasses.asdict(progress),
         "model": run.model.state_dict(),
         "optimizer": run.optimizer.state_dict(),
-        "stepper": run.stepper.state_dict(),
+        "stepper": run.update.state_dict(),
         "schedule": _state_of(run.schedule),
         "average": average.state_dict() if average else None,
-        "watch": run.diagnostics.watch.state_dict() if run.diagnostics.watch else None,
+        "recorder": run.diagnostics.recorder.state_dict() if run.diagnostics.recorder else None,
         "rng": torch.get_rng_state(),
     }
     if run.device.type == "cuda":
@@ -42,7 +42,7 @@ def write_state(path: Path, state: dict[str, Any]) -> None:
     part.replace(path)
 
 
-def load(path: Path, run_id: str, run: Setup, average: Averager | None) -> Progress | None:
+def load(path: Path, run_id: str, run: Run, average: Averager | None) -> TrainState | None:
     """Restore a run in place; None when there is no checkpoint, or it is of another run."""
     if not path.is_file():
         return None
@@ -54,17 +54,17 @@ def load(path: Path, run_id: str, run: Setup, average: Averager | None) -> Progr
         return None
     run.model.load_state_dict(state["model"])
     load_exactly(run.optimizer, state["optimizer"])
-    run.stepper.load_state_dict(state["stepper"])
+    run.update.load_state_dict(state["stepper"])
     if state["schedule"] is not None:
         run.schedule.load_state_dict(state["schedule"])  # type: ignore[attr-defined]
     if average is not None:
         average.load_state_dict(state["average"])
-    if run.diagnostics.watch is not None and state.get("watch") is not None:
-        run.diagnostics.watch.load_state_dict(state["watch"])
+    if run.diagnostics.recorder is not None and state.get("recorder") is not None:
+        run.diagnostics.recorder.load_state_dict(state["recorder"])
     torch.set_rng_state(state["rng"])
     if run.device.type == "cuda":
         torch.cuda.set_rng_state(state["cuda_rng"], run.device)
-    return Progress(**state["progress"])
+    return TrainState(**state["progress"])
 
 
 def _state_of(schedule: object) -> dict[str, Any] | None:

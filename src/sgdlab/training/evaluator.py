@@ -10,9 +10,9 @@ from torch import nn
 from sgdlab.averaging import Averager, has_statistics, refresh_statistics
 from sgdlab.datasets.base import Split
 from sgdlab.results import Cell
-from sgdlab.training.build import Setup
+from sgdlab.training.build import Run
 from sgdlab.training.evaluation import Evaluation, evaluate
-from sgdlab.training.state import Progress
+from sgdlab.training.state import TrainState
 from sgdlab.training.steplog import RowSink, StepWatcher
 
 
@@ -22,7 +22,7 @@ class Writer(RowSink, Protocol):
     def evaluation(self, row: tuple[Cell, ...], /) -> None: ...  # noqa: D102
 
 
-class View(StepWatcher, Protocol):
+class ProgressDisplay(StepWatcher, Protocol):
     """Who watches; see `sgdlab.terminal.display`."""
 
     def evaluated(self, metric: float) -> None: ...  # noqa: D102
@@ -38,7 +38,9 @@ class Evaluator:
         average: Of the iterates.
     """
 
-    def __init__(self, run: Setup, writer: Writer, view: View, average: Averager | None) -> None:
+    def __init__(
+        self, run: Run, writer: Writer, view: ProgressDisplay, average: Averager | None
+    ) -> None:
         self._run = run
         self._writer = writer
         self._view = view
@@ -46,7 +48,7 @@ class Evaluator:
         train = run.data.train
         self._batches = train.x.split(run.plan.batch_size)
 
-    def all_but_test(self, at: Progress) -> float:
+    def all_but_test(self, at: TrainState) -> float:
         """Evaluate the training and validation splits; return the training loss."""
         run = self._run
         with self._weights() as model:
@@ -61,7 +63,7 @@ class Evaluator:
         self._view.evaluated(val.metric)
         return train.loss
 
-    def test(self, at: Progress) -> tuple[Evaluation, Evaluation | None]:
+    def test(self, at: TrainState) -> tuple[Evaluation, Evaluation | None]:
         """Evaluate the test split with the raw weights and with the average."""
         split = self._run.data.test
         with self._weights() as model:
@@ -75,7 +77,7 @@ class Evaluator:
     def _weights(self) -> Iterator[nn.Module]:
         """Give the model as it is to be evaluated, and put it back for training."""
         run = self._run
-        run.stepper.settle()
+        run.update.sync_weights()
         switch = getattr(run.optimizer, "eval", None)
         if switch is None:
             yield run.model
@@ -93,7 +95,7 @@ class Evaluator:
         return None if self._average is None else self._average.model(self._batches)
 
     def _split(
-        self, model: nn.Module, at: Progress, weights: str, name: str, split: Split
+        self, model: nn.Module, at: TrainState, weights: str, name: str, split: Split
     ) -> Evaluation:
         run = self._run
         bf16 = run.objective.bf16

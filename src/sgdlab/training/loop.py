@@ -10,13 +10,13 @@ import torch
 
 from sgdlab.averaging import Averager
 from sgdlab.results import COMPLETED, DIVERGED
-from sgdlab.training.build import Setup
-from sgdlab.training.evaluator import Evaluator, View, Writer
-from sgdlab.training.state import Outcome, Progress, next_stop
+from sgdlab.training.build import Run
+from sgdlab.training.evaluator import Evaluator, ProgressDisplay, Writer
+from sgdlab.training.state import Outcome, TrainState, next_stop
 from sgdlab.training.steplog import StepLog, loss_limit
 
 
-def averager_of(run: Setup) -> Averager | None:
+def averager_of(run: Run) -> Averager | None:
     """Return what keeps the average of a run's iterates, if it has one."""
     if run.average is None:
         return None
@@ -24,17 +24,17 @@ def averager_of(run: Setup) -> Averager | None:
 
 
 def fit(
-    run: Setup,
+    run: Run,
     writer: Writer,
-    view: View,
-    progress: Progress | None = None,
+    view: ProgressDisplay,
+    progress: TrainState | None = None,
     averager: Averager | None = None,
-    save: Callable[[Progress], None] | None = None,
+    save: Callable[[TrainState], None] | None = None,
 ) -> Outcome:
     """Train to the last step, or until the run diverges.
 
     Args:
-        run: Built by `sgdlab.training.build.setup`.
+        run: Built by `sgdlab.training.build.build_run`.
         writer: Receives a row per step and per evaluation.
         view: Told of every step and evaluation.
         progress: Where a checkpoint left off; model and optimizer are in that state already.
@@ -45,19 +45,19 @@ def fit(
         ``completed``, or ``diverged`` at the first step whose loss or gradient is not finite or
         whose loss exceeds ``run.loss_factor`` times the training loss at initialisation.
     """
-    at = progress or Progress()
+    at = progress or TrainState()
     average = averager or averager_of(run)
     plan, train, total = run.plan, run.data.train, run.total_steps
-    objective, stepper, schedule = run.objective, run.stepper, run.schedule
+    objective, update, schedule = run.objective, run.update, run.schedule
     objective.count_from(at.function_evaluations, at.gradient_evaluations)
     scheduled_momentum = getattr(schedule, "momentum", lambda *_: None)
     observe = getattr(schedule, "observe", None)
     evaluation = Evaluator(run, writer, view, average)
     if at.step == 0:
         at.initial_loss = evaluation.all_but_test(at)
-    watch, running = run.diagnostics.watch, run.diagnostics.running(at.running)
+    recorder, running = run.diagnostics.recorder, run.diagnostics.running(at.running)
     limit = loss_limit(run.loss_factor, at.initial_loss)
-    width = len(watch.columns) if watch else 0
+    width = len(recorder.columns) if recorder else 0
     log = StepLog(writer, view, limit, run.device.type, running, width)
     if not math.isfinite(at.initial_loss):
         return Outcome(DIVERGED, f"loss is {at.initial_loss} at initialisation", at)
@@ -71,18 +71,18 @@ def fit(
             with _clock(run, at):
                 updates = plan.epoch(train.x, train.y, run.seed, epoch, done)
                 count = next_stop(at.step, min(epoch_end, total), run.checkpoint_every) - at.step
-                for update in itertools.islice(updates, count):
+                for batches in itertools.islice(updates, count):
                     where = (at.step, total, plan.steps_per_epoch)
                     lr = run.lr * schedule(*where)
-                    if watch is not None:
-                        watch.before(at.step)
-                    values = stepper.take(at.step, update, lr, scheduled_momentum(*where))
+                    if recorder is not None:
+                        recorder.before(at.step)
+                    values = update.step(at.step, batches, lr, scheduled_momentum(*where))
                     at.step += 1
-                    at.examples += sum(len(y) for _, y in update)
+                    at.examples += sum(len(y) for _, y in batches)
                     if average is not None:
-                        average.update(at.step, stepper.settle)
+                        average.update(at.step, update.sync_weights)
                     used = lr if values.lr is None else values.lr
-                    found = watch and watch.after(at.step, update, values, used)
+                    found = recorder and recorder.after(at.step, batches, values, used)
                     made = (at.step, at.epoch, at.examples, used, *values[:3])
                     log.add(*made, objective.evaluations(), found)
                     if log.reason is not None:
@@ -111,11 +111,13 @@ def fit(
 
 
 @contextlib.contextmanager
-def _clock(run: Setup, at: Progress) -> Iterator[None]:
+def _clock(run: Run, at: TrainState) -> Iterator[None]:
     """Add the time inside to ``train_seconds``: queued work included, diagnostics not."""
-    watch = run.diagnostics.watch
-    start, watched = time.perf_counter(), watch.seconds if watch else 0.0
+    recorder = run.diagnostics.recorder
+    start, watched = time.perf_counter(), recorder.seconds if recorder else 0.0
     yield
     if run.device.type == "cuda":
         torch.cuda.synchronize(run.device)
-    at.train_seconds += time.perf_counter() - start - (watch.seconds - watched if watch else 0.0)
+    at.train_seconds += (
+        time.perf_counter() - start - (recorder.seconds - watched if recorder else 0.0)
+    )

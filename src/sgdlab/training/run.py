@@ -27,11 +27,11 @@ from sgdlab.results import (
 )  # fmt: skip
 from sgdlab.steps.batches import stream_seed
 from sgdlab.training import checkpoint
-from sgdlab.training.build import Setup, device_of, setup
+from sgdlab.training.build import Run, build_run, device_of
 from sgdlab.training.environment import PeakMemory, environment
-from sgdlab.training.evaluator import View
+from sgdlab.training.evaluator import ProgressDisplay
 from sgdlab.training.loop import averager_of, fit
-from sgdlab.training.state import Outcome, Progress
+from sgdlab.training.state import Outcome, TrainState
 from sgdlab.training.summary import built_of, summary_of
 from sgdlab.training.threads import threads_for
 
@@ -53,7 +53,7 @@ def finished(directory: Path, identity: str, resume: bool) -> dict[str, Cell] | 
     return summary if resume and summary["status"] in ENDED else None
 
 
-def run_experiment(config: DictConfig, directory: Path, view: View) -> dict[str, Cell]:
+def run_experiment(config: DictConfig, directory: Path, view: ProgressDisplay) -> dict[str, Cell]:
     """Train one settled config and write its files; return its summary.
 
     A run that crashes or runs out of memory ends as ``failed`` with the reason, and the traceback
@@ -71,17 +71,17 @@ def run_experiment(config: DictConfig, directory: Path, view: View) -> dict[str,
     if (done := finished(directory, identity, config.resume)) is not None:
         return done
     with _torch_state():
-        run: Setup | None = None
+        run: Run | None = None
         memory = PeakMemory(device_of(config))
         outcome = Outcome(FAILED)
         try:
-            run = setup(config)
+            run = build_run(config)
             outcome = _fit(run, config, identity, directory, view)
         except InputError:
             raise
         except Exception as error:
             outcome = Outcome(
-                FAILED, _reason(error, config, run), getattr(error, "progress", Progress())
+                FAILED, _reason(error, config, run), getattr(error, "progress", TrainState())
             )
             _write_head(config, run, directory)
             write_error(directory, traceback.format_exc())
@@ -93,7 +93,9 @@ def run_experiment(config: DictConfig, directory: Path, view: View) -> dict[str,
     return summary
 
 
-def _fit(run: Setup, config: DictConfig, identity: str, directory: Path, view: View) -> Outcome:
+def _fit(
+    run: Run, config: DictConfig, identity: str, directory: Path, view: ProgressDisplay
+) -> Outcome:
     path = directory / "checkpoint.pt"
     torch.set_num_threads(threads_for(run, config.threads))
     torch.manual_seed(stream_seed(config.seed, "other"))
@@ -102,9 +104,9 @@ def _fit(run: Setup, config: DictConfig, identity: str, directory: Path, view: V
     _write_head(config, run, directory)
     columns = run.diagnostics.columns
     writer = RunWriter(directory, run.data.metric, columns, progress and progress.step)
-    at = progress or Progress()
+    at = progress or TrainState()
 
-    def save(now: Progress) -> None:
+    def save(now: TrainState) -> None:
         writer.flush()
         checkpoint.save(path, identity, run, average, now)
 
@@ -121,7 +123,7 @@ def _fit(run: Setup, config: DictConfig, identity: str, directory: Path, view: V
         writer.close()
 
 
-def _write_head(config: DictConfig, run: Setup | None, directory: Path) -> None:
+def _write_head(config: DictConfig, run: Run | None, directory: Path) -> None:
     settled = cast("dict[str, Any]", OmegaConf.to_container(config))
     write_config(directory, {**settled, "engine": "sequential"})
     fingerprint = run.data.fingerprint if run else None
@@ -139,7 +141,7 @@ def _torch_state() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _reason(error: Exception, config: DictConfig, run: Setup | None) -> str:
+def _reason(error: Exception, config: DictConfig, run: Run | None) -> str:
     if is_out_of_memory(error):
         if run is None:
             return "out of memory before the first step: the model and the data alone are too large"

@@ -7,7 +7,7 @@ from sgdlab.training.evaluation import Evaluation
 
 
 @dataclass
-class Progress:
+class TrainState:
     """How far a run is: plain values, so that a checkpoint can hold them."""
 
     step: int = 0
@@ -55,7 +55,7 @@ class Outcome:
 
     status: str
     reason: str | None = None
-    progress: Progress = field(default_factory=Progress)
+    progress: TrainState = field(default_factory=TrainState)
     test: Evaluation | None = None
     average_test: Evaluation | None = None
 

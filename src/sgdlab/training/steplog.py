@@ -5,8 +5,8 @@ from typing import Protocol
 
 from torch import Tensor
 
+from sgdlab.diagnostics.recorder import cells
 from sgdlab.diagnostics.running import COLUMNS, Running
-from sgdlab.diagnostics.watch import cells
 from sgdlab.results import Cell
 
 # On CUDA reading a scalar waits for the device, so values are read back in blocks.

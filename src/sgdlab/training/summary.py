@@ -15,7 +15,7 @@ from sgdlab.results import (
     Cell,
     other_settings,
 )
-from sgdlab.training.build import Setup
+from sgdlab.training.build import Run
 from sgdlab.training.state import Outcome
 
 _TECHNIQUES = (
@@ -50,7 +50,7 @@ class Built:
     findings: Mapping[str, Cell]
 
 
-def built_of(run: Setup) -> Built:
+def built_of(run: Run) -> Built:
     """Return what is known of a run that the ordinary trainer has built."""
     decayed = [g for g in run.optimizer.param_groups if decay_of(g)]
     found = getattr(run.optimizer, "findings", None)

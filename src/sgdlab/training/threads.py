@@ -4,14 +4,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from sgdlab.training.build import Setup
+from sgdlab.training.build import Run
 
 # Measured on 2 cores, MLPs and CNNs of 1 to 220 MFLOP: below this, two threads gain at most a
 # fifth on an idle machine, and on a busy one they wait for each other, up to 30 times longer.
 SMALL = 50_000_000
 
 
-def threads_for(run: Setup, asked: int | None) -> int:
+def threads_for(run: Run, asked: int | None) -> int:
     """Return ``threads`` of the config, or what suits the size of the model.
 
     A run whose forward pass of one micro-batch takes under 50 million floating-point operations

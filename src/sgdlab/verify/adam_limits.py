@@ -8,14 +8,14 @@ import torch
 
 from sgdlab.datasets.projection import Box
 from sgdlab.verify.adaptive import FAMILY
-from sgdlab.verify.case import Check, Curve, Experiment
+from sgdlab.verify.case import Experiment, VerifyCheck, VerifyCurve
 from sgdlab.verify.lab import train
 from sgdlab.verify.noise import five_errors
 from sgdlab.verify.problems import Rows, dataset
 from sgdlab.verify.stability import around, growth, largest_stable
 
 
-def reddi() -> Iterator[Check]:
+def reddi() -> Iterator[VerifyCheck]:
     """Row 19: with one gradient of ``C = 3`` in three and two of -1, Adam ends at the worst point.
 
     On [-1, 1] their mean ``w/3`` is least at -1. With ``β1 = 0`` and ``β2 = 1/(1 + C²)`` Adam
@@ -41,16 +41,18 @@ def reddi() -> Iterator[Check]:
         )  # fmt: skip
         counts = np.unique(np.geomspace(1, steps, 150).astype(int))
         gaps = ((run.iterates[counts, 0] + 1) * (big - 2) / 3).tolist()
-        curve = Curve(name, counts.astype(float).tolist(), gaps, panel="Reddi's problem: f - f*")
+        curve = VerifyCurve(
+            name, counts.astype(float).tolist(), gaps, panel="Reddi's problem: f - f*"
+        )
         experiment = f"{name} on Reddi's problem: w after {steps} steps"
-        yield Check(row, FAMILY, experiment, end, float(run.iterates[-1, 0]), tolerance,
+        yield VerifyCheck(row, FAMILY, experiment, end, float(run.iterates[-1, 0]), tolerance,
                     "absolute", (curve,))  # fmt: skip
 
 
 _FLOOR_REPETITIONS = 8000
 
 
-def batch_scaling() -> Iterator[Check]:
+def batch_scaling() -> Iterator[VerifyCheck]:
     """Row 21: when noise dominates, Adam's floor keeps with the batch under the square-root rule.
 
     The root of ``v`` is then ``σ/√B``, so that Adam is a heavy ball at the rate ``(1-β1)·lr·√B/σ``
@@ -65,13 +67,13 @@ def batch_scaling() -> Iterator[Check]:
     lr, larger = 1e-3, 16
     base, off = _floor(lr, 1, "none", 3000)
     experiment = "Adam, noise-dominated, B=1: floor E x² = lr·σ/(2h)"
-    yield Check("21a", FAMILY, experiment, lr / 2, base, off)
+    yield VerifyCheck("21a", FAMILY, experiment, lr / 2, base, off)
     for row, rule, factor in (("21b", "sqrt", 4), ("21c", "linear", 16), ("21d", "none", 1)):
         floor, its_off = _floor(lr, larger, rule, 900)
         predicted = factor / math.sqrt(larger)
         experiment = f"Adam, batch x 16, scaling={rule}: ratio of the floors"
         tolerance = math.hypot(off, its_off)
-        yield Check(row, FAMILY, experiment, predicted, floor / base, tolerance)
+        yield VerifyCheck(row, FAMILY, experiment, predicted, floor / base, tolerance)
 
 
 def _floor(lr: float, batch: int, rule: str, steps: int) -> tuple[float, float]:
@@ -92,7 +94,7 @@ def _floor(lr: float, batch: int, rule: str, steps: int) -> tuple[float, float]:
     return float(late.square().mean()), tolerance
 
 
-def frozen() -> Iterator[Check]:
+def frozen() -> Iterator[VerifyCheck]:
     """Row 36: largest stable ``lr·h`` over a frozen preconditioner: 38 for Adam, 13.57 for NAdam.
 
     ``2(1+β1)/(1-β1)`` and ``2(1+β)/((1-β)(1+2β))``: the heavy ball's and Nesterov's limits (rows 6b
@@ -117,7 +119,7 @@ def frozen() -> Iterator[Check]:
         )  # fmt: skip
         measured = largest_stable(h, growth(run.iterates))
         experiment = f"{optimizer}, preconditioner frozen: largest stable lr·h"
-        yield Check(row, FAMILY, experiment, limit, measured, 1e-7)
+        yield VerifyCheck(row, FAMILY, experiment, limit, measured, 1e-7)
 
 
 EXPERIMENTS: tuple[Experiment, ...] = (reddi, batch_scaling, frozen)

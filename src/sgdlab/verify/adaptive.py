@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from sgdlab.verify.case import Check, Curve, Experiment
+from sgdlab.verify.case import Experiment, VerifyCheck, VerifyCurve
 from sgdlab.verify.equivalence import same
 from sgdlab.verify.lab import Trajectory, train
 from sgdlab.verify.problems import Slope, dataset
@@ -31,7 +31,7 @@ def _worst(values: torch.Tensor, predicted: float) -> float:
     return float(values[(values - predicted).abs().argmax()])
 
 
-def adagrad() -> Iterator[Check]:
+def adagrad() -> Iterator[VerifyCheck]:
     """Row 13: under a constant gradient AdaGrad moves by ``lr·Σ 1/√t``, whatever its size.
 
     Source: Duchi, Hazan and Singer (2011), "Adaptive subgradient methods".
@@ -41,14 +41,16 @@ def adagrad() -> Iterator[Check]:
     moved = (run.iterates - run.iterates[0]).abs()
     t = np.arange(1.0, steps + 1)
     predicted = lr * (1 / np.sqrt(t)).cumsum()
-    curve = Curve("AdaGrad", t.tolist(), moved[1:, 1].tolist(), predicted.tolist(),
+    curve = VerifyCurve("AdaGrad", t.tolist(), moved[1:, 1].tolist(), predicted.tolist(),
                   panel="constant gradient: distance moved")  # fmt: skip
     measured = _worst(moved[-1], float(predicted[-1]))
     experiment = f"AdaGrad, constant gradient, {steps} steps: lr·Σ 1/√t"
-    yield Check("13", FAMILY, experiment, float(predicted[-1]), measured, 1e-12, curves=(curve,))
+    yield VerifyCheck(
+        "13", FAMILY, experiment, float(predicted[-1]), measured, 1e-12, curves=(curve,)
+    )
 
 
-def rmsprop() -> Iterator[Check]:
+def rmsprop() -> Iterator[VerifyCheck]:
     """Row 14: RMSprop's first step is ``lr/√(1-α)``, since its average starts at 0, uncorrected."""
     lr = 0.1
     for row, alpha in (("14a", 0.99), ("14b", 0.9)):
@@ -58,10 +60,10 @@ def rmsprop() -> Iterator[Check]:
         measured = _worst(run.iterates.diff(dim=0).abs(), predicted)
         experiment = f"RMSprop, α={alpha:g}: first step lr/√(1-α)"
         # 1 - α loses up to two digits.
-        yield Check(row, FAMILY, experiment, predicted, measured, 1e-12)
+        yield VerifyCheck(row, FAMILY, experiment, predicted, measured, 1e-12)
 
 
-def adam() -> Iterator[Check]:
+def adam() -> Iterator[VerifyCheck]:
     """Row 15: under a constant gradient every step of Adam is ``lr``, from the first one on.
 
     The two corrections make both averages exactly those of a constant.
@@ -73,14 +75,14 @@ def adam() -> Iterator[Check]:
     moves = run.iterates.diff(dim=0).abs()
     t = np.arange(1.0, steps + 1)
     moved = (run.iterates - run.iterates[0]).abs()[1:, 1]
-    curve = Curve("Adam", t.tolist(), moved.tolist(), (lr * t).tolist(),
+    curve = VerifyCurve("Adam", t.tolist(), moved.tolist(), (lr * t).tolist(),
                   panel="constant gradient: distance moved")  # fmt: skip
     experiment = f"Adam, constant gradient: the step of {steps} furthest from lr"
     # 1 - 0.999^t loses three digits.
-    yield Check("15", FAMILY, experiment, lr, _worst(moves, lr), 1e-11, curves=(curve,))
+    yield VerifyCheck("15", FAMILY, experiment, lr, _worst(moves, lr), 1e-11, curves=(curve,))
 
 
-def decay_only() -> Iterator[Check]:
+def decay_only() -> Iterator[VerifyCheck]:
     """Row 16: without a gradient AdamW shrinks weights by ``1 - lr·wd``; Adam moves them by ``lr``.
 
     Adam divides the decay by its own size, so that ``weight_decay`` does not matter. While ``w``
@@ -94,10 +96,11 @@ def decay_only() -> Iterator[Check]:
     sizes = _slide((0.0,), steps, *chosen).iterates[:, 0]
     t = np.arange(1.0, steps + 1)
     predicted = (1 - lr * decay) ** t
-    curve = Curve("AdamW, lr 0.01, wd 0.1", t.tolist(), sizes[1:].tolist(), predicted.tolist(),
+    curve = VerifyCurve("AdamW, lr 0.01, wd 0.1", t.tolist(), sizes[1:].tolist(),
+                  predicted.tolist(),
                   panel="no gradient, decay only: w")  # fmt: skip
     experiment = f"AdamW, decay only: w after {steps} steps"
-    yield Check("16a", FAMILY, experiment, float(predicted[-1]), float(sizes[-1]), 1e-12,
+    yield VerifyCheck("16a", FAMILY, experiment, float(predicted[-1]), float(sizes[-1]), 1e-12,
                 curves=(curve,))  # fmt: skip
     lr, steps = 1e-5, 100
     for row, decay in (("16b", 1e-4), ("16c", 0.1), ("16d", 10.0)):
@@ -105,10 +108,10 @@ def decay_only() -> Iterator[Check]:
         sizes = _slide((0.0,), steps, *chosen, "optimizer.eps=0.0").iterates[:, 0]
         measured = float(sizes[0] - sizes[-1]) / steps
         experiment = f"Adam, L2 only, wd={decay:g}: mean step is lr"
-        yield Check(row, FAMILY, experiment, lr, measured, lr * steps)
+        yield VerifyCheck(row, FAMILY, experiment, lr, measured, lr * steps)
 
 
-def scale_free() -> Iterator[Check]:
+def scale_free() -> Iterator[VerifyCheck]:
     """Row 17: Adam's iterates are the same when the loss is multiplied by 1e4."""
     h = np.geomspace(1.0, 0.01, 10)
 
@@ -122,13 +125,13 @@ def scale_free() -> Iterator[Check]:
     yield _same("17", "Adam, loss x 1e4 = loss", run(1e4), run(1.0))
 
 
-def _same(row: str, experiment: str, one: torch.Tensor, other: torch.Tensor) -> Check:
+def _same(row: str, experiment: str, one: torch.Tensor, other: torch.Tensor) -> VerifyCheck:
     check = same(row, FAMILY, experiment, one, other)
     panel = "same iterates: distance"
     return replace(check, curves=tuple(replace(curve, panel=panel) for curve in check.curves))
 
 
-def huge_eps() -> Iterator[Check]:
+def huge_eps() -> Iterator[VerifyCheck]:
     """Row 18: with an eps that swamps the root, Adam is the heavy ball.
 
     At the rates ``lr_t = eps·η/(1-β1)·(1-β1^t)``: then ``lr_t·m_t/(1-β1^t)/eps = η·v_t`` with the

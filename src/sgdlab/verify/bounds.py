@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sgdlab.verify.case import Check, Curve, Experiment
+from sgdlab.verify.case import Experiment, VerifyCheck, VerifyCurve
 from sgdlab.verify.descent import FAMILY, curve_of
 from sgdlab.verify.lab import Trajectory, train
 from sgdlab.verify.problems import Huber, dataset
@@ -38,7 +38,7 @@ def _worst_cases(travels: np.ndarray, *overrides: str) -> tuple[Trajectory, Tens
     return run, function.terms(run.iterates)[1:].diagonal()
 
 
-def smooth_convex() -> Iterator[Check]:
+def smooth_convex() -> Iterator[VerifyCheck]:
     """Row 7: GD at ``1/L`` from distance ``R`` has ``f_N - f* <= L R²/(4N + 2)``; Huber attains it.
 
     Source: Drori and Teboulle (2014), "Performance of first-order methods for smooth convex
@@ -47,16 +47,16 @@ def smooth_convex() -> Iterator[Check]:
     n = np.arange(1.0, 101)
     _, values = _worst_cases(n, "optimizer=sgd")
     bound = _SMOOTH * _RADIUS**2 / (4 * n + 2)
-    curve = Curve("GD", n.tolist(), values.tolist(), bound.tolist(), slope=-1.0,
+    curve = VerifyCurve("GD", n.tolist(), values.tolist(), bound.tolist(), slope=-1.0,
                   panel="worst case in N steps, Huber")  # fmt: skip
     for row, steps in (("7a", 1), ("7b", 50), ("7c", 100)):
         experiment = f"GD, Huber's function for N={steps}: f_N - f*"
         curves = (curve,) if steps == 50 else ()
         predicted, measured = float(bound[steps - 1]), float(values[steps - 1])
-        yield Check(row, FAMILY, experiment, predicted, measured, 1e-12, curves=curves)
+        yield VerifyCheck(row, FAMILY, experiment, predicted, measured, 1e-12, curves=curves)
 
 
-def accelerated() -> Iterator[Check]:
+def accelerated() -> Iterator[VerifyCheck]:
     """Row 31: Nesterov's method with momentum ``(k-1)/(k+2)`` has ``f - f* <= 2LR²/(k+1)²``.
 
     In the published form (``nesterov_lookahead``): torch's has one momentum for the velocity and
@@ -79,21 +79,21 @@ def accelerated() -> Iterator[Check]:
     panel = "smooth convex, accelerated: f - f* against its bound"
     curve = curve_of("quadratic, κ = 1e8", losses, bound, panel)
     measured = float((losses / bound).max())
-    yield Check("31a", FAMILY, experiment, 1.0, measured, 0.0, "at_most", (curve,))
+    yield VerifyCheck("31a", FAMILY, experiment, 1.0, measured, 0.0, "at_most", (curve,))
 
     n = np.arange(1.0, 101)
     run, values = _worst_cases(1 + (n - 1) * (n + 6) / 8, *chosen)
     exact = 2 * _SMOOTH * _RADIUS**2 / ((n + 2) * (n + 3))
-    curve = Curve("Nesterov, rising momentum", n.tolist(), values.tolist(), exact.tolist(),
+    curve = VerifyCurve("Nesterov, rising momentum", n.tolist(), values.tolist(), exact.tolist(),
                   slope=-2.0, panel="worst case in N steps, Huber")  # fmt: skip
     for row, steps in (("31b", 10), ("31c", 100)):
         experiment = f"accelerated GD, Huber's function for N={steps}: f_N - f*"
         curves = (curve,) if steps == 100 else ()
         predicted, measured = float(exact[steps - 1]), float(values[steps - 1])
-        yield Check(row, FAMILY, experiment, predicted, measured, 1e-12, curves=curves)
+        yield VerifyCheck(row, FAMILY, experiment, predicted, measured, 1e-12, curves=curves)
 
 
-def polyak_lojasiewicz() -> Iterator[Check]:
+def polyak_lojasiewicz() -> Iterator[VerifyCheck]:
     """Row 32: without strong convexity, GD at ``1/L`` has ``f_k - f* <= (1 - μ/L)^k (f_0 - f*)``.
 
     Least squares with 20 examples of 60 features: the Hessian has rank 20, every minimum fits all
@@ -121,13 +121,13 @@ def polyak_lojasiewicz() -> Iterator[Check]:
     curve = curve_of("least squares of rank 20 in 60", losses, bound, panel)
     measured = float((losses / bound)[1:].max())
     experiment = "GD, rank-deficient least squares: largest (f - f*)/bound at any k"
-    yield Check("32a", FAMILY, experiment, 1.0, measured, 0.0, "at_most", (curve,))
+    yield VerifyCheck("32a", FAMILY, experiment, 1.0, measured, 0.0, "at_most", (curve,))
     x = run.run.data.train.x[:, :-1].numpy()
     slowest = np.linalg.eigh(x.T @ x)[1][:, -rank]
     moves = np.abs(np.diff(run.iterates.numpy() @ slowest))
     measured = float((moves[100] / moves[0]) ** (1 / 100))
     experiment = "the same: factor per step in the slowest direction"
-    yield Check("32b", FAMILY, experiment, factor, measured, 1e-9)
+    yield VerifyCheck("32b", FAMILY, experiment, factor, measured, 1e-9)
 
 
 EXPERIMENTS: tuple[Experiment, ...] = (smooth_convex, accelerated, polyak_lojasiewicz)

@@ -9,7 +9,7 @@ Kind = Literal["relative", "absolute", "at_most", "at_least"]
 
 
 @dataclass(frozen=True)
-class Curve:
+class VerifyCurve:
     """A line of a family's plot: measured error against steps, and the predicted one.
 
     Attributes:
@@ -30,7 +30,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Check:
+class VerifyCheck:
     """A prediction and its measurement.
 
     Attributes:
@@ -53,7 +53,7 @@ class Check:
     measured: float
     tolerance: float
     kind: Kind = "relative"
-    curves: tuple[Curve, ...] = ()
+    curves: tuple[VerifyCurve, ...] = ()
 
     @property
     def error(self) -> float:
@@ -76,5 +76,5 @@ class Check:
         return self.error <= self.tolerance
 
 
-Experiment = Callable[[], Iterator[Check]]
+Experiment = Callable[[], Iterator[VerifyCheck]]
 """Runs one or more rows of the table."""

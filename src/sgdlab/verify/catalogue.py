@@ -19,7 +19,7 @@ from sgdlab.verify.case import Experiment
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogueEntry:
     """An experiment and what it covers.
 
     Attributes:
@@ -40,44 +40,44 @@ def row_of(label: str) -> str:
 
 
 # In the order of the table; the two long ones last, which two processes then share.
-CATALOGUE: tuple[Entry, ...] = (
-    Entry("descent", ("1", "2"), descent.gradient_descent),
-    Entry("descent", ("3",), descent.heavy_ball),
-    Entry("descent", ("4",), descent.nesterov),
-    Entry("descent", ("5",), descent.steps_to_target),
-    Entry("descent", ("6",), descent.stability),
-    Entry("descent", ("7",), bounds.smooth_convex),
-    Entry("noise", ("8",), noise.floor),
-    Entry("noise", ("9",), noise.heavy_ball_floor),
-    Entry("noise", ("10",), noise.inverse_time),
-    Entry("noise", ("11",), noise.averaging),
-    Entry("noise", ("12",), noise.convex_lipschitz),
-    Entry("adaptive", ("13",), adaptive.adagrad),
-    Entry("adaptive", ("14",), adaptive.rmsprop),
-    Entry("adaptive", ("15",), adaptive.adam),
-    Entry("adaptive", ("16",), adaptive.decay_only),
-    Entry("adaptive", ("17",), adaptive.scale_free),
-    Entry("adaptive", ("18",), adaptive.huge_eps),
-    Entry("adaptive", ("19",), adam_limits.reddi),
-    Entry("equivalence", ("20",), equivalence.swats),
-    Entry("adaptive", ("21",), adam_limits.batch_scaling),
-    Entry("estimators", ("22",), estimators.noise_scale),
-    Entry("equivalence", ("23",), equivalence.nesterov_forms),
-    Entry("equivalence", ("24",), equivalence.heavy_ball_forms),
-    Entry("step_sizes", ("25",), robbins_monro.step_sizes),
-    Entry("parallel", ("26",), parallel.staleness),
-    Entry("parallel", ("27",), parallel.synchronous),
-    Entry("parallel", ("28",), parallel.local),
-    Entry("equivalence", ("29",), equivalence.kiefer_wolfowitz),
-    Entry("estimators", ("30",), estimators.best_of_k),
-    Entry("descent", ("31",), bounds.accelerated),
-    Entry("descent", ("32",), bounds.polyak_lojasiewicz),
-    Entry("noise", ("33",), noise.non_convex),
-    Entry("estimators", ("34",), estimators.mini_batches),
-    Entry("equivalence", ("35",), equivalence.penalty_and_decay),
-    Entry("adaptive", ("36",), adam_limits.frozen),
-    Entry("logistic", ("logistic",), convergence.logistic),
-    Entry("ridge", ("ridge",), convergence.ridge),
+CATALOGUE: tuple[CatalogueEntry, ...] = (
+    CatalogueEntry("descent", ("1", "2"), descent.gradient_descent),
+    CatalogueEntry("descent", ("3",), descent.heavy_ball),
+    CatalogueEntry("descent", ("4",), descent.nesterov),
+    CatalogueEntry("descent", ("5",), descent.steps_to_target),
+    CatalogueEntry("descent", ("6",), descent.stability),
+    CatalogueEntry("descent", ("7",), bounds.smooth_convex),
+    CatalogueEntry("noise", ("8",), noise.floor),
+    CatalogueEntry("noise", ("9",), noise.heavy_ball_floor),
+    CatalogueEntry("noise", ("10",), noise.inverse_time),
+    CatalogueEntry("noise", ("11",), noise.averaging),
+    CatalogueEntry("noise", ("12",), noise.convex_lipschitz),
+    CatalogueEntry("adaptive", ("13",), adaptive.adagrad),
+    CatalogueEntry("adaptive", ("14",), adaptive.rmsprop),
+    CatalogueEntry("adaptive", ("15",), adaptive.adam),
+    CatalogueEntry("adaptive", ("16",), adaptive.decay_only),
+    CatalogueEntry("adaptive", ("17",), adaptive.scale_free),
+    CatalogueEntry("adaptive", ("18",), adaptive.huge_eps),
+    CatalogueEntry("adaptive", ("19",), adam_limits.reddi),
+    CatalogueEntry("equivalence", ("20",), equivalence.swats),
+    CatalogueEntry("adaptive", ("21",), adam_limits.batch_scaling),
+    CatalogueEntry("estimators", ("22",), estimators.noise_scale),
+    CatalogueEntry("equivalence", ("23",), equivalence.nesterov_forms),
+    CatalogueEntry("equivalence", ("24",), equivalence.heavy_ball_forms),
+    CatalogueEntry("step_sizes", ("25",), robbins_monro.step_sizes),
+    CatalogueEntry("parallel", ("26",), parallel.staleness),
+    CatalogueEntry("parallel", ("27",), parallel.synchronous),
+    CatalogueEntry("parallel", ("28",), parallel.local),
+    CatalogueEntry("equivalence", ("29",), equivalence.kiefer_wolfowitz),
+    CatalogueEntry("estimators", ("30",), estimators.best_of_k),
+    CatalogueEntry("descent", ("31",), bounds.accelerated),
+    CatalogueEntry("descent", ("32",), bounds.polyak_lojasiewicz),
+    CatalogueEntry("noise", ("33",), noise.non_convex),
+    CatalogueEntry("estimators", ("34",), estimators.mini_batches),
+    CatalogueEntry("equivalence", ("35",), equivalence.penalty_and_decay),
+    CatalogueEntry("adaptive", ("36",), adam_limits.frozen),
+    CatalogueEntry("logistic", ("logistic",), convergence.logistic),
+    CatalogueEntry("ridge", ("ridge",), convergence.ridge),
 )
 
 

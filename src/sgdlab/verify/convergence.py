@@ -23,8 +23,8 @@ import numpy as np
 from scipy import optimize
 from scipy.special import expit
 
-from sgdlab.verify.case import Check, Curve, Experiment
-from sgdlab.verify.gaps import Curves, curves, gaps, slope
+from sgdlab.verify.case import Experiment, VerifyCheck, VerifyCurve
+from sgdlab.verify.gaps import GapCurves, curves, gaps, slope
 from sgdlab.verify.lab import Trajectory, train
 
 L2 = 0.1
@@ -85,7 +85,7 @@ class _Fit:
     """One run: its gaps from an eighth of its steps on, against ``t + s`` of its schedule."""
 
     run: Trajectory
-    found: Curves
+    found: GapCurves
     shift: float
 
     @property
@@ -108,19 +108,21 @@ class _Fit:
         log_gaps = np.log(self.found.raw[self._late])
         return float(np.exp(np.polyfit(self.found.steps[self._late], log_gaps, 1)[0]))
 
-    def curves(self, panel: str, name: str, last: float | None, mean: float) -> tuple[Curve, Curve]:
+    def curves(
+        self, panel: str, name: str, last: float | None, mean: float
+    ) -> tuple[VerifyCurve, VerifyCurve]:
         """Return the run's two curves with the slopes of theory."""
         steps = self.found.steps.tolist()
         return (
-            Curve(name, steps, self.found.raw.tolist(), slope=last, panel=f"{panel}: gap"),
-            Curve(
+            VerifyCurve(name, steps, self.found.raw.tolist(), slope=last, panel=f"{panel}: gap"),
+            VerifyCurve(
                 name, steps, self.found.average.tolist(), slope=mean,
                 panel=f"{panel}: gap of the average",
             ),
         )  # fmt: skip
 
 
-def classes(problem: str, dataset: str) -> Iterator[Check]:
+def classes(problem: str, dataset: str) -> Iterator[VerifyCheck]:
     """Batch, mini-batch and pure SGD x constant, 1/√t and 1/t x last iterate and average."""
     first = train(f"dataset={dataset}", f"dataset.l2={L2}", "optimizer=sgd", "max_steps=1")
     known = first.run.data.problem
@@ -129,12 +131,14 @@ def classes(problem: str, dataset: str) -> Iterator[Check]:
     assert known.strong_convexity
     rows = first.run.data.train.x.numpy()
     best = _scipy_optimum(problem, rows)
-    yield Check(problem, problem, "f* is that of SciPy's BFGS", best, known.optimum, 1e-10)
+    yield VerifyCheck(problem, problem, "f* is that of SciPy's BFGS", best, known.optimum, 1e-10)
     for mode in MODES:
         yield from _mode(problem, dataset, mode, known.smoothness, known.strong_convexity)
 
 
-def _mode(problem: str, dataset: str, mode: Mode, smooth: float, convex: float) -> Iterator[Check]:
+def _mode(
+    problem: str, dataset: str, mode: Mode, smooth: float, convex: float
+) -> Iterator[VerifyCheck]:
     lr = mode.lr / smooth
     plain = settings(dataset, mode, lr)
     timescale = round(1 / (lr * convex))  # lr·timescale·μ = 1: the rate 1/t needs more than ½
@@ -142,7 +146,7 @@ def _mode(problem: str, dataset: str, mode: Mode, smooth: float, convex: float) 
     names = {"constant": "constant", "inverse_sqrt": "1/√t", "inverse_time": "1/t"}
     slopes = {"constant": None, "inverse_sqrt": -0.5, "inverse_time": -1.0}
     is_full = mode.batch_size == "full"
-    check = partial(Check, problem, problem)
+    check = partial(VerifyCheck, problem, problem)
     for schedule, shift in shifts.items():
         chosen = (f"schedule={schedule}", *([f"schedule.timescale={shift}"] if shift else []))
         # Kept by the trainer where its gap is checked; elsewhere it is the mean of the iterates.
@@ -188,12 +192,12 @@ def _thirds(run: Trajectory) -> float:
     return float(last / middle)
 
 
-def logistic() -> Iterator[Check]:
+def logistic() -> Iterator[VerifyCheck]:
     """Logistic regression on ``breast_cancer``."""
     yield from classes("logistic", "logistic")
 
 
-def ridge() -> Iterator[Check]:
+def ridge() -> Iterator[VerifyCheck]:
     """Ridge regression on ``diabetes``."""
     yield from classes("ridge", "least_squares")
 

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from sgdlab.config.catalogue import conf_dir
 from sgdlab.config.resolve import settle
 from sgdlab.results import Cell
-from sgdlab.terminal.progress import NoView
-from sgdlab.training.build import Setup, setup
+from sgdlab.terminal.progress import NoDisplay
+from sgdlab.training.build import Run, build_run
 from sgdlab.training.loop import fit
 
 
@@ -29,7 +29,7 @@ class _Nowhere:
     def evaluation(self, row: tuple[Cell, ...], /) -> None: ...
 
 
-def activation_scales(run: Setup) -> dict[str, list[float]]:
+def activation_scales(run: Run) -> dict[str, list[float]]:
     """Train a run, and return how large the outputs of its linear layers were.
 
     Args:
@@ -51,14 +51,14 @@ def activation_scales(run: Setup) -> dict[str, list[float]]:
     linear = {n: m for n, m in run.model.named_modules() if isinstance(m, nn.Linear)}
     handles = [watch(layer, name) for name, layer in linear.items()]
     try:
-        fit(run, _Nowhere(), NoView())
+        fit(run, _Nowhere(), NoDisplay())
     finally:
         for handle in handles:
             handle.remove()
     return scales
 
 
-def coordinate_check(runs: Mapping[int, Setup]) -> dict[str, list[float]]:
+def coordinate_check(runs: Mapping[int, Run]) -> dict[str, list[float]]:
     """Return how the scale of activations depends on the width: 0 if not at all.
 
     Args:
@@ -89,7 +89,7 @@ def main() -> None:
     print("slope of log(activation scale) against log(width) after the first update, by layer")
     for optimizer, lr in (("adamw", 0.01), ("sgd", 0.1)):
         for parametrization in ("standard", "mup"):
-            runs: dict[int, Setup] = {}
+            runs: dict[int, Run] = {}
             for width in (64, 256, 1024):
                 overrides = [
                     f"model.hidden=[{width},{width}]", f"parametrization={parametrization}",
@@ -98,7 +98,7 @@ def main() -> None:
                 ]  # fmt: skip
                 with initialize_config_dir(str(conf_dir()), version_base="1.3"):
                     composed = compose("train", overrides, return_hydra_config=True)
-                runs[width] = setup(settle(composed))
+                runs[width] = build_run(settle(composed))
             slopes = [max(found[1:], key=abs) for found in coordinate_check(runs).values()]
             shown = "  ".join(f"{slope:+.2f}" for slope in slopes)
             print(f"{optimizer:6} {parametrization:9} {shown}")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from sgdlab.verify.case import Check, Curve, Experiment
+from sgdlab.verify.case import Experiment, VerifyCheck, VerifyCurve
 from sgdlab.verify.lab import Trajectory, train
 from sgdlab.verify.stability import around, growth, largest_stable
 
@@ -40,17 +40,17 @@ def _largest(run: Trajectory) -> np.ndarray:
     return run.iterates.abs().amax(dim=1).numpy()
 
 
-def curve_of(name: str, values: np.ndarray, predicted: np.ndarray, panel: str) -> Curve:
+def curve_of(name: str, values: np.ndarray, predicted: np.ndarray, panel: str) -> VerifyCurve:
     """Return at most 200 points of values after steps ``1..T``, ``[T + 1]`` with the start."""
     rows = np.unique(np.linspace(1, len(values) - 1, _POINTS).astype(int))
     steps = rows.astype(float).tolist()
-    return Curve(name, steps, values[rows].tolist(), predicted[rows].tolist(), panel=panel)
+    return VerifyCurve(name, steps, values[rows].tolist(), predicted[rows].tolist(), panel=panel)
 
 
 _PANEL = "quadratic, κ = 100: largest coordinate"
 
 
-def gradient_descent() -> Iterator[Check]:
+def gradient_descent() -> Iterator[VerifyCheck]:
     """Rows 1 and 2: on a quadratic GD contracts by ``(κ-1)/(κ+1)`` at best, by ``1-1/κ`` at 1/L.
 
     Coordinates contract by ``|1 - lr·h|``; the slowest is the largest from the first step on.
@@ -68,10 +68,10 @@ def gradient_descent() -> Iterator[Check]:
         measured = float(sizes[-1] ** (1 / steps))
         experiment = f"GD, lr {name}, κ=100: factor per step"
         # Roundings of 500 steps, spread over them.
-        yield Check(row, FAMILY, experiment, factor, measured, 1e-12, curves=(curve,))
+        yield VerifyCheck(row, FAMILY, experiment, factor, measured, 1e-12, curves=(curve,))
 
 
-def heavy_ball() -> Iterator[Check]:
+def heavy_ball() -> Iterator[VerifyCheck]:
     """Row 3: Polyak's settings give every eigenvalue roots of modulus ``√β``.
 
     At ``h = L`` the root ``-√β`` is double, so that ``|x_t| = √β^t·(1 + (1 + √β)·t)``: the largest
@@ -88,10 +88,10 @@ def heavy_ball() -> Iterator[Check]:
     measured = float((sizes[-1] / polynomial[-1]) ** (1 / steps))
     experiment = "heavy ball, κ=100: factor per step √β"
     # A double root spreads roundings: their effect grows with t².
-    yield Check("3", FAMILY, experiment, root, measured, 1e-11, curves=(curve,))
+    yield VerifyCheck("3", FAMILY, experiment, root, measured, 1e-11, curves=(curve,))
 
 
-def nesterov() -> Iterator[Check]:
+def nesterov() -> Iterator[VerifyCheck]:
     """Row 4: Nesterov's momentum contracts by ``1 - 1/√κ``.
 
     With ``q = 1/√κ``, ``h = μ`` has the double root ``1 - q`` and ``|x_t| = (1 - q)^t·(1 +
@@ -106,7 +106,7 @@ def nesterov() -> Iterator[Check]:
     curve = curve_of("Nesterov", sizes, (1 - q) ** t * polynomial, _PANEL)
     measured = float((sizes[-1] / polynomial[-1]) ** (1 / steps))
     experiment = "Nesterov, κ=100: factor per step 1 - 1/√κ"
-    yield Check("4", FAMILY, experiment, 1 - q, measured, 1e-11, curves=(curve,))
+    yield VerifyCheck("4", FAMILY, experiment, 1 - q, measured, 1e-11, curves=(curve,))
 
 
 def _predicted_norms(rule: tuple[str, float, float], steps: int) -> np.ndarray:
@@ -130,7 +130,7 @@ def _predicted_norms(rule: tuple[str, float, float], steps: int) -> np.ndarray:
     return np.array(norms)
 
 
-def steps_to_target() -> Iterator[Check]:
+def steps_to_target() -> Iterator[VerifyCheck]:
     """Row 5: steps until ``‖x‖`` has fallen by 1e-6: GD ≫ Nesterov > heavy ball.
 
     Predicted from the characteristic equations of all 50 eigenvalues, to the step.
@@ -142,7 +142,7 @@ def steps_to_target() -> Iterator[Check]:
         due, found = (_first_below(values, 1e-6 * norms[0]) for values in (predicted, norms))
         curve = curve_of(name, norms / norms[0], predicted / norms[0], panel)
         experiment = f"{name}: steps until the norm has fallen by 1e-6"
-        yield Check(row, FAMILY, experiment, due, found, 0.0, "absolute", (curve,))
+        yield VerifyCheck(row, FAMILY, experiment, due, found, 0.0, "absolute", (curve,))
 
 
 def _first_below(values: np.ndarray, target: float) -> float:
@@ -150,7 +150,7 @@ def _first_below(values: np.ndarray, target: float) -> float:
     return float(below[0]) if len(below) else math.nan
 
 
-def stability() -> Iterator[Check]:
+def stability() -> Iterator[VerifyCheck]:
     """Row 6: the largest stable ``lr·h``: 2 for GD, ``2(1+β)`` and ``2(1+β)/(1+2β)`` with momentum.
 
     Where the characteristic equation has the root -1. Each run has 40 curvatures as its
@@ -174,7 +174,7 @@ def stability() -> Iterator[Check]:
         measured = largest_stable(h, growth(run.iterates))
         name = optimizer if momentum == 0 else f"{optimizer} {momentum}"
         experiment = f"{name}: largest stable lr·h"
-        yield Check(row, FAMILY, experiment, limit, measured, 1e-7)
+        yield VerifyCheck(row, FAMILY, experiment, limit, measured, 1e-7)
 
 
 EXPERIMENTS: tuple[Experiment, ...] = (

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from sgdlab.verify.case import Check, Curve, Experiment
+from sgdlab.verify.case import Experiment, VerifyCheck, VerifyCurve
 from sgdlab.verify.lab import Trajectory, train
 from sgdlab.verify.problems import Slope, dataset
 
@@ -35,13 +35,15 @@ def distances(one: Tensor, other: Tensor) -> Tensor:
 
 def same(
     row: str, family: str, experiment: str, one: Tensor, other: Tensor, tolerance: float = 1e-12
-) -> Check:
+) -> VerifyCheck:
     """Return the check that two trajectories ``[T, d]`` agree to rounding."""
     apart = distances(one, other)
     steps = [float(t + 1) for t in range(len(apart))]
-    curve = Curve(experiment, steps, apart.tolist(), panel="distance of equal twins, relative")
+    curve = VerifyCurve(
+        experiment, steps, apart.tolist(), panel="distance of equal twins, relative"
+    )
     measured = float(apart.max()) if apart.isfinite().all() else math.nan
-    return Check(row, family, experiment, 0.0, measured, tolerance, "absolute", (curve,))
+    return VerifyCheck(row, family, experiment, 0.0, measured, tolerance, "absolute", (curve,))
 
 
 def _found(run: Trajectory, key: str) -> float:
@@ -50,7 +52,7 @@ def _found(run: Trajectory, key: str) -> float:
     return math.nan if value is None else float(value)
 
 
-def swats() -> Iterator[Check]:
+def swats() -> Iterator[VerifyCheck]:
     """Row 20: with an eps that swamps the root, SWATS's Adam steps like SGD; it must find that lr.
 
     With ``lr = η·eps`` and ``β₁ = 0`` its ``k``-th step is ``-η·sqrt(1 - β₂^k)·g`` to 1e-12: SGD's
@@ -63,19 +65,19 @@ def swats() -> Iterator[Check]:
     plain = train(*_QUADRATIC, "optimizer=sgd", f"lr={eta}")
     rate, step = _found(learned, "switch_lr"), _found(learned, "switch_step")
     name = "SWATS on SGD steps"
-    yield Check("20a", FAMILY, f"{name}: learned lr p·p/(-p·g)", eta, rate, 1e-10)
-    yield Check("20b", FAMILY, f"{name}: switches at step", 2, step, 0.0, "absolute")
+    yield VerifyCheck("20a", FAMILY, f"{name}: learned lr p·p/(-p·g)", eta, rate, 1e-10)
+    yield VerifyCheck("20b", FAMILY, f"{name}: switches at step", 2, step, 0.0, "absolute")
     yield same("20c", FAMILY, f"{name}: iterates before and after", learned.iterates,
                plain.iterates, 1e-10)  # fmt: skip
     beta = 0.9
     hasty = ("optimizer.switch_tolerance=1.0e+9", f"optimizer.betas=[0.0,{beta}]", "max_steps=3")
     learned = train(*_QUADRATIC, *adam, *hasty)
     predicted = eta * (beta * math.sqrt(1 - beta) + math.sqrt(1 - beta**2)) / (1 + beta)
-    yield Check("20d", FAMILY, f"{name}: average of two rates, corrected", predicted,
+    yield VerifyCheck("20d", FAMILY, f"{name}: average of two rates, corrected", predicted,
                 _found(learned, "switch_lr"), 1e-10)  # fmt: skip
 
 
-def nesterov_forms() -> Iterator[Check]:
+def nesterov_forms() -> Iterator[VerifyCheck]:
     """Row 23: torch's Nesterov holds the look-ahead points of the published form.
 
     ``θ̂_t = θ_t - η·μ·v_t = θ_t + μ·(θ_t - θ_{t-1})`` at a constant rate.
@@ -92,7 +94,7 @@ def nesterov_forms() -> Iterator[Check]:
     yield same("23b", FAMILY, "the same with weight decay", torchs, ahead)
 
 
-def heavy_ball_forms() -> Iterator[Check]:
+def heavy_ball_forms() -> Iterator[VerifyCheck]:
     """Row 24: Keras's velocity holds the rate, torch's does not; they part when the rate drops.
 
     With gradient 1 and velocities at their limits, the ``k``-th step after a drop from ``η`` to
@@ -113,7 +115,7 @@ def heavy_ball_forms() -> Iterator[Check]:
     torchs = train("optimizer=momentum", *settings, data=slope).iterates[:, 0]
     keras = train("optimizer=keras_sgd", *settings, data=slope).iterates[:, 0]
     longer = (keras.diff() / torchs.diff())[drop:]
-    curve = Curve(
+    curve = VerifyCurve(
         "after k steps: μ^k·(η/η' - 1)",
         [float(k) for k in range(1, after + 1)],
         (longer - 1).tolist(),
@@ -122,13 +124,15 @@ def heavy_ball_forms() -> Iterator[Check]:
     )
     experiment = "Keras's first step over torch's after lr/10"
     predicted = mu * ratio + (1 - mu)
-    yield Check("24b", FAMILY, experiment, predicted, float(longer[0]), 1e-10, curves=(curve,))
+    yield VerifyCheck(
+        "24b", FAMILY, experiment, predicted, float(longer[0]), 1e-10, curves=(curve,)
+    )
     experiment = "the same, 20 steps after the drop"
     predicted = 1 + mu**20 * (ratio - 1)
-    yield Check("24c", FAMILY, experiment, predicted, float(longer[19]), 1e-10)
+    yield VerifyCheck("24c", FAMILY, experiment, predicted, float(longer[19]), 1e-10)
 
 
-def kiefer_wolfowitz() -> Iterator[Check]:
+def kiefer_wolfowitz() -> Iterator[VerifyCheck]:
     """Row 29: on a quadratic central differences are the gradient, whatever their width."""
     gradient = train(*_QUADRATIC, "optimizer=sgd", "lr=1.0", "max_steps=30")
     for row, width in (("29a", 1.0), ("29b", 0.01)):
@@ -138,7 +142,7 @@ def kiefer_wolfowitz() -> Iterator[Check]:
         yield same(row, FAMILY, experiment, found.iterates, gradient.iterates)
 
 
-def penalty_and_decay() -> Iterator[Check]:
+def penalty_and_decay() -> Iterator[VerifyCheck]:
     """Row 35: a penalty ``λ‖w‖²`` in the loss is coupled ``weight_decay = 2λ``, for any optimizer.
 
     That is torch's own form in SGD and Adam. Decay that does not pass through the gradient is the
@@ -171,7 +175,7 @@ def penalty_and_decay() -> Iterator[Check]:
             continue
         apart = float(distances(decayed, penalised[twin])[-1])
         experiment = f"{name}: distance from the penalty's w"
-        yield Check(row, FAMILY, experiment, 0.01, apart, 0.0, "at_least")
+        yield VerifyCheck(row, FAMILY, experiment, 0.01, apart, 0.0, "at_least")
 
 
 EXPERIMENTS: tuple[Experiment, ...] = (

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from sgdlab.analysis.budget import expected_best
-from sgdlab.training.build import Setup, setup
-from sgdlab.verify.case import Check, Curve, Experiment
+from sgdlab.training.build import Run, build_run
+from sgdlab.verify.case import Experiment, VerifyCheck, VerifyCurve
 from sgdlab.verify.lab import config_of, parameters, train
 from sgdlab.verify.noise_scale import NoiseScale, two_batches
 
@@ -28,7 +28,7 @@ def _squares(batch: int, epochs: int, settings: tuple[str, ...]) -> np.ndarray:
     return np.square(train(*settings, *plan, every=10**9).column("grad_norm"))
 
 
-def noise_scale() -> Iterator[Check]:
+def noise_scale() -> Iterator[VerifyCheck]:
     """Row 22: ``trΣ/|G|²`` from logged gradient norms at two batch sizes.
 
     100 coordinates of gradient 1 and variance ``σ²`` over 100 examples: ``|G|² = 100``,
@@ -45,24 +45,24 @@ def noise_scale() -> Iterator[Check]:
     found = two_batches(small, large, 5, 50, examples)
     curve = _running(small, large, examples, scale)
     experiment = "noise scale from batches of 5 and 50 of 100"
-    yield Check("22a", FAMILY, experiment, scale, found.scale, 0.04, curves=(curve,))
+    yield VerifyCheck("22a", FAMILY, experiment, scale, found.scale, 0.04, curves=(curve,))
     raw = two_batches(small, large, 5, 50)
     bias = raw.square - dim
     experiment = "its |G|² without the correction is off by -trΣ/N"
-    yield Check("22b", FAMILY, experiment, -dim * scale / examples, bias, 0.1)
+    yield VerifyCheck("22b", FAMILY, experiment, -dim * scale / examples, bias, 0.1)
 
 
-def _running(small: np.ndarray, large: np.ndarray, examples: int, scale: float) -> Curve:
+def _running(small: np.ndarray, large: np.ndarray, examples: int, scale: float) -> VerifyCurve:
     counts = np.unique(np.geomspace(10, len(large), 30).astype(int))
     found: list[NoiseScale] = [
         two_batches(small[: 3 * n // 2], large[:n], 5, 50, examples) for n in counts
     ]
     errors = [abs(estimate.scale / scale - 1) for estimate in found]
     name = "noise scale, by large batches seen"
-    return Curve(name, counts.astype(float).tolist(), errors, slope=-0.5, panel=_PANEL)
+    return VerifyCurve(name, counts.astype(float).tolist(), errors, slope=-0.5, panel=_PANEL)
 
 
-def best_of_k() -> Iterator[Check]:
+def best_of_k() -> Iterator[VerifyCheck]:
     """Row 30: the best of k out of n trials, against all subsets and against drawn ones."""
     random = np.random.default_rng(0)
     few, many = random.random(12), random.random(20)
@@ -70,7 +70,7 @@ def best_of_k() -> Iterator[Check]:
         every = [min(subset) for subset in itertools.combinations(few.tolist(), k)]
         experiment = f"best of {k} of 12 trials, all {len(every)} subsets"
         predicted = expected_best(few.tolist(), k)
-        yield Check(row, FAMILY, experiment, predicted, float(np.mean(every)), 1e-12)
+        yield VerifyCheck(row, FAMILY, experiment, predicted, float(np.mean(every)), 1e-12)
     draws, k = 1_000_000, 5
     best = np.concatenate(
         [
@@ -83,33 +83,33 @@ def best_of_k() -> Iterator[Check]:
     predicted = expected_best(many.tolist(), k)
     errors = np.abs(best.cumsum()[counts - 1] / counts - predicted)
     name, draws = "best of 5 of 20 trials, by subsets drawn", counts.astype(float).tolist()
-    curve = Curve(name, draws, errors.tolist(), slope=-0.5, panel=_PANEL)
+    curve = VerifyCurve(name, draws, errors.tolist(), slope=-0.5, panel=_PANEL)
     experiment = "best of 5 of 20 trials, a million subsets drawn"
-    yield Check(
+    yield VerifyCheck(
         "30d", FAMILY, experiment, predicted, float(best.mean()), 3e-4, "absolute", (curve,)
     )
 
 
-def gradient(run: Setup, x: Tensor, y: Tensor) -> Tensor:
+def gradient(run: Run, x: Tensor, y: Tensor) -> Tensor:
     """Return the gradient of a batch in one vector, as a step of the run would compute it."""
     run.objective.zero_grad()
     run.objective.backward([(x, y)])
     return torch.cat([p.grad.reshape(-1) for p in run.objective.parameters if p.grad is not None])
 
 
-def _least_squares(examples: int, batch: int) -> Setup:
+def _least_squares(examples: int, batch: int) -> Run:
     config = config_of(
         "dataset=least_squares", "dataset.source=generated", f"dataset.n_samples={examples}",
         "dataset.n_features=3", "optimizer=sgd", f"batch_size={batch}",
     )  # fmt: skip
-    run = setup(config)
+    run = build_run(config)
     start = torch.linspace(-1.0, 1.0, 3, dtype=torch.float64)
     torch.nn.utils.vector_to_parameters(start, run.objective.parameters)
     assert torch.equal(parameters(run), start)
     return run
 
 
-def mini_batches() -> Iterator[Check]:
+def mini_batches() -> Iterator[VerifyCheck]:
     """Row 34: batches without replacement are unbiased, with variance (σ²/B)(N-B)/(N-1)."""
     examples, batch = 9, 4
     run = _least_squares(examples, batch)
@@ -124,7 +124,7 @@ def mini_batches() -> Iterator[Check]:
     measured = float((every - full).square().sum(dim=1).mean())
     predicted = variance / batch * (examples - batch) / (examples - 1)
     experiment = f"variance of all batches of {batch} of {examples}"
-    yield Check("34c", FAMILY, experiment, predicted, measured, 1e-12)
+    yield VerifyCheck("34c", FAMILY, experiment, predicted, measured, 1e-12)
 
     examples, batch, epochs = 60, 5, 200
     run = _least_squares(examples, batch)
@@ -145,16 +145,16 @@ def mini_batches() -> Iterator[Check]:
     counts = np.unique(np.geomspace(10, len(squares), 30).astype(int))
     errors = np.abs(squares.cumsum(0).numpy()[counts - 1] / counts / predicted - 1)
     name, seen = "variance of batches, by batches seen", counts.astype(float).tolist()
-    curve = Curve(name, seen, errors.tolist(), slope=-0.5, panel=_PANEL)
+    curve = VerifyCurve(name, seen, errors.tolist(), slope=-0.5, panel=_PANEL)
     experiment = f"variance of the batches of {epochs} epochs, 5 of 60"
     measured = float(squares.mean())
-    yield Check("34e", FAMILY, experiment, predicted, measured, 0.05, curves=(curve,))
+    yield VerifyCheck("34e", FAMILY, experiment, predicted, measured, 0.05, curves=(curve,))
 
 
-def _unbiased(row: str, experiment: str, gradients: Tensor, full: Tensor) -> Check:
+def _unbiased(row: str, experiment: str, gradients: Tensor, full: Tensor) -> VerifyCheck:
     off = torch.linalg.vector_norm(gradients.mean(dim=0) - full) / torch.linalg.vector_norm(full)
     experiment = f"{experiment} - full gradient"
-    return Check(row, FAMILY, experiment, 0.0, float(off), 1e-12, "absolute")
+    return VerifyCheck(row, FAMILY, experiment, 0.0, float(off), 1e-12, "absolute")
 
 
 EXPERIMENTS: tuple[Experiment, ...] = (noise_scale, best_of_k, mini_batches)

@@ -31,7 +31,7 @@ def slope(steps: np.ndarray, values: np.ndarray) -> float:
 
 
 @dataclass(frozen=True)
-class Curves:
+class GapCurves:
     """Gaps of a run at steps with even logarithms, of the iterates and of their mean.
 
     Attributes:
@@ -45,7 +45,7 @@ class Curves:
     average: np.ndarray
 
 
-def curves(run: Trajectory) -> Curves:
+def curves(run: Trajectory) -> GapCurves:
     """Return the gaps of a run."""
     total = len(run.iterates) - 1
     steps = np.unique(np.geomspace(1, total, _POINTS).astype(int))
@@ -53,4 +53,4 @@ def curves(run: Trajectory) -> Curves:
     raw = [float(gaps(run, run.iterates[rows]).mean()) for rows in near]
     counts = torch.arange(1, total + 1, dtype=torch.float64)[:, None]
     means = run.iterates[1:].cumsum(dim=0) / counts
-    return Curves(steps.astype(float), np.array(raw), gaps(run, means[steps - 1]))
+    return GapCurves(steps.astype(float), np.array(raw), gaps(run, means[steps - 1]))

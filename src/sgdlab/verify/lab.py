@@ -11,13 +11,13 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from sgdlab.config.catalogue import conf_dir
-from sgdlab.config.resolve import settle
+from sgdlab.config.resolve import sync_weights
 from sgdlab.datasets.base import Dataset
 from sgdlab.results import Cell
-from sgdlab.steps.base import Stepper, StepValues, Update
+from sgdlab.steps.base import MicroBatches, StepValues, Update
 from sgdlab.sweep.jobs import QuickLoader
-from sgdlab.terminal.progress import NoView
-from sgdlab.training.build import Setup, setup
+from sgdlab.terminal.progress import NoDisplay
+from sgdlab.training.build import Run, build_run
 from sgdlab.training.loop import fit
 from sgdlab.training.state import Outcome
 
@@ -40,7 +40,7 @@ class Trajectory:
         iterates: Parameters in one vector before each step and at the end, ``[T + 1, d]``.
     """
 
-    run: Setup
+    run: Run
     outcome: Outcome
     rows: list[tuple[Cell, ...]]
     evaluations: list[tuple[Cell, ...]]
@@ -66,24 +66,26 @@ class _Rows:
 
 @dataclass
 class _Watched:
-    """Passes on to the run's own stepper and keeps the parameters after each ``every`` steps."""
+    """Passes on to the run's own update and keeps the parameters after each ``every`` steps."""
 
-    own: Stepper
-    run: Setup
+    own: Update
+    run: Run
     every: int
     iterates: list[Tensor] = field(default_factory=list[Tensor])
 
     def keep(self) -> None:
         self.iterates.append(parameters(self.run))
 
-    def take(self, step: int, update: Update, lr: float, momentum: float | None) -> StepValues:
-        values = self.own.take(step, update, lr, momentum)
+    def step(
+        self, step: int, update: MicroBatches, lr: float, momentum: float | None
+    ) -> StepValues:
+        values = self.own.step(step, update, lr, momentum)
         if (step + 1) % self.every == 0:
             self.keep()
         return values
 
-    def settle(self) -> None:
-        self.own.settle()
+    def sync_weights(self) -> None:
+        self.own.sync_weights()
 
     def state_dict(self) -> dict[str, Any]:
         return self.own.state_dict()
@@ -95,7 +97,7 @@ class _Watched:
 def config_of(*overrides: str) -> DictConfig:
     """Return a settled config: the theory's defaults, then ``overrides`` as on the command line."""
     loader, master = _loader()
-    return settle(loader.load_sweep_config(master, [*_PLAIN, *overrides]))
+    return sync_weights(loader.load_sweep_config(master, [*_PLAIN, *overrides]))
 
 
 @functools.cache
@@ -107,7 +109,7 @@ def _loader() -> tuple[QuickLoader, DictConfig]:
     return QuickLoader(search_path), master
 
 
-def parameters(run: Setup) -> Tensor:
+def parameters(run: Run) -> Tensor:
     """Return all trainable parameters in one vector, a copy."""
     return torch.cat([p.detach().reshape(-1) for p in run.objective.parameters])
 
@@ -124,19 +126,19 @@ def train(
         start: Initial parameters in one vector; by default the model's own.
         every: Steps between two iterates that are kept.
     """
-    run = setup(config_of(*overrides), data=data)
+    run = build_run(config_of(*overrides), data=data)
     if start is not None:
         torch.nn.utils.vector_to_parameters(start, run.objective.parameters)
-    watched = _Watched(run.stepper, run, every)
+    watched = _Watched(run.update, run, every)
     watched.keep()
-    run.stepper = watched
+    run.update = watched
     rows = _Rows()
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(1)  # more only wait for each other on such small problems
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(run.seed)
-            outcome = fit(run, rows, NoView())
+            outcome = fit(run, rows, NoDisplay())
     finally:
         torch.set_num_threads(threads)
     return Trajectory(run, outcome, rows.step_rows, rows.evaluations, torch.stack(watched.iterates))

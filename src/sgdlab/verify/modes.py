@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 import torch
 
 from sgdlab.results import Cell
-from sgdlab.training.build import Setup, setup
+from sgdlab.training.build import Run, build_run
 from sgdlab.verify.convergence import MODES, Mode, settings
 from sgdlab.verify.estimators import gradient
 from sgdlab.verify.gaps import gaps
@@ -46,7 +46,7 @@ class ModeRow:
 COLUMNS = tuple(field.name for field in fields(ModeRow))
 
 
-def variance(run: Setup) -> float:
+def variance(run: Run) -> float:
     """Return the mean of ``|g_B - G|²`` over the batches of an epoch, at the present weights."""
     x, y = run.data.train
     full = gradient(run, x, y)
@@ -69,7 +69,7 @@ def measure(mode: Mode, smoothness: float) -> ModeRow:
         mode=mode.name,
         batch_size=run.run.plan.effective_batch_size,
         lr=mode.lr / smoothness,
-        gradient_variance=variance(setup(config_of(*chosen))),
+        gradient_variance=variance(build_run(config_of(*chosen))),
         seconds_per_step=cost,
         steps=steps,
         examples=None if not steps else int(run.rows[steps - 1][2] or 0),
@@ -79,7 +79,7 @@ def measure(mode: Mode, smoothness: float) -> ModeRow:
 
 def table() -> list[dict[str, Cell]]:
     """Measure all modes; seconds are those of this machine, alone if nothing else runs on it."""
-    problem = setup(config_of(*settings("logistic", MODES[0], 1.0))).data.problem
+    problem = build_run(config_of(*settings("logistic", MODES[0], 1.0))).data.problem
     assert problem is not None
     assert problem.smoothness is not None
     return [asdict(measure(mode, problem.smoothness)) for mode in MODES]

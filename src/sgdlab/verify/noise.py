@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from sgdlab.datasets.projection import Box
-from sgdlab.verify.case import Check, Curve, Experiment
+from sgdlab.verify.case import Experiment, VerifyCheck, VerifyCurve
 from sgdlab.verify.gaps import slope
 from sgdlab.verify.lab import Trajectory, train
 from sgdlab.verify.problems import Distance, Ripples, dataset
@@ -53,7 +53,7 @@ def _squares(run: Trajectory, curvatures: int) -> Tensor:
 _REPETITIONS, _STEPS, _SETTLED, _EVERY = 2000, 1000, 200, 2
 
 
-def floor() -> Iterator[Check]:
+def floor() -> Iterator[VerifyCheck]:
     """Row 8: SGD on ``h x²/2`` settles at ``E x² = lr σ²/(B h (2 - lr h))``.
 
     ``x`` is a first-order autoregression with factor ``ρ = 1 - lr·h``; from 0, ``E x_t²`` is ``1 -
@@ -76,13 +76,13 @@ def floor() -> Iterator[Check]:
         growing = (predicted * (1 - rho ** (2 * steps))).tolist()
         panel = "E x² on h x²/2: the floor is reached"
         name = f"SGD, lr·h = {lr * curvature:g}"
-        curve = Curve(name, steps.astype(float).tolist(), early, growing, panel=panel)
+        curve = VerifyCurve(name, steps.astype(float).tolist(), early, growing, panel=panel)
         experiment = f"SGD floor, lr·h={lr * curvature:g}, B={batch}: E x²"
-        yield Check(f"8{'abcd'[i]}", FAMILY, experiment, predicted, float(late.mean()),
+        yield VerifyCheck(f"8{'abcd'[i]}", FAMILY, experiment, predicted, float(late.mean()),
                     tolerance, curves=(curve,))  # fmt: skip
 
 
-def heavy_ball_floor() -> Iterator[Check]:
+def heavy_ball_floor() -> Iterator[VerifyCheck]:
     """Row 9: heavy ball settles at ``E x² = lr(1+β)σ²/(B(1-β)h(2(1+β) - lr h))``.
 
     ``x`` is a second-order autoregression with roots of modulus ``√β`` at these ``lr·h``.
@@ -99,16 +99,16 @@ def heavy_ball_floor() -> Iterator[Check]:
         steps = (np.arange(1.0, 101) * _EVERY).tolist()
         panel = "E x² on h x²/2: the floor is reached"
         name = f"heavy ball, lr·h = {lr * curvature:g}"
-        curve = Curve(name, steps, squares[1:101, i].tolist(), [predicted] * 100, panel=panel)
+        curve = VerifyCurve(name, steps, squares[1:101, i].tolist(), [predicted] * 100, panel=panel)
         experiment = f"heavy-ball floor, β=0.9, lr·h={lr * curvature:g}: E x²"
-        yield Check(f"9{'abc'[i]}", FAMILY, experiment, predicted, float(late.mean()),
+        yield VerifyCheck(f"9{'abc'[i]}", FAMILY, experiment, predicted, float(late.mean()),
                     tolerance, curves=(curve,))  # fmt: skip
 
 
 _RATES = "E x² on h x²/2: rates in T"
 
 
-def inverse_time() -> Iterator[Check]:
+def inverse_time() -> Iterator[VerifyCheck]:
     """Row 10: with ``lr_t = 1/(h t)``, ``T·E x² = σ²/h²`` at every ``T``: the O(1/T).
 
     ``x_T`` is minus the mean of the noise so far, over ``h``.
@@ -121,14 +121,15 @@ def inverse_time() -> Iterator[Check]:
     squares = _squares(run, 1)[1:, 0]
     counts = np.arange(1, len(squares) + 1) * 10.0
     predicted = _NOISE**2 / h**2
-    curve = Curve("lr 1/(h t)", counts.tolist(), squares.tolist(), (predicted / counts).tolist(),
+    curve = VerifyCurve("lr 1/(h t)", counts.tolist(), squares.tolist(),
+                  (predicted / counts).tolist(),
                   slope=-1.0, panel=_RATES)  # fmt: skip
     for row, place in (("10a", 0), ("10b", len(squares) - 1)):
         measured = float(counts[place] * squares[place])
         experiment = f"SGD, lr 1/(h t), T={counts[place]:.0f}: T·E x²"
         curves = (curve,) if place else ()
         tolerance = five_errors(repetitions)
-        yield Check(row, FAMILY, experiment, predicted, measured, tolerance, curves=curves)
+        yield VerifyCheck(row, FAMILY, experiment, predicted, measured, tolerance, curves=curves)
 
 
 def _gaps(run: Trajectory, weights: str) -> tuple[np.ndarray, np.ndarray]:
@@ -137,7 +138,7 @@ def _gaps(run: Trajectory, weights: str) -> tuple[np.ndarray, np.ndarray]:
     return np.array([row[0] for row in rows], float), np.array([row[7] for row in rows], float)
 
 
-def averaging() -> Iterator[Check]:
+def averaging() -> Iterator[VerifyCheck]:
     """Row 11: the mean of all iterates has ``T·E x̄² -> σ²/h²`` at any stable constant rate.
 
     From 0 and with ``ρ = 1 - lr·h`` it is ``σ²/h²`` times the mean of ``(1 - ρ^k)²``, ``k = 1..T``.
@@ -156,14 +157,14 @@ def averaging() -> Iterator[Check]:
             counts.astype(int) - 1
         ]
         predicted = _NOISE**2 / h**2 * known / counts
-        curve = Curve(f"average, lr·h = {share:g}", counts.tolist(), squares.tolist(),
+        curve = VerifyCurve(f"average, lr·h = {share:g}", counts.tolist(), squares.tolist(),
                       (predicted / counts).tolist(), slope=-1.0, panel=_RATES)  # fmt: skip
         experiment = f"average of {steps} iterates, lr·h={share:g}: T·E x̄²"
-        yield Check(row, FAMILY, experiment, float(predicted[-1]), float(steps * squares[-1]),
+        yield VerifyCheck(row, FAMILY, experiment, float(predicted[-1]), float(steps * squares[-1]),
                     five_errors(repetitions), curves=(curve,))  # fmt: skip
 
 
-def convex_lipschitz() -> Iterator[Check]:
+def convex_lipschitz() -> Iterator[VerifyCheck]:
     """Row 12: on ``|x|`` with unit gradient noise, lr ``1/√t`` gives O(1/√T), not better.
 
     Projected on [-1, 1], from 1. The slope is that of the mean suboptimality of 2,000 repetitions,
@@ -180,20 +181,20 @@ def convex_lipschitz() -> Iterator[Check]:
         data=dataset(Distance(one, Box(1.0), one), n_samples=100), every=10**9,
     )  # fmt: skip
     slopes: list[float] = []
-    curves: list[Curve] = []
+    curves: list[VerifyCurve] = []
     for weights, name, predicted in (("raw", "last iterate", -0.5), ("average", "average", None)):
         counts, gaps = _gaps(run, weights)
         gaps = gaps / repetitions
         slopes.append(slope(counts, gaps))
-        curves.append(Curve(name, counts.tolist(), gaps.tolist(), slope=predicted,
+        curves.append(VerifyCurve(name, counts.tolist(), gaps.tolist(), slope=predicted,
                             panel="|x|, lr 1/√t: mean of |x|"))  # fmt: skip
     experiment = "SGD on |x|, lr 1/√t, T=100…20,000: slope of the last iterate"
-    yield Check("12a", FAMILY, experiment, -0.5, slopes[0], 0.05, "absolute", tuple(curves))
+    yield VerifyCheck("12a", FAMILY, experiment, -0.5, slopes[0], 0.05, "absolute", tuple(curves))
     experiment = "the same, average of the iterates: slope, steeper"
-    yield Check("12b", FAMILY, experiment, slopes[0], slopes[1], 0.0, "at_most")
+    yield VerifyCheck("12b", FAMILY, experiment, slopes[0], slopes[1], 0.0, "at_most")
 
 
-def non_convex() -> Iterator[Check]:
+def non_convex() -> Iterator[VerifyCheck]:
     """Row 33: with lr ``c/√T``, ``min_t E‖∇f‖²`` falls as ``T^-½`` or faster without convexity.
 
     On ``x²/4 + 1 - cos x`` from 3, where it is concave, with unit gradient noise. Also, with
@@ -218,12 +219,12 @@ def non_convex() -> Iterator[Check]:
         shares.append(best[-1] / (2 * height / (lr * steps) + lr * Ripples.SMOOTHNESS))
     counts = [float(steps) for steps in lengths]
     panel = "smooth, not convex: min E‖∇f‖²"
-    curve = Curve("lr 1/√T", counts, best, slope=-0.5, panel=panel)
+    curve = VerifyCurve("lr 1/√T", counts, best, slope=-0.5, panel=panel)
     experiment = "SGD, not convex, lr 1/√T, T=32…2048: slope of min E‖∇f‖²"
     fitted = slope(np.array(counts), np.array(best))
-    yield Check("33a", FAMILY, experiment, -0.5, fitted, 0.2, "at_most", (curve,))
+    yield VerifyCheck("33a", FAMILY, experiment, -0.5, fitted, 0.2, "at_most", (curve,))
     experiment = "the same: largest min E‖∇f‖² over its bound"
-    yield Check("33b", FAMILY, experiment, 1.0, max(shares), 0.0, "at_most")
+    yield VerifyCheck("33b", FAMILY, experiment, 1.0, max(shares), 0.0, "at_most")
 
 
 EXPERIMENTS: tuple[Experiment, ...] = (

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sgdlab.verify.case import Check, Curve, Experiment
+from sgdlab.verify.case import Experiment, VerifyCheck, VerifyCurve
 from sgdlab.verify.equivalence import same
 from sgdlab.verify.lab import train
 from sgdlab.verify.stability import growth, largest_stable
@@ -13,7 +13,7 @@ from sgdlab.verify.stability import growth, largest_stable
 FAMILY = "parallel"
 
 
-def _stability(tau: int, limit: float, momentum: float) -> tuple[float, Curve]:
+def _stability(tau: int, limit: float, momentum: float) -> tuple[float, VerifyCurve]:
     """Return the largest stable lr·h as measured, and the decay of the first coordinate."""
     h = limit * np.linspace(0.9, 1.1, 40)
     length = 100 + 20 * tau
@@ -37,11 +37,11 @@ def _stability(tau: int, limit: float, momentum: float) -> tuple[float, Curve]:
     predicted = [heights[-1] * slowest ** (end - ends[-1]) for end in ends]
     steps = [float(end) for end in ends]
     panel = "late gradients, lr·h at 0.9 of the limit: amplitude"
-    curve = Curve(f"{tau} steps late", steps, heights, predicted, panel=panel)
+    curve = VerifyCurve(f"{tau} steps late", steps, heights, predicted, panel=panel)
     return largest_stable(h, moduli), curve
 
 
-def staleness() -> Iterator[Check]:
+def staleness() -> Iterator[VerifyCheck]:
     """Row 26: gradients of age τ on ``h x²/2`` are stable iff ``lr·h < 2 sin(π/(2(2τ+1)))``.
 
     Each run has 40 curvatures within a tenth of the limit as its coordinates, the limit not
@@ -52,16 +52,16 @@ def staleness() -> Iterator[Check]:
         measured, curve = _stability(tau, limit, 0.0)
         curves = (curve,) if tau in (0, 1, 4, 10) else ()
         experiment = f"gradients {tau} steps late: largest stable lr·h"
-        yield Check("26", FAMILY, experiment, limit, measured, 1e-4, curves=curves)
+        yield VerifyCheck("26", FAMILY, experiment, limit, measured, 1e-4, curves=curves)
     measured, curve = _stability(1, 0.1, 0.9)
     experiment = "the same, 1 step late, momentum 0.9"
-    yield Check("26m", FAMILY, experiment, 0.1, measured, 1e-4)
+    yield VerifyCheck("26m", FAMILY, experiment, 0.1, measured, 1e-4)
 
 
 _DATA = ("dataset=least_squares", "epochs=5")
 
 
-def synchronous() -> Iterator[Check]:
+def synchronous() -> Iterator[VerifyCheck]:
     """Row 27: W workers with batches of B are one worker with a batch of W·B, the last one uneven.
 
     442 examples: the last batch of 64 has 58, and of 128 it has 58, so that two of four workers
@@ -81,7 +81,7 @@ def synchronous() -> Iterator[Check]:
         yield same(row, FAMILY, experiment, four, one)
 
 
-def local() -> Iterator[Check]:
+def local() -> Iterator[VerifyCheck]:
     """Row 28: local SGD that averages weights and momentum every step is synchronous SGD."""
     cases = (("28a", "momentum", 16), ("28b", "momentum", 32), ("28c", "nesterov", 32))
     for row, optimizer, size in cases:

@@ -10,13 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sgdlab.report.charts.style import COLOURS, INK, context, plain, svg
-from sgdlab.verify.case import Curve
+from sgdlab.verify.case import VerifyCurve
 
 COLUMNS = 2
 _DASHES: tuple[object, ...] = ("-", (0, (5, 1.6)), (0, (1.4, 1.4)))
 
 
-def draw(file: Path, family: str, curves: Sequence[Curve]) -> bool:
+def draw(file: Path, family: str, curves: Sequence[VerifyCurve]) -> bool:
     """Write a family's figure as SVG; return whether there was anything to draw.
 
     Measured curves have colours. What theory predicts at the same steps is thin and dark; the slope
@@ -35,12 +35,12 @@ def draw(file: Path, family: str, curves: Sequence[Curve]) -> bool:
     return True
 
 
-def figure_of(family: str, curves: Sequence[Curve]) -> Figure | None:
+def figure_of(family: str, curves: Sequence[VerifyCurve]) -> Figure | None:
     """Return a figure with a part for each panel that the curves name; None without curves.
 
     Call it in the context of `sgdlab.report.charts.style.context`.
     """
-    panels: dict[str, list[Curve]] = {}
+    panels: dict[str, list[VerifyCurve]] = {}
     for curve in curves:
         if any(_is_drawable(value) for value in curve.values):
             panels.setdefault(curve.panel, []).append(curve)
@@ -65,7 +65,7 @@ def _is_drawable(value: float) -> bool:
     return math.isfinite(value) and value > 0
 
 
-def _panel(axes: Axes, title: str, curves: Sequence[Curve]) -> None:
+def _panel(axes: Axes, title: str, curves: Sequence[VerifyCurve]) -> None:
     axes.set_title(plain(title), loc="left", fontsize=9)
     axes.set_yscale("log")
     # A straight line is what theory predicts: of log(value) against steps, or against their log.

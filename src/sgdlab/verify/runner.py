@@ -11,12 +11,12 @@ from unittest import mock
 
 import torch
 
-from sgdlab.verify.case import Check
+from sgdlab.verify.case import VerifyCheck
 from sgdlab.verify.catalogue import CATALOGUE, row_of
 
 
 @dataclass(frozen=True)
-class Result:
+class VerifyResult:
     """A check and what it took.
 
     Attributes:
@@ -24,7 +24,7 @@ class Result:
         seconds: Since the check before it, or since the start of its experiment.
     """
 
-    check: Check
+    check: VerifyCheck
     seconds: float
 
     @property
@@ -33,19 +33,19 @@ class Result:
         return row_of(self.check.row)
 
 
-def run_one(place: int) -> list[Result]:
+def run_one(place: int) -> list[VerifyResult]:
     """Run an experiment of the catalogue.
 
     One that raises, or that leaves out a row, has a failed check for each row that is missing.
     """
     entry = CATALOGUE[place]
-    found: list[Result] = []
+    found: list[VerifyResult] = []
     reason = "no check of this row"
     began = time.perf_counter()
     try:
         for check in entry.run():
             now = time.perf_counter()
-            found.append(Result(check, now - began))
+            found.append(VerifyResult(check, now - began))
             began = now
     except Exception as error:  # whatever it was: this row does not hold, others may
         reason = " ".join(f"{type(error).__name__}: {error}".split())
@@ -55,12 +55,12 @@ def run_one(place: int) -> list[Result]:
     for row in missing:
         nothing = float("nan")
         name = f"{entry.run.__name__}: {reason}"
-        failed = Check(row, entry.family, name, nothing, nothing, 0.0)
-        found.append(Result(failed, time.perf_counter() - began))
+        failed = VerifyCheck(row, entry.family, name, nothing, nothing, 0.0)
+        found.append(VerifyResult(failed, time.perf_counter() - began))
     return found
 
 
-def run_all(places: Sequence[int], processes: int) -> Iterator[Result]:
+def run_all(places: Sequence[int], processes: int) -> Iterator[VerifyResult]:
     """Yield the results in the order of ``places``, as soon as they are there.
 
     Every run has one thread, whatever the environment says: results then do not depend on it, and

@@ -19,18 +19,18 @@ from sgdlab.analysis.audit import (
     spaces,
     verdicts,
 )
-from sgdlab.analysis.audit.check import Case, Check, Environments, Finding
-from sgdlab.analysis.audit.plan import Plan
+from sgdlab.analysis.audit.check import AuditFinding, Case, Check, Environments
+from sgdlab.analysis.audit.plan import DeclaredPlan
 from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.load import Runs
-from sgdlab.analysis.workloads import Workload
+from sgdlab.analysis.workloads import WorkloadRuns
 
 __all__ = ["AUDIT_COLUMNS", "CHECKS", "Check", "audit", "audit_rows"]
 
 AUDIT_COLUMNS = ("check", "status", "detail", "workload")
 """``audit.csv``: a row per check and workload; ``status`` is ``pass``, ``warn`` or ``fail``."""
 
-CHECKS: dict[str, Callable[[Case], Finding]] = {
+CHECKS: dict[str, Callable[[Case], AuditFinding]] = {
     "number of units": finals.number_of_units,
     "gap against noise": verdicts.gap,
     "equal tuning budget": searches.budget,
@@ -69,7 +69,7 @@ CHECKS: dict[str, Callable[[Case], Finding]] = {
 
 def audit(
     runs: Runs,
-    workload: Workload,
+    workload: WorkloadRuns,
     entries: Sequence[Entry],
     pairs: Sequence[Mapping[str, Any]],
     column: str,
@@ -93,7 +93,7 @@ def audit(
     if not entries:
         nothing = "there is no run to look at"
         return [Check(name, "warn", f"not known: {nothing}", workload.name) for name in CHECKS]
-    case = Case(runs, workload, entries, pairs, column, Plan(study), environments)
+    case = Case(runs, workload, entries, pairs, column, DeclaredPlan(study), environments)
     return [Check(name, *check(case), workload.name) for name, check in CHECKS.items()]
 
 

@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from sgdlab.analysis import words
-from sgdlab.analysis.audit.plan import Plan
+from sgdlab.analysis.audit.plan import DeclaredPlan
 from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.load import Runs
-from sgdlab.analysis.workloads import Workload, contender
+from sgdlab.analysis.workloads import WorkloadRuns, contender
 from sgdlab.checks import is_number
 from sgdlab.results import DEFAULTS, TIMING
 
@@ -38,39 +38,39 @@ class Check:
     workload: str
 
 
-class Finding(NamedTuple):
+class AuditFinding(NamedTuple):
     """What a check found: its status and the evidence."""
 
     status: str
     detail: str
 
 
-def passed(detail: str) -> Finding:
+def passed(detail: str) -> AuditFinding:
     """Nothing is wrong, and this shows it."""
-    return Finding(PASS, detail)
+    return AuditFinding(PASS, detail)
 
 
-def warned(detail: str) -> Finding:
+def warned(detail: str) -> AuditFinding:
     """A reader has to know this."""
-    return Finding(WARN, detail)
+    return AuditFinding(WARN, detail)
 
 
-def failed(detail: str) -> Finding:
+def failed(detail: str) -> AuditFinding:
     """This makes the comparison unfair or its numbers wrong."""
-    return Finding(FAIL, detail)
+    return AuditFinding(FAIL, detail)
 
 
-def unknown(detail: str) -> Finding:
+def unknown(detail: str) -> AuditFinding:
     """The files do not tell: a warning, never a pass."""
-    return Finding(WARN, f"not known: {detail}")
+    return AuditFinding(WARN, f"not known: {detail}")
 
 
-def idle(detail: str) -> Finding:
+def idle(detail: str) -> AuditFinding:
     """There is nothing that could be wrong, for the reason given."""
-    return Finding(PASS, f"does not apply: {detail}")
+    return AuditFinding(PASS, f"does not apply: {detail}")
 
 
-def overall(findings: Sequence[Finding]) -> Finding:
+def overall(findings: Sequence[AuditFinding]) -> AuditFinding:
     """Return the worst status, with the evidence of all that are not a pass, worst first.
 
     Where all pass, their evidence is joined.
@@ -78,7 +78,7 @@ def overall(findings: Sequence[Finding]) -> Finding:
     worst = max((f.status for f in findings), key=_ORDER.index)
     told = [f for f in findings if f.status != PASS] or list(findings)
     told.sort(key=lambda finding: -_ORDER.index(finding.status))
-    return Finding(worst, some([finding.detail for finding in told], "; "))
+    return AuditFinding(worst, some([finding.detail for finding in told], "; "))
 
 
 def some(items: Sequence[str], between: str = ", ") -> str:
@@ -123,11 +123,11 @@ class Case:
     """
 
     runs: Runs
-    workload: Workload
+    workload: WorkloadRuns
     entries: Sequence[Entry]
     pairs: Sequence[Mapping[str, Any]]
     column: str
-    plan: Plan
+    plan: DeclaredPlan
     environments: Environments
 
     @property

@@ -6,8 +6,8 @@ from statistics import median
 
 from sgdlab.analysis import words
 from sgdlab.analysis.audit.check import (
+    AuditFinding,
     Case,
-    Finding,
     failed,
     idle,
     overall,
@@ -18,7 +18,7 @@ from sgdlab.analysis.audit.check import (
 )
 from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.targets import completed
-from sgdlab.analysis.tuning import Search, searches
+from sgdlab.analysis.tuning import RecordedSearch, searches
 from sgdlab.analysis.workloads import varying
 from sgdlab.results import Cell
 
@@ -33,7 +33,7 @@ _GRAVE = (
 _HORIZON = ("epochs", "max_steps")
 
 
-def as_tuned(case: Case) -> Finding:
+def as_tuned(case: Case) -> AuditFinding:
     """Final runs have every setting of the trial that won: batch size, horizon, schedule, all.
 
     Settings tuned at one batch size or horizon are not the best at another (Shallue et al. 2019,
@@ -59,7 +59,7 @@ def as_tuned(case: Case) -> Finding:
     return overall(findings)
 
 
-def _as_tuned(case: Case, entry: Entry, search: Search) -> Finding:
+def _as_tuned(case: Case, entry: Entry, search: RecordedSearch) -> AuditFinding:
     where = f"{entry.optimizer}{case.replicate(search.replicate)}"
     configs = case.runs.configs
     told: list[str] = []
@@ -83,7 +83,7 @@ def _as_tuned(case: Case, entry: Entry, search: Search) -> Finding:
     return failed(evidence) if status == "fail" else warned(evidence)
 
 
-def same_conditions(case: Case) -> Finding:
+def same_conditions(case: Case) -> AuditFinding:
     """Settings that are no optimizer's own are the same for all, unless searched or declared.
 
     The horizon has a check of its own.
@@ -93,7 +93,7 @@ def same_conditions(case: Case) -> Finding:
     rows = {entry.optimizer: _with_config(case, entry.chosen) for entry in case.entries}
     if untold := [name for name, own in rows.items() if not own]:
         return unknown(f"the settings of {some(untold)}: no config.yaml of a run can be read")
-    findings: list[Finding] = []
+    findings: list[AuditFinding] = []
     declared: list[str] = []
     for key in _differing(case, rows.values()):
         told = [f"{name} {some(_values(case, own, key))}" for name, own in rows.items()]
@@ -139,7 +139,7 @@ def _swept(case: Case, key: str) -> bool:
     return all(len(_values(case, _with_config(case, rows), key)) > 1 for rows in tried)
 
 
-def same_work(case: Case) -> Finding:
+def same_work(case: Case) -> AuditFinding:
     """A step costs every contender as many gradients: else equal steps are unequal work."""
     if len(case.entries) < 2:
         return idle("there is one optimizer")

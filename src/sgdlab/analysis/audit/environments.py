@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sgdlab.analysis import words
-from sgdlab.analysis.audit.check import Case, Finding, failed, passed, some, unknown, warned
+from sgdlab.analysis.audit.check import AuditFinding, Case, failed, passed, some, unknown, warned
 from sgdlab.analysis.audit.plan import section
 from sgdlab.analysis.solo_timing import STACKED
 from sgdlab.analysis.workloads import contender, text
@@ -13,7 +13,7 @@ _CODE = ("sgdlab", "torch", "numpy")
 """Packages whose version can change numbers."""
 
 
-def data(case: Case) -> Finding:
+def data(case: Case) -> AuditFinding:
     """All runs saw the same data, by the fingerprint of every tensor of it."""
     groups, untold = _groups(case, _compared(case), lambda env: _text(env, "dataset_fingerprint"))
     if not groups:
@@ -24,7 +24,7 @@ def data(case: Case) -> Finding:
     return _rest(f"one data set, fingerprint {shown}", untold, case)
 
 
-def code(case: Case) -> Finding:
+def code(case: Case) -> AuditFinding:
     """All runs were made by the same code: git commit, and versions of sgdlab, torch and numpy."""
     groups, untold = _groups(case, _compared(case), _code)
     if not groups:
@@ -43,7 +43,7 @@ def _code(environment: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def devices(case: Case) -> Finding:
+def devices(case: Case) -> AuditFinding:
     """All runs, and those that give time and memory, ran on one kind of device."""
     rows = [*_compared(case), *case.timing]
     groups, untold = _groups(case, rows, lambda env: _text(env, "device"))
@@ -57,7 +57,7 @@ def devices(case: Case) -> Finding:
     return _rest(_told(groups), untold, case)
 
 
-def threads(case: Case) -> Finding:
+def threads(case: Case) -> AuditFinding:
     """Runs on CPU used one number of threads: another sums in another order, and takes longer."""
     compared, timing = _compared(case), case.timing
     on = {_text(case.environment[row], "device") for row in compared} - {""}
@@ -81,7 +81,7 @@ def _threads(environment: Mapping[str, Any]) -> str:
     return words.count(number, "thread") if isinstance(number, int) else ""
 
 
-def engines(case: Case) -> Finding:
+def engines(case: Case) -> AuditFinding:
     """Time and memory of all contenders were measured in the same way."""
     found: dict[str, set[str]] = {
         entry.optimizer: {text(case.cell(row, "engine")) for row in entry.chosen} - {""}
@@ -132,7 +132,7 @@ def _told(groups: Mapping[str, Sequence[int]]) -> str:
     )
 
 
-def _rest(evidence: str, untold: int, case: Case) -> Finding:
+def _rest(evidence: str, untold: int, case: Case) -> AuditFinding:
     """Pass, unless some runs do not tell."""
     if not untold:
         return passed(evidence)

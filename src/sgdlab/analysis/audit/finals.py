@@ -4,8 +4,8 @@ import math
 
 from sgdlab.analysis import words
 from sgdlab.analysis.audit.check import (
+    AuditFinding,
     Case,
-    Finding,
     failed,
     overall,
     passed,
@@ -24,13 +24,13 @@ FEW = 0.2
 _LOST = (FAILED, UNFINISHED, DIVERGED)
 
 
-def missing_runs(case: Case) -> Finding:
+def missing_runs(case: Case) -> AuditFinding:
     """Every run that was planned is there and completed.
 
     Means over survivors flatter: a contender that diverges on hard seeds is compared on easy
     ones.
     """
-    lost: list[Finding] = []
+    lost: list[AuditFinding] = []
     total = sum(len(entry.chosen) for entry in case.entries)
     for entry in case.entries:
         status = [case.cell(row, "status") for row in entry.chosen]
@@ -60,9 +60,9 @@ def missing_runs(case: Case) -> Finding:
     return passed(f"all {words.count(planned, 'planned run')} compared completed")
 
 
-def _absent(case: Case) -> list[Finding]:
+def _absent(case: Case) -> list[AuditFinding]:
     """Return the final runs that ``study.yaml`` expects and that are not there, by contender."""
-    found: list[Finding] = []
+    found: list[AuditFinding] = []
     entries = {entry.optimizer: entry for entry in case.entries}
     if not any(case.plan.final_seeds):
         return []
@@ -88,7 +88,7 @@ def _absent(case: Case) -> list[Finding]:
     return found
 
 
-def equal_units(case: Case) -> Finding:
+def equal_units(case: Case) -> AuditFinding:
     """Every contender has as many completed units, of as many runs each."""
     planned = {entry.optimizer: _shape(case, entry.units, whole=True) for entry in case.entries}
     done = {entry.optimizer: _shape(case, entry.units, whole=False) for entry in case.entries}
@@ -116,7 +116,7 @@ def _told(shape: tuple[int, ...], unit: str) -> str:
     return f"{text} of {each} run{'' if shape[-1] == 1 else 's'}"
 
 
-def number_of_units(case: Case) -> Finding:
+def number_of_units(case: Case) -> AuditFinding:
     """There are enough observations to know a spread: two barely, one not at all."""
     counts = {e.optimizer: len(_shape(case, e.units, whole=False)) for e in case.entries}
     unit = {e.optimizer: e.unit for e in case.entries}
@@ -129,9 +129,9 @@ def number_of_units(case: Case) -> Finding:
     return passed(told)
 
 
-def seeds_matter(case: Case) -> Finding:
+def seeds_matter(case: Case) -> AuditFinding:
     """Runs of different seeds differ: equal ones are one observation, however many there are."""
-    findings: list[Finding] = []
+    findings: list[AuditFinding] = []
     for entry in case.entries:
         done = completed(case.runs, entry.chosen)
         results = {tuple(case.cell(row, column) for column in _RESULTS) for row in done}

@@ -22,7 +22,7 @@ class Range(NamedTuple):
         return math.log10(self.high / self.low)
 
 
-class Plan:
+class DeclaredPlan:
     """The content of ``study.yaml``, or of none.
 
     Args:

@@ -4,8 +4,8 @@ import math
 
 from sgdlab.analysis import words
 from sgdlab.analysis.audit.check import (
+    AuditFinding,
     Case,
-    Finding,
     failed,
     idle,
     overall,
@@ -29,7 +29,7 @@ DECAYING = (
 """Schedules that lower the learning rate by themselves; ``plateau`` may."""
 
 
-def finished(case: Case) -> Finding:
+def finished(case: Case) -> AuditFinding:
     """Completed runs trained for as long as their config says, so to the end of their schedule."""
     rows = [row for entry in case.entries for row in completed(case.runs, entry.chosen)]
     if not rows:
@@ -70,7 +70,7 @@ def _horizons(case: Case) -> str:
     return some([f"{number:g} {unit}" for unit, number in sorted(found)], " or ")
 
 
-def same_horizon(case: Case) -> Finding:
+def same_horizon(case: Case) -> AuditFinding:
     """All contenders train equally long: a longer run is another problem, and a richer one."""
     if len(case.entries) < 2:
         return idle("there is one optimizer")
@@ -101,7 +101,7 @@ def warmup_epochs(case: Case, row: int) -> float:
     return float(epochs) if is_number(epochs) else 0.0
 
 
-def warmup(case: Case) -> Finding:
+def warmup(case: Case) -> AuditFinding:
     """The warm-up is a small part of the runs compared."""
     shares: dict[str, float] = {}
     for entry in case.entries:
@@ -112,7 +112,7 @@ def warmup(case: Case) -> Finding:
                 shares[entry.optimizer] = max(part, shares.get(entry.optimizer, 0.0))
     if not shares:
         return unknown("no completed run tells its schedule")
-    findings: list[Finding] = []
+    findings: list[AuditFinding] = []
     for name, part in shares.items():
         evidence = f"warm-up is {100 * part:.0f} % of a run of {name}"
         if part >= 1:
@@ -124,7 +124,7 @@ def warmup(case: Case) -> Finding:
     return overall(findings)
 
 
-def schedule_free(case: Case) -> Finding:
+def schedule_free(case: Case) -> AuditFinding:
     """Schedule-free optimizers keep their learning rate: they average instead of decaying it.
 
     Defazio et al. (2024), "The road less scheduled".
@@ -132,7 +132,7 @@ def schedule_free(case: Case) -> Finding:
     free = [entry for entry in case.entries if _is_free(case, entry)]
     if not free:
         return idle(f"no schedule-free optimizer among {some(case.names)}")
-    findings: list[Finding] = []
+    findings: list[AuditFinding] = []
     for entry in free:
         kinds = sorted({_kind(case, row) for row in entry.chosen})
         for kind in kinds:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from sgdlab.analysis import words
 from sgdlab.analysis.audit.check import (
+    AuditFinding,
     Case,
-    Finding,
     failed,
     idle,
     overall,
@@ -32,7 +32,7 @@ DIVERGED_MANY, DIVERGED_MOST = 0.25, 0.5
 """Shares of diverged trials above which the space is doubtful, and above which it is wrong."""
 
 
-def budget(case: Case) -> Finding:
+def budget(case: Case) -> AuditFinding:
     """Every search has as many trials, or as much time, as any other, and as planned."""
     if case.defaults:
         return idle(case.untuned)
@@ -43,7 +43,7 @@ def budget(case: Case) -> Finding:
     return _seconds(case) if case.plan.in_seconds else _trials(case)
 
 
-def _settings(case: Case) -> Finding:
+def _settings(case: Case) -> AuditFinding:
     """Of a sweep: who was run with more settings had the better chance."""
     tried = {entry.optimizer: entry.settings_tried for entry in case.entries}
     told = f"settings run: {some([f'{name} {number}' for name, number in tried.items()])}"
@@ -60,7 +60,7 @@ def _counts(case: Case, entry: Entry) -> list[int]:
     ]
 
 
-def _trials(case: Case) -> Finding:
+def _trials(case: Case) -> AuditFinding:
     counts = {entry.optimizer: _counts(case, entry) for entry in case.entries}
     told = some([f"{name} {_ranged(own)}" for name, own in counts.items()], "; ")
     if len({number for own in counts.values() for number in own}) > 1:
@@ -85,7 +85,7 @@ def _ranged(counts: Sequence[int]) -> str:
     return f"{counts[0]}{f' in each of {len(counts)}' if len(counts) > 1 else ''}"
 
 
-def _seconds(case: Case) -> Finding:
+def _seconds(case: Case) -> AuditFinding:
     _, alone = with_times(case.runs)
     spent: dict[str, float] = {}
     longest = 0.0
@@ -106,12 +106,12 @@ def _seconds(case: Case) -> Finding:
     return failed(unequal) if most > 1.5 * least else warned(unequal)
 
 
-def diverged(case: Case) -> Finding:
+def diverged(case: Case) -> AuditFinding:
     """Few trials diverged: a space that mostly diverges leaves a smaller search than it claims."""
     return overall([_diverged(case, entry) for entry in case.entries])
 
 
-def _diverged(case: Case, entry: Entry) -> Finding:
+def _diverged(case: Case, entry: Entry) -> AuditFinding:
     rows = entry.trials or [*entry.chosen, *entry.others]
     status = [case.cell(row, "status") for row in rows]
     ended = sum(one in ENDED for one in status)
@@ -126,13 +126,13 @@ def _diverged(case: Case, entry: Entry) -> Finding:
     return passed(f"{evidence} diverged")
 
 
-def independent(case: Case) -> Finding:
+def independent(case: Case) -> AuditFinding:
     """What tuning finds by luck is measured: several searches, each with draws of its own."""
     if not case.tuned:
         if case.defaults:
             return idle(case.untuned)
         return warned(f"{case.untuned}: the numbers hold for these settings only")
-    findings: list[Finding] = []
+    findings: list[AuditFinding] = []
     for entry in case.entries:
         found = searches(entry)
         if len(found) < 2:
@@ -173,7 +173,7 @@ def _twins(case: Case, entry: Entry) -> list[float]:
     return sorted(twins)
 
 
-def halving(case: Case) -> Finding:
+def halving(case: Case) -> AuditFinding:
     """Successive halving, where used, ranked trials on what a longer run would show, too."""
     stopped = {
         entry.optimizer: [row for row in entry.trials if case.cell(row, "status") == STOPPED]

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from sgdlab.analysis import words
 from sgdlab.analysis.audit.check import (
+    AuditFinding,
     Case,
-    Finding,
     failed,
     idle,
     overall,
@@ -18,14 +18,14 @@ from sgdlab.analysis.audit.check import (
 )
 from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.targets import completed, validation
-from sgdlab.analysis.tuning import Search, maximises, searches
+from sgdlab.analysis.tuning import RecordedSearch, maximises, searches
 
 _SAME_LOSS = 1e-4
 """Relative difference of losses at initialisation up to which they are the same weights; stacked
 and ordinary training sum in another order."""
 
 
-def chosen_without_test(case: Case) -> Finding:
+def chosen_without_test(case: Case) -> AuditFinding:
     """Nothing was chosen by the test set: not by rule, and no tuning trial looked at it."""
     if case.plan.select_by.startswith("test"):
         return failed(f"winners were chosen by {case.plan.select_by}")
@@ -54,7 +54,7 @@ def _tested(case: Case, row: int) -> bool:
     return any(not math.isnan(cell) for cell in cells)
 
 
-def held_out(case: Case) -> Finding:
+def held_out(case: Case) -> AuditFinding:
     """The verdict is by the test split, not by the data that chose the settings."""
     if case.column.startswith("test"):
         number = sum(len(completed(case.runs, entry.chosen)) for entry in case.entries)
@@ -67,7 +67,7 @@ def held_out(case: Case) -> Finding:
     return passed(f"the verdict is by {case.column}, which chose nothing")
 
 
-def best_trial(case: Case) -> Finding:
+def best_trial(case: Case) -> AuditFinding:
     """The final runs have the settings of the best completed trial by the rule of the study."""
     if not case.tuned:
         return idle(case.untuned)
@@ -86,7 +86,7 @@ def best_trial(case: Case) -> Finding:
     return overall(findings)
 
 
-def _best_trial(case: Case, name: str, search: Search, rule: str) -> Finding:
+def _best_trial(case: Case, name: str, search: RecordedSearch, rule: str) -> AuditFinding:
     where = f"{name}{case.replicate(search.replicate)}"
     won = {number for row in search.finals if not math.isnan(number := case.number(row, "trial"))}
     done = completed(case.runs, search.trials)
@@ -112,7 +112,7 @@ def _best_trial(case: Case, name: str, search: Search, rule: str) -> Finding:
     return passed(f"{where}: trial {number:g}")
 
 
-def reported_seeds(case: Case) -> Finding:
+def reported_seeds(case: Case) -> AuditFinding:
     """The seeds that are reported did not choose the settings."""
     picked = [entry for entry in case.entries if entry.picked_from > 1]
     if not picked:
@@ -126,7 +126,7 @@ def reported_seeds(case: Case) -> Finding:
     return failed(f"{evidence}; and by the split that gives the verdict")
 
 
-def fresh_seeds(case: Case) -> Finding:
+def fresh_seeds(case: Case) -> AuditFinding:
     """Final runs have seeds that no tuning trial had, of any contender or replicate."""
     trials = case.seeds([row for entry in case.entries for row in entry.trials])
     finals = case.seeds([row for entry in case.entries for row in entry.chosen])
@@ -141,7 +141,7 @@ def fresh_seeds(case: Case) -> Finding:
     return passed(evidence)
 
 
-def paired_seeds(case: Case) -> Finding:
+def paired_seeds(case: Case) -> AuditFinding:
     """Every contender has the same seeds in each unit: the same initial weights and batches."""
     if len(case.entries) < 2:
         return idle("there is one optimizer")

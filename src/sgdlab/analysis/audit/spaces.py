@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from sgdlab.analysis import words
 from sgdlab.analysis.audit.check import (
+    AuditFinding,
     Case,
-    Finding,
     failed,
     idle,
     overall,
@@ -18,7 +18,7 @@ from sgdlab.analysis.audit.check import (
 from sgdlab.analysis.audit.plan import Range
 from sgdlab.analysis.budget import expected_best
 from sgdlab.analysis.entries import Entry
-from sgdlab.analysis.tuning import Search, maximises, searches, setting_of, tolerance
+from sgdlab.analysis.tuning import RecordedSearch, maximises, searches, setting_of, tolerance
 from sgdlab.analysis.workloads import varying
 from sgdlab.checks import is_number
 from sgdlab.results import COMPLETED, DIVERGED, STOPPED
@@ -29,7 +29,7 @@ EDGE = 0.05
 _RATE = "lr"
 
 
-def rate_edge(case: Case) -> Finding:
+def rate_edge(case: Case) -> AuditFinding:
     """The best learning rates lie inside the range that was tried, not on its edge.
 
     The range is that of ``study.yaml``, widened by what was tried (a search may be re-centred).
@@ -40,11 +40,11 @@ def rate_edge(case: Case) -> Finding:
     return overall([_edge(case, entry, _RATE) for entry in case.entries])
 
 
-def other_edges(case: Case) -> Finding:
+def other_edges(case: Case) -> AuditFinding:
     """The other settings searched do not sit on the edge of their ranges in most searches."""
     if case.defaults:
         return idle(case.untuned)
-    findings: list[Finding] = []
+    findings: list[AuditFinding] = []
     for entry in case.entries:
         space = case.plan.space(entry.optimizer)
         for key in space:
@@ -61,7 +61,7 @@ def other_edges(case: Case) -> Finding:
     return unknown("no study.yaml says what else was searched")
 
 
-def _edge(case: Case, entry: Entry, key: str) -> Finding:
+def _edge(case: Case, entry: Entry, key: str) -> AuditFinding:
     plan, name = case.plan, entry.optimizer
     bounds = plan.bounds(name, key) or (plan.bounds(name, "optimizer.lr") if key == _RATE else None)
     if bounds is None and plan.space(name):
@@ -99,11 +99,11 @@ def _edge(case: Case, entry: Entry, key: str) -> Finding:
     return failed(evidence) if 2 * len(edges) > len(ranges) else warned(evidence)
 
 
-def _searches(entry: Entry) -> list[Search]:
+def _searches(entry: Entry) -> list[RecordedSearch]:
     """Return the searches; the settings of a sweep are one."""
     if entry.tuned:
         return searches(entry)
-    return [Search(-1.0, entry.others, entry.chosen)]
+    return [RecordedSearch(-1.0, entry.others, entry.chosen)]
 
 
 def _numbers(case: Case, rows: Sequence[int], key: str) -> list[float]:
@@ -126,7 +126,7 @@ def _place(value: float, over: Range) -> float:
     return (value - over.low) / (over.high - over.low)
 
 
-def alike(case: Case) -> Finding:
+def alike(case: Case) -> AuditFinding:
     """Every contender has as many settings searched, over ranges of about the same width.
 
     Under one budget, more dimensions or wider ranges are searched more thinly; settings left at
@@ -163,7 +163,7 @@ def _dimensions(case: Case, entry: Entry) -> list[str]:
     return [key.removeprefix("optimizer.") for key in keys]
 
 
-def enough(case: Case) -> Finding:
+def enough(case: Case) -> AuditFinding:
     """Twice the trials would change little: half of them find nearly as good settings.
 
     Compares the expected best of all ``n`` trials of a search with that of ``n / 2`` (rounded up);
@@ -175,7 +175,7 @@ def enough(case: Case) -> Finding:
     return overall([_enough(case, entry) for entry in case.entries])
 
 
-def _enough(case: Case, entry: Entry) -> Finding:
+def _enough(case: Case, entry: Entry) -> AuditFinding:
     column = "final_val_metric"
     maximise = maximises(case.workload, column)
     status = {case.cell(row, "status") for row in entry.trials}

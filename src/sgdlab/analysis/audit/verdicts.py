@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sgdlab.analysis import words
-from sgdlab.analysis.audit.check import Case, Finding, idle, passed, some, unknown, warned
+from sgdlab.analysis.audit.check import AuditFinding, Case, idle, passed, some, unknown, warned
 from sgdlab.analysis.statistics import EQUIVALENT, FIRST_BETTER, UNDECIDED
 from sgdlab.analysis.targets import completed, numbers
 
@@ -13,7 +13,7 @@ _CEILING = 0.999
 """Mean accuracy from which a workload is too easy to tell optimizers apart."""
 
 
-def gap(case: Case) -> Finding:
+def gap(case: Case) -> AuditFinding:
     """Differences exceed their uncertainty; where one does not, no winner can be named."""
     pairs = [pair for pair in case.pairs if pair.get("metric") == case.column]
     if len(case.entries) < 2:
@@ -59,7 +59,7 @@ def _number(pair: Mapping[str, Any], key: str) -> float:
     return float(value) if isinstance(value, int | float) else math.nan
 
 
-def ceiling(case: Case) -> Finding:
+def ceiling(case: Case) -> AuditFinding:
     """The workload is hard enough: at the top of a metric optimizers cannot differ."""
     if case.workload.metric != "accuracy":
         return idle(f"{case.workload.metric or 'the metric'} has no ceiling that could be reached")

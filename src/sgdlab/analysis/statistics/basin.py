@@ -52,8 +52,8 @@ def basin(lrs: Sequence[float], values: Sequence[float], maximise: bool, toleran
         raise ValueError(f"lr={bad}: must be a positive number")
     worse: dict[float, float] = {}
     for lr, value in zip(lrs, values, strict=True):
-        badness = (-value if maximise else value) if math.isfinite(value) else math.inf
-        worse[lr] = min(badness, worse.get(lr, math.inf))
+        objective_value = (-value if maximise else value) if math.isfinite(value) else math.inf
+        worse[lr] = min(objective_value, worse.get(lr, math.inf))
     rates = sorted(worse)
     least = min(worse.values(), default=math.inf)
     if not math.isfinite(least):

@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from sgdlab.config.compose.overrides import number_override
-from sgdlab.config.compose.references import Doubt
+from sgdlab.config.compose.references import NeedsFullCompose
 from sgdlab.config.compose.template import Template
 from sgdlab.config.explain import explain
 from sgdlab.config.resolve import settle
@@ -160,7 +160,7 @@ class QuickLoader(ConfigLoaderImpl):
         try:
             folder, subdir = template.place(settled, identity)
             directory = Path(folder) / subdir
-        except Doubt:
+        except NeedsFullCompose:
             directory = _directory(self.load_sweep_config(master, list(key)))
         config = functools.partial(template.config, changed)
         return Job(key, settled, identity, directory, subdir, config)

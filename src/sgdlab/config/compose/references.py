@@ -12,7 +12,7 @@ KeyPath = tuple[str | int, ...]
 """A key of a config and the sections that it is in, outermost first."""
 
 
-class Doubt(Exception):
+class NeedsFullCompose(Exception):
     """What a job gives does not follow from the text of its config: the slow way decides."""
 
 
@@ -51,7 +51,7 @@ def _read(text: str) -> Reference:
         return Reference((tuple(match[1].split(".")),), copies=True)
     rest = _FREE.sub("", text)
     if "$" in PLAIN.sub("", rest) or "\\" in text:
-        raise Doubt(text)
+        raise NeedsFullCompose(text)
     return Reference(tuple(tuple(key.split(".")) for key in PLAIN.findall(rest)), copies=False)
 
 

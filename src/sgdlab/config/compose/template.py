@@ -1,7 +1,7 @@
 """Settled configs of many jobs that differ in values, without composing each.
 
 `sgdlab.config.resolve.settle` of a composed config is the truth. A `Template` gives the same plain
-container a hundred times as fast where it follows from the text of the config, and raises `Doubt`
+container a hundred times as fast where it follows from the text of the config, and raises `NeedsFullCompose`
 where it may not: keys within keys, resolvers of the user's own, values that are refused.
 """
 
@@ -18,8 +18,8 @@ from omegaconf.nodes import AnyNode, BooleanNode, FloatNode, IntegerNode, String
 
 from sgdlab.config.compose.references import (
     PLAIN,
-    Doubt,
     KeyPath,
+    NeedsFullCompose,
     is_special,
     references,
     scalars,
@@ -89,7 +89,7 @@ class Template:
         self._follow(changed)
         self._agree_on_lr(changed, lr_is_typed)
         if any(not touches(path, changed) for path in self._special):
-            raise Doubt
+            raise NeedsFullCompose
         settled = with_changes(self._plain, changed)
         validate(settled)
         return settled, changed
@@ -112,14 +112,14 @@ class Template:
         """
         rest = PLAIN.sub("", self._dir)
         if self._subdir not in _FOLDERS or "$" in rest or "\\" in rest or self._dir == "???":
-            raise Doubt
+            raise NeedsFullCompose
 
         def value_of(match: re.Match[str]) -> str:
             key = match[1]
             value = settled.get(key)
             plain = isinstance(value, str | int) and not isinstance(value, bool)
             if not plain or self._leaf(key) is None or (key,) in self._references:
-                raise Doubt
+                raise NeedsFullCompose
             return str(value)
 
         return PLAIN.sub(value_of, self._dir), _FOLDERS[self._subdir](settled, identity)
@@ -137,13 +137,13 @@ class Template:
                 others.append(override)
         in_containers = self._in_containers(others) if others else {}
         if changed.keys() & in_containers.keys():
-            raise Doubt
+            raise NeedsFullCompose
         changed |= in_containers
         for path in changed:
             if path[0] in _FILLED or path[0] not in self._plain:
-                raise Doubt
+                raise NeedsFullCompose
             if any(path[:n] in changed for n in range(1, len(path))):
-                raise Doubt
+                raise NeedsFullCompose
         return changed
 
     def _leaf(self, key: str) -> ValueNode | None:
@@ -165,9 +165,9 @@ class Template:
             found = {path: _plain_at(bare, path) for path in paths}
             new = [value for path in found for _, value in scalars(found[path], ())]
             if any(map(is_special, new)):
-                raise Doubt
+                raise NeedsFullCompose
             if any(place[: len(path)] == path for place in self._references for path in found):
-                raise Doubt
+                raise NeedsFullCompose
             self._containers[lines] = found
         return self._containers[lines]
 
@@ -182,28 +182,28 @@ class Template:
                 copied = reference.copies and source in changed
                 in_list = any(isinstance(key, int) for key in path)
                 if not copied or in_list or type(target) not in _LEAVES:
-                    raise Doubt
+                    raise NeedsFullCompose
                 if isinstance(value, dict | list):
-                    raise Doubt
+                    raise NeedsFullCompose
                 changed[path] = _converted(target, value)
 
     def _agree_on_lr(self, changed: dict[KeyPath, Any], lr_is_typed: bool) -> None:
         section = self._plain["optimizer"]
         if ("optimizer",) in changed or not isinstance(section, dict):
-            raise Doubt
+            raise NeedsFullCompose
         inner = changed.get(("optimizer", "lr"), section.get("lr"))
         lr = changed.get(("lr",), self._plain["lr"])
         if lr_is_typed and lr != inner:
-            raise Doubt
+            raise NeedsFullCompose
         if lr is not None and "lr" in section and not is_special(inner):
             if type(self._leaf("optimizer.lr")) not in (AnyNode, FloatNode):
-                raise Doubt
+                raise NeedsFullCompose
             changed["optimizer", "lr"] = float(lr)
 
 
 def _converted(leaf: ValueNode, value: Any) -> Any:
     if is_special(value) or (value is None and not leaf._is_optional()):
-        raise Doubt
+        raise NeedsFullCompose
     return leaf.validate_and_convert(value)
 
 
@@ -222,7 +222,7 @@ def _path_of(config: DictConfig, key: str) -> KeyPath:
         if isinstance(node, ListConfig):
             break
         if not _is_section(node) or node._get_node(part) is None:
-            raise Doubt
+            raise NeedsFullCompose
         path.append(part)
         node = node._get_node(part)
     return tuple(path)

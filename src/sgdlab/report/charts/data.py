@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sgdlab.report.charts.model import Area, Axis, Chart, Line, Points, Rule, Series
+from sgdlab.report.charts.model import Area, Axis, Chart, Line, Points, ReferenceLine, Series
 from sgdlab.report.charts.style import Look
 from sgdlab.report.charts.thin import decimated
 
@@ -46,7 +46,7 @@ def _axis(axis: Axis) -> dict[str, Any]:
 
 def _series(series: Series, names: Sequence[str]) -> dict[str, Any]:
     match series:
-        case Rule(at, axis, label):
+        case ReferenceLine(at, axis, label):
             return {"kind": "rule", "at": rounded([at])[0], "axis": axis, "label": label}
         case Area(name, edges, heights, base):
             return {

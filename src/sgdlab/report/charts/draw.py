@@ -15,7 +15,7 @@ from matplotlib.ticker import (
 )
 
 from sgdlab.report.charts import labels
-from sgdlab.report.charts.model import Area, Chart, Line, Points, Rule
+from sgdlab.report.charts.model import Area, Chart, Line, Points, ReferenceLine
 from sgdlab.report.charts.style import FAINT, INK, Look, plain, shorten
 
 WIDTH, HEIGHT = 4.7, 3.1
@@ -51,7 +51,7 @@ def draw(chart: Chart, looks: Mapping[str, Look]) -> Figure:
                     edges, base, top, step="post", color=looks[name].colour, alpha=0.55,
                     linewidth=0, zorder=3,
                 )  # fmt: skip
-            case Rule():
+            case ReferenceLine():
                 pass
     _frame(axes, chart)
     _rules(axes, chart)
@@ -163,7 +163,7 @@ def _log_ticks(axes: Axes, which: str) -> None:
 
 def _rules(axes: Axes, chart: Chart) -> None:
     for rule in chart.series:
-        if not isinstance(rule, Rule):
+        if not isinstance(rule, ReferenceLine):
             continue
         low, high = sorted(axes.get_xlim() if rule.axis == "x" else axes.get_ylim())
         if low <= rule.at <= high:

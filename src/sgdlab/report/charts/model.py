@@ -94,7 +94,7 @@ class Area:
 
 
 @dataclass(frozen=True)
-class Rule:
+class ReferenceLine:
     """A reference line across the frame at a value of ``axis``."""
 
     at: float
@@ -102,7 +102,7 @@ class Rule:
     label: str = ""
 
 
-Series = Line | Points | Area | Rule
+Series = Line | Points | Area | ReferenceLine
 
 
 @dataclass(frozen=True)
@@ -128,5 +128,5 @@ class Chart:
     @property
     def names(self) -> list[str]:
         """The optimizers in it, in order."""
-        named = [s.name for s in self.series if not isinstance(s, Rule) and s.name]
+        named = [s.name for s in self.series if not isinstance(s, ReferenceLine) and s.name]
         return list(dict.fromkeys(named))

@@ -21,14 +21,14 @@ from sgdlab.analysis.curves import (
 from sgdlab.analysis.targets import completed, validation
 from sgdlab.checks import is_number
 from sgdlab.report.charts import model
-from sgdlab.report.charts.model import Axis, Chart, Rule, Series
+from sgdlab.report.charts.model import Axis, Chart, ReferenceLine, Series
 from sgdlab.report.figures.scene import Scene
 
 STEPS, EXAMPLES, SECONDS = "steps", "examples", "training time (s)"
 _SHORT = {STEPS: "steps", EXAMPLES: "examples", SECONDS: "seconds"}
 
 
-class Curves:
+class FigureCurves:
     """Makes the curves of one workload."""
 
     def __init__(self, scene: Scene) -> None:
@@ -57,7 +57,7 @@ class Curves:
             caption += " The first sixth may lie outside the frame."
             rules: list[Series] = []
             if target is not None:
-                rules.append(Rule(target * self.scene.scale, "y", "target"))
+                rules.append(ReferenceLine(target * self.scene.scale, "y", "target"))
             chart = self._chart(
                 f"validation-{_SHORT[x]}", title, caption, x, line,
                 f"validation {workload.metric}", metric=True, extra=rules,

@@ -2,7 +2,7 @@
 
 from sgdlab.analysis import words
 from sgdlab.checks import is_number
-from sgdlab.report.charts.model import Axis, Chart, Points, Rule, Series
+from sgdlab.report.charts.model import Axis, Chart, Points, ReferenceLine, Series
 from sgdlab.report.charts.style import shorten
 from sgdlab.report.figures.scene import Scene
 
@@ -22,9 +22,9 @@ def forest(scene: Scene) -> list[Chart]:
         return []
     metric, scale = result.workload.metric, scene.scale
     names = tuple(f"{shorten(p['first'])} − {shorten(p['second'])}" for p in pairs)
-    series: list[Series] = [Rule(0.0, "x", "no difference")]
+    series: list[Series] = [ReferenceLine(0.0, "x", "no difference")]
     if (margin := result.margin) is not None:
-        series += [Rule(end * margin * scale, "x", "margin") for end in (-1, 1)]
+        series += [ReferenceLine(end * margin * scale, "x", "margin") for end in (-1, 1)]
     for row, pair in enumerate(pairs):
         low, high = (
             scale * pair[end] if is_number(pair[end]) else float("nan")

@@ -7,7 +7,7 @@ from sgdlab.analysis import Result
 from sgdlab.analysis.load import Runs
 from sgdlab.report.charts.model import Chart
 from sgdlab.report.figures.budgets import budgets
-from sgdlab.report.figures.curves import Curves
+from sgdlab.report.figures.curves import FigureCurves
 from sgdlab.report.figures.forest import forest
 from sgdlab.report.figures.rates import learning_rates
 from sgdlab.report.figures.scene import Scene
@@ -52,7 +52,7 @@ def figures(runs: Runs, result: Result, prefix: str) -> Figures:
     scene = Scene(runs, result, prefix)
     if result.track == DEFAULTS:
         return Figures(units=seeds(scene), forest=forest(scene))
-    curves = Curves(scene)
+    curves = FigureCurves(scene)
     return Figures(
         units=seeds(scene),
         curves=curves.all(),

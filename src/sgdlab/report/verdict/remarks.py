@@ -11,7 +11,7 @@ from sgdlab.analysis.statistics import ALPHA, smallest_signed_rank
 from sgdlab.analysis.targets import Target
 from sgdlab.analysis.times import barren
 from sgdlab.analysis.units import REPLICATE
-from sgdlab.analysis.workloads import Workload
+from sgdlab.analysis.workloads import WorkloadRuns
 from sgdlab.results import DEFAULTS
 from sgdlab.search.halving import Saved
 
@@ -57,7 +57,7 @@ def _replicates(numbers: Sequence[float], of: int) -> str:
     return f"replicate{'' if len(numbers) == 1 else 's'} {shown} of {of}"
 
 
-def speed(workload: Workload, rows: Sequence[Row], target: Target) -> list[str]:
+def speed(workload: WorkloadRuns, rows: Sequence[Row], target: Target) -> list[str]:
     """Say who reached the target first, by median steps."""
     if target.value is None:
         return []
@@ -83,7 +83,7 @@ def memory(rows: Sequence[Row]) -> list[str]:
     return [f"Optimizer state: {thrifty} {words.memory(small)}, {greedy} {words.memory(large)}."]
 
 
-def metric_note(workload: Workload, rows: Sequence[Row], column: str) -> list[str]:
+def metric_note(workload: WorkloadRuns, rows: Sequence[Row], column: str) -> list[str]:
     """Say why the verdict is not by the test split, where it is not."""
     if column == "test_metric" or not any(row["completed"] for row in rows):
         return []
@@ -105,7 +105,7 @@ def picked_note(entries: Sequence[Entry]) -> list[str]:
     ]
 
 
-def margin_note(workload: Workload, pairs: Sequence[Row], margin: float | None) -> list[str]:
+def margin_note(workload: WorkloadRuns, pairs: Sequence[Row], margin: float | None) -> list[str]:
     """Say what counts as equivalent, or that this was not tested."""
     if not any(pair["n_pairs"] > 1 for pair in pairs):
         return []
@@ -151,7 +151,7 @@ def uneven_note(pairs: Sequence[Row]) -> list[str]:
     ]
 
 
-def target_note(workload: Workload, target: Target, track: str) -> list[str]:
+def target_note(workload: WorkloadRuns, target: Target, track: str) -> list[str]:
     """Say what the target is and where it comes from."""
     if target.value is None:
         if not target.reference:

@@ -16,17 +16,17 @@ from sgdlab.analysis.statistics import (
 )
 from sgdlab.analysis.targets import Target
 from sgdlab.analysis.units import REPLICATE
-from sgdlab.analysis.workloads import Workload
+from sgdlab.analysis.workloads import WorkloadRuns
 from sgdlab.results import DEFAULTS
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Scene:
+class VerdictInputs:
     """What a verdict is made from; ``pairs`` are of its metric, ``times`` of steps to target."""
 
-    workload: Workload
+    workload: WorkloadRuns
     track: str
     entries: list[Entry]
     rows: list[Row]
@@ -57,18 +57,18 @@ class Scene:
         return metric_name(self.workload, self.column)
 
 
-def metric_name(workload: Workload, column: str) -> str:
+def metric_name(workload: WorkloadRuns, column: str) -> str:
     """Return what a column measures, in words: ``test accuracy``."""
     return f"{'test' if column == 'test_metric' else 'final validation'} {workload.metric}".strip()
 
 
-def mean(scene: Scene, row: Row) -> str:
+def mean(scene: VerdictInputs, row: Row) -> str:
     """Return the mean of a contender, in words."""
     value = words.metric(row[f"{scene.prefix}_mean"], scene.workload.metric)
     return f"mean {scene.name} {value} over {words.count(row['units'], row['unit'])}"
 
 
-def means(scene: Scene) -> str:
+def means(scene: VerdictInputs) -> str:
     """Return the means of the best contenders as a sentence."""
     alive, metric = scene.alive, scene.workload.metric
     values = [
@@ -79,7 +79,7 @@ def means(scene: Scene) -> str:
     return f"{scene.name.capitalize()}: {', '.join(values)}{more}."
 
 
-def two(scene: Scene, pair: Row) -> str:
+def two(scene: VerdictInputs, pair: Row) -> str:
     """Return the verdict on two contenders, with what else tells them apart."""
     first, second, verdict = pair["first"], pair["second"], pair["verdict"]
     best, worst = (second, first) if verdict == SECOND_BETTER else (first, second)
@@ -98,7 +98,7 @@ def two(scene: Scene, pair: Row) -> str:
     return f"{head}: {'; '.join(parts)}."
 
 
-def _gap(scene: Scene, pair: Row) -> str:
+def _gap(scene: VerdictInputs, pair: Row) -> str:
     """Return the difference with its interval, over what, and what the test says."""
     metric = scene.workload.metric
     sign = f"({pair['first']} − {pair['second']})"
@@ -117,13 +117,13 @@ def _gap(scene: Scene, pair: Row) -> str:
     return f"{text} ({'; '.join(said)})" if said else text
 
 
-def _holm(scene: Scene) -> str:
+def _holm(scene: VerdictInputs) -> str:
     """Say that a p-value is adjusted, where it is."""
     count = len(scene.pairs)
     return f"Holm over {words.count(count, 'pair')}, " if count > 1 else ""
 
 
-def lost_units(scene: Scene, name: str) -> tuple[int, int] | None:
+def lost_units(scene: VerdictInputs, name: str) -> tuple[int, int] | None:
     """Return how many units of a contender did not complete, of how many; None where all did."""
     (row,) = (row for row in scene.rows if row["optimizer"] == name)
     (entry,) = (entry for entry in scene.entries if entry.optimizer == name)
@@ -131,7 +131,7 @@ def lost_units(scene: Scene, name: str) -> tuple[int, int] | None:
     return (planned - done, planned) if done < planned else None
 
 
-def losses(scene: Scene) -> str:
+def losses(scene: VerdictInputs) -> str:
     """Say which contenders lost units: what is compared then are survivors."""
     parts = [
         f"{row['optimizer']} {lost[0]} of {words.count(lost[1], scene.unit)}"
@@ -144,7 +144,7 @@ def losses(scene: Scene) -> str:
     return f" Not completed: {words.listing(parts)}; what is left may flatter {which}."
 
 
-def _over(scene: Scene, pair: Row) -> str:
+def _over(scene: VerdictInputs, pair: Row) -> str:
     count = pair["n_pairs"]
     if scene.unit != REPLICATE:
         return f"over {words.count(count, 'paired seed')}"
@@ -178,7 +178,7 @@ def _needed(pair: Row) -> list[str]:
     return [f"about {needed:,.0f} {unit}s would be needed to resolve this gap"]
 
 
-def _speed(scene: Scene, first: str, second: str) -> list[str]:
+def _speed(scene: VerdictInputs, first: str, second: str) -> list[str]:
     """Say who reached the target in how many steps, where the medians of both are known.
 
     A ratio is a claim, and needs the verdict of the log-rank test; else the medians stand alone.
@@ -205,7 +205,7 @@ def _speed(scene: Scene, first: str, second: str) -> list[str]:
     ]
 
 
-def _memory(scene: Scene, first: str, second: str) -> list[str]:
+def _memory(scene: VerdictInputs, first: str, second: str) -> list[str]:
     row = {row["optimizer"]: row for row in scene.rows}
     sizes = {name: row[name]["optimizer_state_bytes"] for name in (first, second)}
     if not all(math.isfinite(size) for size in sizes.values()):
@@ -219,7 +219,7 @@ def _memory(scene: Scene, first: str, second: str) -> list[str]:
     return [f"{small} used {part}"] if part else []
 
 
-def many(scene: Scene) -> str:
+def many(scene: VerdictInputs) -> str:
     """Return the verdict on three or more: the best, those level with it, and those beaten."""
     alive, best = scene.alive, scene.alive[0]["optimizer"]
     against = {
@@ -257,11 +257,11 @@ def many(scene: Scene) -> str:
     return f"{text} (paired t-tests, Holm over {pairs}, {ALPHA:g} level)."
 
 
-def _mean(scene: Scene, row: Row) -> float:
+def _mean(scene: VerdictInputs, row: Row) -> float:
     return float(row[f"{scene.prefix}_mean"])
 
 
-def _limit(scene: Scene) -> str:
+def _limit(scene: VerdictInputs) -> str:
     return words.size(scene.margin, scene.workload.metric)
 
 
@@ -269,7 +269,7 @@ def _some(names: Sequence[str]) -> str:
     return words.listing(names) if len(names) <= 6 else f"{len(names)} others"
 
 
-def scope(scene: Scene) -> str:
+def scope(scene: VerdictInputs) -> str:
     """Say what the verdict is about: tuning included, these settings, or untuned ones."""
     compared = [entry for entry in scene.entries if entry.chosen]
     if scene.track == DEFAULTS:

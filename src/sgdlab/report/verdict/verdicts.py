@@ -10,9 +10,9 @@ from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.load import Runs
 from sgdlab.analysis.pairs import STEPS_TO_TARGET
 from sgdlab.analysis.targets import Target
-from sgdlab.analysis.workloads import Workload
+from sgdlab.analysis.workloads import WorkloadRuns
 from sgdlab.report.verdict import remarks, sentences
-from sgdlab.report.verdict.sentences import Scene, metric_name
+from sgdlab.report.verdict.sentences import VerdictInputs, metric_name
 from sgdlab.results import DEFAULTS
 
 __all__ = ["Answer", "answer", "metric_name"]
@@ -38,7 +38,7 @@ class Answer:
 
 def answer(
     runs: Runs,
-    workload: Workload,
+    workload: WorkloadRuns,
     track: str,
     entries: Sequence[Entry],
     rows: Sequence[Row],
@@ -63,7 +63,7 @@ def answer(
     primary = [pair for pair in pairs if pair["metric"] == column]
     times = [pair for pair in pairs if pair["metric"] == STEPS_TO_TARGET]
     given = workload, track, list(entries), list(rows), primary, column, target, margin, times
-    scene = Scene(*given)
+    scene = VerdictInputs(*given)
     where = " with default settings" if track == DEFAULTS else ""
     verdict = f"On {workload.name}{where}, {_verdict(scene)}"
     facts = [
@@ -87,7 +87,7 @@ def answer(
     return Answer(verdict, facts, notes)
 
 
-def _verdict(scene: Scene) -> str:
+def _verdict(scene: VerdictInputs) -> str:
     rows, alive = scene.rows, scene.alive
     if not alive:
         return f"nothing can be compared: {_why_none(rows)}."
@@ -130,7 +130,7 @@ def _why_none(rows: Sequence[Row]) -> str:
     return f"none of {words.count(total, 'run')} completed ({', '.join(parts)})"
 
 
-def _single(scene: Scene) -> str:
+def _single(scene: VerdictInputs) -> str:
     row, metric = scene.rows[0], scene.workload.metric
     text = f"there is one optimizer only, {row['optimizer']}: {sentences.mean(scene, row)}"
     low, high = (row[f"{scene.prefix}_ci_{end}"] for end in ("low", "high"))

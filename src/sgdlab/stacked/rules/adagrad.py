@@ -13,7 +13,7 @@ from sgdlab.stacked.rules.base import Carry, Coefficients, Norm, Numbers, Rule, 
 
 
 @dataclass(frozen=True)
-class Adagrad(Rule):
+class AdagradRule(Rule):
     """``s <- s + g²``, ``w <- w - lr / (1 + (t - 1)·lr_decay) · g / (sqrt(s) + eps)``.
 
     ``s`` starts at ``initial_accumulator_value``.
@@ -23,7 +23,7 @@ class Adagrad(Rule):
     slots = ("sum",)
 
     @classmethod
-    def of(cls, group: Mapping[str, Any]) -> "Adagrad":
+    def of(cls, group: Mapping[str, Any]) -> "AdagradRule":
         """Return the rule; see `Rule.of`."""
         return cls()
 

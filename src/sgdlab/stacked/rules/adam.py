@@ -14,7 +14,7 @@ from sgdlab.stacked.rules.zero_state import ZeroState
 
 
 @dataclass(frozen=True)
-class Adam(ZeroState):
+class AdamRule(ZeroState):
     """``w <- w - lr·m̂ / (sqrt(v̂) + eps)``, ``m̂ = m / (1 - β₁^t)``, ``v̂ = v / (1 - β₂^t)``.
 
     ``m <- β₁·m + (1 - β₁)·g``, ``v <- β₂·v + (1 - β₂)·g²``. The corrections are moved into the
@@ -37,7 +37,7 @@ class Adam(ZeroState):
         return ("exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if self.amsgrad else []))
 
     @classmethod
-    def of(cls, group: Mapping[str, Any]) -> "Adam":
+    def of(cls, group: Mapping[str, Any]) -> "AdamRule":
         """Return the rule; see `Rule.of`."""
         return cls(bool(group["amsgrad"]))
 

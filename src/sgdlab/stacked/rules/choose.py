@@ -6,28 +6,28 @@ from torch import optim
 from torch.optim import Optimizer
 
 from sgdlab.optimizers import lamb, lars, lion, signsgd
-from sgdlab.stacked.rules.adagrad import Adagrad
-from sgdlab.stacked.rules.adam import Adam
+from sgdlab.stacked.rules.adagrad import AdagradRule
+from sgdlab.stacked.rules.adam import AdamRule
 from sgdlab.stacked.rules.base import Rule
-from sgdlab.stacked.rules.lamb import LAMB
-from sgdlab.stacked.rules.lars import LARS
-from sgdlab.stacked.rules.lion import Lion
-from sgdlab.stacked.rules.nadam import NAdam
-from sgdlab.stacked.rules.rmsprop import RMSprop
-from sgdlab.stacked.rules.sgd import SGD
-from sgdlab.stacked.rules.signsgd import SignSGD
+from sgdlab.stacked.rules.lamb import LAMBRule
+from sgdlab.stacked.rules.lars import LARSRule
+from sgdlab.stacked.rules.lion import LionRule
+from sgdlab.stacked.rules.nadam import NAdamRule
+from sgdlab.stacked.rules.rmsprop import RMSpropRule
+from sgdlab.stacked.rules.sgd import SGDRule
+from sgdlab.stacked.rules.signsgd import SignSGDRule
 
 RULES: dict[type[Optimizer], type[Rule]] = {
-    optim.SGD: SGD,
-    optim.Adam: Adam,
-    optim.AdamW: Adam,
-    optim.NAdam: NAdam,
-    optim.RMSprop: RMSprop,
-    optim.Adagrad: Adagrad,
-    lars.LARS: LARS,
-    lamb.LAMB: LAMB,
-    lion.Lion: Lion,
-    signsgd.SignSGD: SignSGD,
+    optim.SGD: SGDRule,
+    optim.Adam: AdamRule,
+    optim.AdamW: AdamRule,
+    optim.NAdam: NAdamRule,
+    optim.RMSprop: RMSpropRule,
+    optim.Adagrad: AdagradRule,
+    lars.LARS: LARSRule,
+    lamb.LAMB: LAMBRule,
+    lion.Lion: LionRule,
+    signsgd.SignSGD: SignSGDRule,
 }
 """By exact class: a subclass may do anything else."""
 

@@ -19,7 +19,7 @@ _NUMBERS = ("eps", "weight_decay", "bias_correction", "phi_lower", "exclude_bias
 
 
 @dataclass(frozen=True)
-class LAMB(ZeroState):
+class LAMBRule(ZeroState):
     """``u = m̂ / (sqrt(ŝ) + eps) + λ·w``, ``w <- w - lr·q·u``.
 
     ``q = φ(|w|) / |u|`` with ``φ`` clamping to ``[phi_lower, phi_upper]``, or 1 where one of both
@@ -31,7 +31,7 @@ class LAMB(ZeroState):
     slots = ("exp_avg", "exp_avg_sq")
 
     @classmethod
-    def of(cls, group: Mapping[str, Any]) -> "LAMB":
+    def of(cls, group: Mapping[str, Any]) -> "LAMBRule":
         """Return the rule; see `Rule.of`."""
         return cls()
 

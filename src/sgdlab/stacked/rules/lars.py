@@ -26,7 +26,7 @@ _NUMBERS = (
 
 
 @dataclass(frozen=True)
-class LARS(ZeroState):
+class LARSRule(ZeroState):
     """``d = inside·q·(g + λ·w)``, ``v <- μ·v + d``, ``w <- w - direct·d - through·v``.
 
     ``q = trust_coefficient·|w| / (|g| + λ·|w| + eps)``, or 1 where a norm is zero or the tensor is
@@ -38,7 +38,7 @@ class LARS(ZeroState):
     slots = ("velocity",)
 
     @classmethod
-    def of(cls, group: Mapping[str, Any]) -> "LARS":
+    def of(cls, group: Mapping[str, Any]) -> "LARSRule":
         """Return the rule; see `Rule.of`."""
         return cls()
 

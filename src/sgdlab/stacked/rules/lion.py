@@ -14,14 +14,14 @@ from sgdlab.stacked.rules.zero_state import ZeroState
 
 
 @dataclass(frozen=True)
-class Lion(ZeroState):
+class LionRule(ZeroState):
     """``w <- w - lr·sign(β₁·m + (1 - β₁)·g)``, then ``m <- β₂·m + (1 - β₂)·g``."""
 
     decay = "decoupled"
     slots = ("exp_avg",)
 
     @classmethod
-    def of(cls, group: Mapping[str, Any]) -> "Lion":
+    def of(cls, group: Mapping[str, Any]) -> "LionRule":
         """Return the rule; see `Rule.of`."""
         return cls()
 

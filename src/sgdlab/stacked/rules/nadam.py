@@ -14,7 +14,7 @@ from sgdlab.stacked.rules.zero_state import ZeroState
 
 
 @dataclass(frozen=True)
-class NAdam(ZeroState):
+class NAdamRule(ZeroState):
     """``w <- w - lr·(a·g + b·m) / (sqrt(v̂) + eps)``, with Adam's moments ``m`` and ``v``.
 
     ``a = (1 - μ_t) / (1 - Π_{i≤t} μ_i)``, ``b = μ_{t+1} / (1 - Π_{i≤t+1} μ_i)`` and
@@ -26,7 +26,7 @@ class NAdam(ZeroState):
     slots = ("exp_avg", "exp_avg_sq")
 
     @classmethod
-    def of(cls, group: Mapping[str, Any]) -> "NAdam":
+    def of(cls, group: Mapping[str, Any]) -> "NAdamRule":
         """Return the rule; see `Rule.of`."""
         return cls()
 

@@ -15,7 +15,7 @@ from sgdlab.stacked.rules.zero_state import ZeroState
 
 
 @dataclass(frozen=True)
-class RMSprop(ZeroState):
+class RMSpropRule(ZeroState):
     """``d = g / (sqrt(v) + eps)``, ``b <- momentum·b + d``, ``w <- w - lr·b``.
 
     ``v <- α·v + (1 - α)·g²``. A step without momentum moves by ``d`` and leaves ``b`` as it was, as
@@ -35,7 +35,7 @@ class RMSprop(ZeroState):
         return ("square_avg", "momentum_buffer", *(["grad_avg"] if self.centered else []))
 
     @classmethod
-    def of(cls, group: Mapping[str, Any]) -> "RMSprop":
+    def of(cls, group: Mapping[str, Any]) -> "RMSpropRule":
         """Return the rule; see `Rule.of`."""
         return cls(bool(group["centered"]))
 

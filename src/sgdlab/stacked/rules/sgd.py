@@ -15,7 +15,7 @@ from sgdlab.stacked.rules.zero_state import ZeroState
 
 
 @dataclass(frozen=True)
-class SGD(ZeroState):
+class SGDRule(ZeroState):
     """``b <- μ·b + (1 - dampening)·g``, ``w <- w - lr·d``; ``d`` is ``g``, ``b`` or ``g + μ·b``.
 
     As in torch, ``b = g`` in the first step with a momentum, and a step with ``μ = 0`` is plain SGD
@@ -27,7 +27,7 @@ class SGD(ZeroState):
     slots = ("momentum_buffer",)
 
     @classmethod
-    def of(cls, group: Mapping[str, Any]) -> "SGD":
+    def of(cls, group: Mapping[str, Any]) -> "SGDRule":
         """Return the rule; see `Rule.of`."""
         return cls()
 

@@ -14,7 +14,7 @@ from sgdlab.stacked.rules.zero_state import ZeroState
 
 
 @dataclass(frozen=True)
-class SignSGD(ZeroState):
+class SignSGDRule(ZeroState):
     """``m <- β·m + (1 - β)·g``, ``w <- w - lr·sign(m)``.
 
     A step with ``β = 0`` takes the sign of ``g`` and leaves ``m`` as it was.
@@ -24,7 +24,7 @@ class SignSGD(ZeroState):
     slots = ("momentum_buffer",)
 
     @classmethod
-    def of(cls, group: Mapping[str, Any]) -> "SignSGD":
+    def of(cls, group: Mapping[str, Any]) -> "SignSGDRule":
         """Return the rule; see `Rule.of`."""
         return cls()
 

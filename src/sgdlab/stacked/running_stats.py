@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sgdlab.diagnostics.running import COLUMNS, Running
-from sgdlab.stacked.run import Member
+from sgdlab.stacked.run import StackedRun
 
 _EMPTY = "," * len(COLUMNS)
 
 
-class Averages:
+class RunningStats:
     """`Running` of the members of a stack, all at the same step.
 
     Args:
@@ -19,14 +19,14 @@ class Averages:
         every: Steps between two rows that have the columns.
     """
 
-    def __init__(self, members: Sequence[Member], every: int) -> None:
+    def __init__(self, members: Sequence[StackedRun], every: int) -> None:
         self._members = list(members)
         states = [member.progress.running for member in members]
         known = [np.array(values) for values in zip(*states, strict=True)] if all(states) else None
         self._running = Running(every, known)
 
     def cells(
-        self, start: int, members: Sequence[Member], scalars: Sequence[NDArray[np.float64]]
+        self, start: int, members: Sequence[StackedRun], scalars: Sequence[NDArray[np.float64]]
     ) -> list[list[str]]:
         """Return the cells that a block of steps adds to the rows of each member, and its comma.
 

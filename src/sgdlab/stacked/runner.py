@@ -9,15 +9,15 @@ from sgdlab.stacked import checkpoint, cost
 from sgdlab.stacked.begin import begin, fail
 from sgdlab.stacked.compiler import Compiler
 from sgdlab.stacked.fit import StackFit
-from sgdlab.stacked.group import Group, Grouping
-from sgdlab.stacked.run import Job, Member
+from sgdlab.stacked.group import Group, StackPlanner
+from sgdlab.stacked.run import Job, StackedRun
 from sgdlab.terminal.notices import warn
 from sgdlab.training.state import Outcome
 
 _Start = tuple[Job, dict[str, Any] | None]
 
 
-class Cohort:
+class StackRunner:
     """Runs of a group on their way to the last step, in one stack where that works.
 
     Runs that a kill left at different steps have stacks of their own, and a stack that runs out of
@@ -32,10 +32,10 @@ class Cohort:
     """
 
     def __init__(
-        self, grouping: Grouping, group: Group, jobs: Sequence[Job], compiler: Compiler
+        self, planner: StackPlanner, group: Group, jobs: Sequence[Job], compiler: Compiler
     ) -> None:
         self.group = group
-        self._grouping, self._compiler = grouping, compiler
+        self._grouping, self._compiler = planner, compiler
         self._waiting = list(jobs)
         self._fits: list[StackFit] = []
 
@@ -65,7 +65,7 @@ class Cohort:
 
     def _start(self, jobs: Sequence[Job], until: int) -> None:
         for compiled, runs in _starts(self.group, jobs):
-            members: list[Member] = []
+            members: list[StackedRun] = []
             compiler = self._compiler if compiled else None
             try:
                 fit = begin(self._grouping, self.group, runs, compiler, members)
@@ -107,7 +107,7 @@ class Cohort:
         for half in (jobs[:middle], jobs[middle:]):
             self._start(half, until)
 
-    def _member(self, job: Job) -> Member:
+    def _member(self, job: Job) -> StackedRun:
         return self._grouping.member(job, self.group)[0]
 
 

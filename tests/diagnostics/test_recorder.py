@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from cli.cli_runs import QUICK, Cli, write
 from sgdlab.config.catalogue import conf_dir
 from sgdlab.diagnostics.base import Moment, Quantity, Subject, flat
-from sgdlab.diagnostics.watch import Watch
-from sgdlab.terminal.progress import NoView
+from sgdlab.diagnostics.recorder import Recorder
+from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training import checkpoint
-from sgdlab.training.build import Setup
+from sgdlab.training.build import Run
 from sgdlab.training.loop import fit
 from sgdlab.training.state import Progress
 from trainer_runs import Rows, built
@@ -50,16 +50,16 @@ class Spy(Quantity):
         self.count = state["count"]
 
 
-def watched(spy: Spy, *overrides: str) -> Setup:
+def watched(spy: Spy, *overrides: str) -> Run:
     run = built(*overrides)
-    run.diagnostics.watch = Watch(run.diagnostics.subject, run.objective, {"spy": spy}, 5)
+    run.diagnostics.recorder = Recorder(run.diagnostics.subject, run.objective, {"spy": spy}, 5)
     return run
 
 
-def trained(run: Setup) -> Rows:
+def trained(run: Run) -> Rows:
     rows = Rows()
     torch.manual_seed(3)
-    fit(run, rows, NoView())
+    fit(run, rows, NoDisplay())
     return rows
 
 
@@ -151,7 +151,7 @@ def test_a_killed_run_measures_on_as_if_it_had_not_been(tmp_path: Path) -> None:
 
         progress = checkpoint.load(path, "id", run, None)
         try:
-            fit(run, rows, NoView(), progress, None, save)
+            fit(run, rows, NoDisplay(), progress, None, save)
         except Stopped:
             torch.manual_seed(6)
         return rows
@@ -172,9 +172,9 @@ def test_measuring_is_no_training_time() -> None:
             return super().measure(subject, moment)
 
     run = watched(Slow(every=1), *SMALL)
-    outcome = fit(run, Rows(), NoView())
-    assert run.diagnostics.watch is not None
-    assert run.diagnostics.watch.seconds > 21 * 0.05
+    outcome = fit(run, Rows(), NoDisplay())
+    assert run.diagnostics.recorder is not None
+    assert run.diagnostics.recorder.seconds > 21 * 0.05
     assert outcome.progress.train_seconds < 21 * 0.05
 
 
@@ -273,7 +273,7 @@ def test_forgetting_to_zero_applies_the_sum_of_all_gradients() -> None:
         for p, g, s in zip(parameters, gradients, total, strict=True):
             s += g
             p.data -= 0.01 * s
-    fit(run, Rows(), NoView())
+    fit(run, Rows(), NoDisplay())
     torch.testing.assert_close(
         flat(list(run.model.parameters())), flat(parameters), rtol=1e-12, atol=1e-14
     )

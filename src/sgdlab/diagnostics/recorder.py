@@ -12,7 +12,7 @@ from sgdlab.config.instantiate import is_out_of_memory
 from sgdlab.diagnostics.base import Moment, Quantity, Subject, flat
 from sgdlab.diagnostics.cadence import is_due
 from sgdlab.errors import reason_of
-from sgdlab.steps.base import StepValues, Update
+from sgdlab.steps.base import MicroBatches, StepValues
 from sgdlab.steps.objective import Objective
 
 
@@ -20,7 +20,7 @@ class DiagnosticError(RuntimeError):
     """A quantity could not be measured; says which."""
 
 
-class Watch:
+class Recorder:
     """Measures the quantities of a run.
 
     Args:
@@ -90,7 +90,9 @@ class Watch:
         )
 
     @torch.no_grad()
-    def after(self, step: int, update: Update, values: StepValues, lr: float) -> list[float] | None:
+    def after(
+        self, step: int, update: MicroBatches, values: StepValues, lr: float
+    ) -> list[float] | None:
         """Measure what is due; return a value per column, or None when nothing was.
 
         Args:
