@@ -48,8 +48,8 @@ def check_jobs(master: DictConfig, loader: QuickLoader, tuning: Jobs, defaults: 
                 other = seen.setdefault(job.run_id, search_id)
                 if other.contender is not search_id.contender:
                     raise InputError(
-                        f"{other.contender.name} and {search_id.contender.name} are the same run: they "
-                        "differ in nothing but their names; compare one of them"
+                        f"{other.contender.name} and {search_id.contender.name} are the same run: "
+                        "they differ in nothing but their names; compare one of them"
                     )
     for doubt in doubts:
         warn(doubt)

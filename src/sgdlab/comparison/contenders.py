@@ -175,7 +175,7 @@ def overrides_of(
     """Return the overrides of one run of a comparison.
 
     Args:
-        place: Of the run.
+        search_id: The search that the run belongs to.
         settings: Nuisance parameters.
         study: Name of the comparison.
         phase: ``tune``, ``final``, ``defaults``, ``pilot``.

@@ -32,7 +32,7 @@ def trials_for(
     Args:
         master: Of the comparison, with ``seconds``.
         loader: Of its jobs.
-        places: Of all searches.
+        search_ids: Of all searches.
         folder: Of the comparison.
 
     Raises:
@@ -53,12 +53,13 @@ def trials_for(
             warn(f"{search_id.name}: {master.seconds:g} s buy {fit:,} trials; {MOST:,} are run")
         if cost > master.seconds:
             warn(
-                f"{search_id.name}: one run takes {cost:.3g} s, more than seconds={master.seconds:g}"
+                f"{search_id.name}: one run takes {cost:.3g} s, more than "
+                f"seconds={master.seconds:g}"
             )
         bought[search_id.workload, search_id.contender] = min(fit, MOST)
         stdout().print(
             f"{search_id.name}: a run alone takes {number(cost, 3)} s; {master.seconds:g} s buy "
-            f"{bought[search_id.workload, place.contender]} trials",
+            f"{bought[search_id.workload, search_id.contender]} trials",
             highlight=False,
         )
     return {search_id: bought[search_id.workload, search_id.contender] for search_id in search_ids}

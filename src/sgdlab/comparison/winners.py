@@ -50,8 +50,8 @@ def winners_of(tried: Mapping[SearchId, Sequence[Trial]], select_by: str) -> dic
         else:
             search = f" in search {search_id.replicate}" if _searches(tried, search_id) > 1 else ""
             warn(
-                f"{search_id.name}: none of {len(trials)} trials completed{search}, so it has no final "
-                "runs"
+                f"{search_id.name}: none of {len(trials)} trials completed{search}, so it has no "
+                "final runs"
             )
     found: dict[tuple[object, object], dict[SearchId, Trial]] = {}
     for search_id, winner in winners.items():

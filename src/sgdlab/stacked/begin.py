@@ -41,7 +41,7 @@ def begin(
     """Return runs as a stack, ready to train; their folders hold what runs open with.
 
     Args:
-        grouping: Builds the runs.
+        planner: Builds the runs.
         group: That they belong to.
         runs: Each with its checkpoint, if it has one; all at the same step.
         compiler: None: uncompiled.

@@ -1,8 +1,8 @@
 """Settled configs of many jobs that differ in values, without composing each.
 
 `sgdlab.config.resolve.settle` of a composed config is the truth. A `Template` gives the same plain
-container a hundred times as fast where it follows from the text of the config, and raises `NeedsFullCompose`
-where it may not: keys within keys, resolvers of the user's own, values that are refused.
+container a hundred times as fast where it follows from the text of the config, and raises
+`NeedsFullCompose` where it may not: keys within keys, resolvers of the user's own, values that are refused.
 """
 
 import pickle
