@@ -1,11 +1,6 @@
-import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from simulated_study import Raw, simulate, table, write
 
 from sgdlab.analysis import Analysis, analyse

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
@@ -14,7 +14,6 @@ from sgdlab.analysis.statistics.bootstrap import resamples
 NUMBERS = st.floats(-1e3, 1e3).map(lambda x: round(x, 6))
 
 
-@settings(deadline=None)
 @given(st.lists(NUMBERS, min_size=2, max_size=30).filter(lambda v: np.ptp(v) > 1e-3))
 def test_describe_agrees_with_scipy(values: list[float]) -> None:
     found = describe(values)
@@ -88,7 +87,6 @@ def test_describe_says_nothing_that_the_sample_does_not() -> None:
     assert (survivors.n, survivors.smallest, survivors.largest) == (2, 2.0, 5.0)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(NUMBERS, NUMBERS), min_size=2, max_size=30).filter(
         lambda pairs: np.ptp([a - b for a, b in pairs]) > 1e-3
@@ -173,7 +171,6 @@ def test_holm_counts_a_pair_without_test() -> None:
     assert math.isnan(adjusted[1])
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_holm_only_raises_and_keeps_the_order(p: list[float]) -> None:
     adjusted = holm(p)

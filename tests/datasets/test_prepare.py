@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
@@ -44,7 +44,6 @@ def test_splits_are_disjoint_complete_and_keep_rows_together() -> None:
         assert np.array_equal(split.y.numpy(), y[part])
 
 
-@settings(deadline=None)
 @given(
     counts=st.lists(st.integers(4, 60), min_size=2, max_size=6),
     val=st.floats(0.1, 0.3),

@@ -17,9 +17,7 @@ ROWS = st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=8)
 
 
 @given(rows=ROWS)
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_numbers_are_those_that_python_reads(tmp_path, rows):
     path = tmp_path / "steps.csv"
     lines = ["step,loss,more", *(",".join("" if c is None else repr(c) for c in r) for r in rows)]

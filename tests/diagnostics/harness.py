@@ -24,7 +24,7 @@ def subject_of(run: Run) -> Subject:
         optimizer=run.optimizer,
         data=run.data,
         effective_batch_size=run.plan.effective_batch_size,
-        seed=run.seed,
+        seed=run.config.seed,
     )
 
 
@@ -43,7 +43,7 @@ class Steps:
     def _epochs(self) -> Iterator[MicroBatches]:
         train, plan = self.run.data.train, self.run.plan
         for epoch in range(10**6):
-            yield from plan.epoch(train.x, train.y, self.run.seed, epoch)
+            yield from plan.epoch(train.x, train.y, self.run.config.seed, epoch)
 
     def _gradients(self, update: MicroBatches) -> list[Tensor]:
         """Return the gradient of an update at the present parameters, before clipping."""

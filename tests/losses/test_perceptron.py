@@ -154,7 +154,7 @@ def test_the_trainer_makes_the_same_updates_within_the_bound() -> None:
     numbers = torch.arange(len(y))
     w, updates, losses = np.zeros(x.shape[1]), [], []
     for epoch in range(10):
-        for ((_, index),) in run.plan.epoch(numbers[:, None], numbers, run.seed, epoch):
+        for ((_, index),) in run.plan.epoch(numbers[:, None], numbers, run.config.seed, epoch):
             i = int(index)
             margin = t[i] * (w @ x[i])
             losses.append(max(0.0, -margin))

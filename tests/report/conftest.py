@@ -1,10 +1,6 @@
 import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "analysis"))
-
 from studies import EVIL, make_study
 
 from sgdlab.report import Report, build

@@ -1,6 +1,6 @@
 import pytest
 import yaml
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sgdlab.results.config_text import config_text
@@ -17,7 +17,6 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.dictionaries(words | st.text(max_size=9), values, min_size=1, max_size=5))
 @example({"a": {1: 2}, "b": {"1": 2}})
 @example({"study": "Größe 🙂", "lr": 1e-05, "seed": 1, "resume": True, "x": "", "n": float("nan")})

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sgdlab.config.catalogue import conf_dir
@@ -59,7 +59,6 @@ def test_the_keys_are_the_parameters_and_floats_are_floats(path: Path) -> None:
 
 
 @every
-@settings(deadline=None, max_examples=15)
 @given(warmup=WARMUPS, run=RUNS)
 @example(warmup={}, run=(0, 1))
 @example(warmup={}, run=(1, 1))
@@ -74,7 +73,6 @@ def test_factors_lie_between_0_and_1(name: str, warmup: Any, run: tuple[int, int
 
 
 @every
-@settings(deadline=None, max_examples=15)
 @given(warmup=WARMUPS, run=RUNS)
 def test_momentum_is_none_or_from_0_to_below_1(
     name: str, warmup: Any, run: tuple[int, int]
@@ -86,7 +84,6 @@ def test_momentum_is_none_or_from_0_to_below_1(
 
 
 @every
-@settings(deadline=None, max_examples=15)
 @given(warmup=WARMUPS, run=RUNS, data=st.data())
 def test_a_run_resumed_at_any_step_goes_on_alike(
     name: str, warmup: Any, run: tuple[int, int], data: st.DataObject
@@ -100,7 +97,6 @@ def test_a_run_resumed_at_any_step_goes_on_alike(
 
 
 @every
-@settings(deadline=None, max_examples=15)
 @given(warmup=WARMUPS, run=RUNS)
 def test_a_warm_up_rises_onto_the_start_of_the_schedule(
     name: str, warmup: Any, run: tuple[int, int]
@@ -155,7 +151,6 @@ CLAIMS: dict[str, Claim] = {
 
 
 @pytest.mark.parametrize("name", CLAIMS)
-@settings(deadline=None, max_examples=15)
 @given(total=st.integers(20, 100).map(lambda n: 4 * n), per_epoch=st.integers(1, 40))
 def test_ends_and_largest_change(name: str, total: int, per_epoch: int) -> None:
     first, last, change = CLAIMS[name]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.optim.lr_scheduler import OneCycleLR
 
@@ -49,7 +49,6 @@ def test_the_first_of_betas_is_torchs() -> None:
     same(ours(OneCycle(), 60), torchs(torch.optim.Adam([torch.zeros(1)]), 60))
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     total=st.integers(2, 120),
     shape=st.sampled_from(["cosine", "linear"]),

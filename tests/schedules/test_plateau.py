@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
@@ -40,7 +40,6 @@ def seen(plateau: Plateau, losses: list[float]) -> list[float]:
     return factors
 
 
-@settings(deadline=None)
 @given(LOSSES, OPTIONS, st.floats(0.01, 0.99), st.sampled_from([0.0, 0.05, 1.0]))
 def test_decisions_are_torchs(
     losses: list[float], options: dict[str, Any], gamma: float, least: float
@@ -75,7 +74,6 @@ def test_the_ramp_of_a_warm_up_multiplies_the_factor() -> None:
     assert [plateau(t, 10, 1) for t in range(5)] == [0.125, 0.25, 0.375, 0.5, 0.5]
 
 
-@settings(deadline=None)
 @given(LOSSES, LOSSES, OPTIONS)
 def test_it_goes_on_from_a_saved_state(
     before: list[float], after: list[float], options: dict[str, Any]

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sgdlab.config.catalogue import conf_dir
@@ -148,19 +148,22 @@ def test_every_value_lies_inside_its_bounds(entry: dict, u: float) -> None:
         assert float(f"{value:.4g}") == value
 
 
+@example({"low": -2147483648.0, "high": 1.192092896e-07}, 2)
+@example({"low": 0.0, "high": 5e-324}, 3)
+@example({"low": -1e12, "high": 1e-300}, 12)
 @given(DIMENSIONS, st.integers(1, 12))
 def test_spread_values_differ_and_stand_between_both_ends(entry: dict, points: int) -> None:
     (dimension,) = space_of({"k": entry}, "x").dimensions
     points = int(min(points, dimension.size))
     values = dimension.spread(points)
     assert len(values) == points
-    if dimension.high - dimension.low > 1e-9 * abs(dimension.high):  # else doubles run out
+    largest = max(abs(dimension.low), abs(dimension.high))
+    if dimension.high - dimension.low > max(1e-9 * largest, 1e-300):  # else doubles run out
         assert len(set(values)) == points
     assert values == sorted(values)
     assert all(entry["low"] <= v <= entry["high"] for v in values)
     if points > 1:
-        assert values[0] == pytest.approx(entry["low"], rel=1e-3)
-        assert values[-1] == pytest.approx(entry["high"], rel=1e-3)
+        assert (values[0], values[-1]) == (entry["low"], entry["high"])
 
 
 @given(DIMENSIONS)

@@ -27,7 +27,7 @@ class Epochs:
 
     def __init__(self, *overrides: str) -> None:
         run = build_run(config_of(*overrides))
-        self._plan, self._train, self._seed = run.plan, run.data.train, run.seed
+        self._plan, self._train, self._seed = run.plan, run.data.train, run.config.seed
         self._epoch = 0
 
     def __len__(self) -> int:

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from layer_runs import (
     STACK,
@@ -51,7 +51,6 @@ def test_agrees_with_torch_over_several_steps(shape, own) -> None:
     assert all(torch.equal(layer.buffers[name], value) for name, value in before.items())
 
 
-@settings(deadline=None, max_examples=40)
 @given(st.integers(2, 40), st.integers(1, 5), st.floats(-100, 100), st.floats(0.01, 100))
 def test_agrees_with_torch_at_any_location_and_scale(batch, channels, location, scale) -> None:
     modules = modules_like(_module((batch, channels)), 2)

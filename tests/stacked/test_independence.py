@@ -69,7 +69,7 @@ def test_convolutions_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, suppress_health_check=list(HealthCheck))
 @given(
     hidden=st.lists(st.integers(1, 33), min_size=0, max_size=2),
     batch=st.integers(1, 40),

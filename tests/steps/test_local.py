@@ -37,7 +37,7 @@ def test_several_local_steps_are_those_of_workers_on_their_own() -> None:
     start = [p.detach().clone() for p in run.model.parameters()]
     workers = [[p.clone() for p in start] for _ in range(3)]
     velocity = [[torch.zeros(s, dtype=torch.float64) for s in shapes] for _ in range(3)]
-    updates = run.plan.epoch(*run.data.train, run.seed, 0)
+    updates = run.plan.epoch(*run.data.train, run.config.seed, 0)
     for step in range(12):
         for k, (x, y) in enumerate(next(updates)):
             weights = [p.clone().requires_grad_() for p in workers[k]]

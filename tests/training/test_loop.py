@@ -35,7 +35,7 @@ def test_fifty_steps_agree_with_numpy_written_by_hand(optimizer: str) -> None:
     while step < 50:
         epoch = step // run.plan.steps_per_epoch
         for ((xb, yb),) in run.plan.epoch(
-            torch.arange(len(y))[:, None], torch.arange(len(y)), run.seed, epoch
+            torch.arange(len(y))[:, None], torch.arange(len(y)), run.config.seed, epoch
         ):
             assert torch.equal(xb[:, 0], yb)
             inputs, labels = x[yb.numpy()].reshape(len(yb), -1), y[yb.numpy()]
@@ -88,7 +88,7 @@ def test_accumulation_equals_the_large_batch(batch_size: int, accumulate: int, l
 def test_an_accumulated_update_weighs_by_examples_not_by_micro_batches() -> None:
     run = built("dtype=float64", "batch_size=64", "accumulate=17")
     parameters = run.objective.parameters
-    (update,) = run.plan.epoch(*run.data.train, run.seed, 0)
+    (update,) = run.plan.epoch(*run.data.train, run.config.seed, 0)
     assert [len(y) for _, y in update] == [64] * 16 + [55]
     before = [p.detach().clone() for p in parameters]
     loss = run.update.step(0, update, 0.0, None).loss

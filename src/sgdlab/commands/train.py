@@ -1,5 +1,6 @@
 """``sgdlab train``: one run, or with ``-m`` a sweep."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,20 +10,23 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from sgdlab import startup
+from sgdlab.config import gate
 from sgdlab.config.app import run_app
 from sgdlab.config.catalogue import conf_dir
-from sgdlab.config.resolve import settle
+from sgdlab.config.resolve import resolve
 from sgdlab.config.run_id import run_id
+from sgdlab.config.schema import RunConfig
 from sgdlab.diagnosis import EarlyWatch
 from sgdlab.diagnosis.aftermath import print_findings
 from sgdlab.errors import InputError
 from sgdlab.results import FAILED, Cell
-from sgdlab.sweep.preflight import check
+from sgdlab.sweep.preflight import build_checked
 from sgdlab.terminal.display import print_summary, shown
 from sgdlab.terminal.notices import warn
 from sgdlab.terminal.progress import NoDisplay, RunDisplay
-from sgdlab.training.build import dataset_of, plan_of, total_steps
-from sgdlab.training.run import finished, run_experiment
+from sgdlab.training.build import Run
+from sgdlab.training.folder import RunFolder, finished
+from sgdlab.training.run import train_in, train_run
 
 
 def main(arguments: list[str]) -> int:
@@ -31,8 +35,29 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def preflight(composed: DictConfig) -> None:
+@dataclass(frozen=True)
+class Ready:
+    """A single run that was checked, and has left no file yet.
+
+    Attributes:
+        config: The resolved config.
+        run_id: The id of the config.
+        done: The summary, where the run is finished already.
+        built: What trains: a run, or a stack of one with ``engine=stacked``. None where memory ran
+            out: the run itself ends as failed, with advice.
+    """
+
+    config: RunConfig
+    run_id: str
+    done: dict[str, Cell] | None
+    built: Any
+
+
+def preflight(composed: DictConfig) -> Any:
     """Refuse a single run before it has left any file; say what is probably not meant.
+
+    Returns:
+        What `train` goes on with.
 
     Raises:
         InputError: The config cannot be built, or its directory holds another run.
@@ -40,18 +65,19 @@ def preflight(composed: DictConfig) -> None:
     if composed.get("lesson") is not None:
         from sgdlab.lessons.command import check_lesson  # few runs need it
 
-        check_lesson(composed)
-        return
-    config = settle(composed)
+        return check_lesson(composed)
+    config = resolve(composed)
     with startup.kept():  # the first optimizer imports half of torch
-        doubts = check(config)
+        built, doubts = build_checked(config)
     for doubt in doubts:
         warn(doubt)
     if config.engine == "stacked":
-        from sgdlab.stacked.launch import check_alone  # few runs need it
+        from sgdlab.stacked.launch import stack_of_one  # few runs need it
 
-        check_alone(config)
-    finished(Path(composed.hydra.run.dir), run_id(config), config.resume)
+        built = stack_of_one(config)
+    identity = run_id(config)
+    done = finished(Path(composed.hydra.run.dir), identity, config.resume)
+    return Ready(config, identity, done, built)
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
@@ -66,30 +92,23 @@ def train(composed: DictConfig) -> dict[str, Cell]:
     Raises:
         SystemExit: With code 1 when a single run failed; in a sweep the others go on.
     """
+    hydra_config = HydraConfig.get()
+    directory = Path(hydra_config.runtime.output_dir)
+    checked = gate.passed()
     if composed.get("lesson") is not None:
         from sgdlab.lessons.command import run_lesson  # few runs need it
 
-        return run_lesson(composed)
-    hydra_config = HydraConfig.get()
-    config = settle(composed, hydra_config.runtime)
-    directory = Path(hydra_config.runtime.output_dir)
+        return run_lesson(checked, directory)
     if hydra_config.mode == RunMode.MULTIRUN:
+        config = resolve(composed, hydra_config.runtime)
         if config.scaling.get("candidates"):
             raise InputError(
                 "scaling.candidates: counts with sgdlab's own sweeper (the default); with another "
                 "one sweep scaling.candidate=0.5,1,2"
             )
-        return run_experiment(config, directory, NoDisplay())
-    if finished(directory, run_id(config), config.resume) is not None:
-        warn(f"{directory} is finished; resume=false runs it again")
-    if config.engine == "stacked":  # such as the config.yaml of a run that was one of many
-        from sgdlab.stacked.launch import train_alone  # few runs need it
-
-        summary = train_alone(config, directory)
-    else:
-        metric, early = dataset_of(config).metric, _early_watch(config)
-        with RunDisplay(total_steps(config), metric, early) as view:
-            summary = run_experiment(config, directory, view)
+        return train_run(config, directory, NoDisplay())
+    assert isinstance(checked, Ready), "Hydra calls the gate before a single run"
+    summary = _train_alone(checked, directory)
     print_summary(summary, shown(directory))
     if summary["status"] == FAILED:
         raise SystemExit(1)
@@ -97,11 +116,24 @@ def train(composed: DictConfig) -> dict[str, Cell]:
     return summary
 
 
-def _early_watch(config: DictConfig) -> EarlyWatch:
-    """Return what looks at the steps of a settled config's run as they are made."""
-    plan = plan_of(config)
-    # A schedule of the user's own need not have a warm-up.
-    epochs = config.schedule.get("warmup_epochs") or 0
-    warmup = config.schedule.get("warmup_steps") or int(epochs * plan.steps_per_epoch)
-    batch = plan.effective_batch_size
-    return EarlyWatch(total_steps(config, plan), plan.steps_per_epoch, warmup, batch)
+def _train_alone(ready: Ready, directory: Path) -> dict[str, Cell]:
+    config, built = ready.config, ready.built
+    if ready.done is not None:
+        warn(f"{directory} is finished; resume=false runs it again")
+        return ready.done
+    if config.engine == "stacked":  # such as the config.yaml of a run that was one of many
+        from sgdlab.stacked.launch import train_alone  # few runs need it
+
+        return train_alone(built, ready.run_id, directory)
+    folder = RunFolder(directory, ready.run_id, "sequential")
+    if built is None:
+        return train_in(folder, config, NoDisplay())
+    with RunDisplay(built.total_steps, built.data.metric, _early_watch(built)) as display:
+        return train_in(folder, config, display, built)
+
+
+def _early_watch(run: Run) -> EarlyWatch:
+    """Return what looks at the steps of a run as they are made."""
+    per_epoch = run.plan.steps_per_epoch
+    warmup = run.schedule.warmup(per_epoch)
+    return EarlyWatch(run.total_steps, per_epoch, warmup, run.plan.effective_batch_size)

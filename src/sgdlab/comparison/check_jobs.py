@@ -40,7 +40,7 @@ def check_jobs(master: DictConfig, loader: QuickLoader, tuning: Jobs, defaults: 
             )
             for number, overrides in enumerate((*own, *extremes)):
                 job = loader.job(master, overrides)
-                found = checks.of(job.settled, lambda job=job: job.config)
+                found = checks.of(job.config)
                 if search_id.replicate == 0 and number == 0:
                     doubts |= dict.fromkeys(f"{search_id.name}: {doubt}" for doubt in found)
                 if number >= len(own):

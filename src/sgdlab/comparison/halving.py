@@ -59,7 +59,7 @@ def check_halving(composed: DictConfig, loader: QuickLoader, jobs: Sequence[Sequ
 
 
 def _warmup_epochs(job: Job) -> float:
-    return job.settled["schedule"].get("warmup_epochs") or 0
+    return job.config.schedule.get("warmup_epochs") or 0
 
 
 def tune_by_halving(
@@ -84,7 +84,7 @@ def tune_by_halving(
     rows = carry_out(prepared, folder, TUNE, start)
     trials: dict[str, list[tuple[dict[str, Cell], dict[str, Any]]]] = {}
     for row, job in zip(rows, prepared, strict=True):
-        trials.setdefault(job.settled["contender"], []).append((row, job.settled))
+        trials.setdefault(str(job.config.contender), []).append((row, job.config.plain()))
     for name, own in trials.items():
         stdout().print(saved(own).sentence(name), highlight=False)
     return rows

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
-from sgdlab.config.resolve import settle
+from sgdlab.config.resolve import resolve
 from sgdlab.config.run_id import RULES_VERSION, study_name
 from sgdlab.scaling import checked_candidates
 from sgdlab.search import Space
@@ -35,8 +35,7 @@ def protocol(
         tuning_seeds: Of each replicate.
         final_seeds: Of each replicate.
     """
-    config = settle(comparison)
-    plain = cast("dict[str, Any]", OmegaConf.to_container(config))
+    plain = resolve(comparison).plain()
     own = cast("dict[str, Any]", OmegaConf.to_container(comparison, resolve=True))
     return {
         "study": study_name(comparison),

@@ -5,19 +5,21 @@ import multiprocessing
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from omegaconf import DictConfig
 
 from sgdlab.config.run_id import device_kind
+from sgdlab.config.schema import RunConfig
 from sgdlab.errors import InputError
 from sgdlab.results import FAILED, TIMING, Cell
 from sgdlab.sweep.jobs import Job, QuickLoader, carry_out
 from sgdlab.terminal.notices import warn
 from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training.build import dataset_of, extend_path, model_of, plan_of, total_steps
-from sgdlab.training.run import run_experiment
+from sgdlab.training.run import train_run
 from sgdlab.training.threads import forward_operations
 
 REPEATS = 3
@@ -89,7 +91,7 @@ def time_alone(
     return timed
 
 
-def steps_of(config: DictConfig) -> int:
+def steps_of(config: RunConfig) -> int:
     """Return the length of a timing run in steps: about a second, and no more than the run itself.
 
     From 50 steps, or as many as the run has, to 1,000; by the operations of a step, three times
@@ -118,7 +120,7 @@ def _alone(run: Sequence[str], phase: str, seed: int, steps: int) -> list[str]:
 
 
 def _start(phase: str, todo: Sequence[Job]) -> list[str | None]:
-    names = ", ".join(dict.fromkeys(job.settled["contender"] for job in todo))
+    names = ", ".join(dict.fromkeys(str(job.config.contender) for job in todo))
     what = f"{names} trained in a stack; short runs alone measure time and memory"
     warn(f"{phase}: {what}" if phase == TIMING else f"{phase}: short runs alone measure time")
     if torch.cuda.is_available() and torch.cuda.is_initialized():
@@ -133,26 +135,27 @@ def _start(phase: str, todo: Sequence[Job]) -> list[str | None]:
         return [None if (job.directory / "summary.csv").is_file() else reason for job in todo]
 
 
-def _run(runs: Sequence[tuple[DictConfig, Path]]) -> list[str | None]:
+def _run(runs: Sequence[tuple[RunConfig, Path]]) -> list[str | None]:
     """Run configs one after another; return what was wrong with each."""
     warm: set[str] = set()
     return [_said(config, directory, warm) for config, directory in runs]
 
 
-def _said(config: DictConfig, directory: Path, warm: set[str]) -> str | None:
+def _said(config: RunConfig, directory: Path, warm: set[str]) -> str | None:
     try:
-        if config.names.optimizer not in warm:
-            warm.add(config.names.optimizer)
+        name = config.names["optimizer"]
+        if name not in warm:
+            warm.add(name)
             _warm_up(config)
-        run_experiment(config, directory, NoDisplay())
+        train_run(config, directory, NoDisplay())
     except InputError as error:
         return str(error)
     return None
 
 
-def _warm_up(config: DictConfig) -> None:
+def _warm_up(config: RunConfig) -> None:
     """Run a few steps that do not count: the first of an optimizer in a process are slower."""
-    short = config.copy()
-    short.max_steps = min(config.max_steps, _WARM_UP)
+    assert config.max_steps is not None, "timing runs are counted in steps"
+    short = replace(config, max_steps=min(config.max_steps, _WARM_UP))
     with tempfile.TemporaryDirectory() as folder:
-        run_experiment(short, Path(folder) / "warm-up", NoDisplay())
+        train_run(short, Path(folder) / "warm-up", NoDisplay())

@@ -7,15 +7,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from sgdlab.config import register as register
 from sgdlab.config.catalogue import groups, refuse_shadowed
-from sgdlab.config.compose.once import OnceLoader
+from sgdlab.config.compose.once import composing_once
 from sgdlab.config.explain import explain
 from sgdlab.config.gate import RefusedError
 from sgdlab.config.parser import Parser
@@ -41,7 +41,7 @@ def run_app(app: Callable[[], Any], command: str, arguments: list[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv = [f"sgdlab {command}", *_flags_first(arguments, flags), *_defer(flags)]
     try:
-        with _composing_once(flags):
+        with contextlib.nullcontext() if flags.multirun else composing_once():
             app()
     except InputError:
         raise  # said in one line already, by the sweeper
@@ -56,13 +56,6 @@ def run_app(app: Callable[[], Any], command: str, arguments: list[str]) -> None:
         if error.filename is None:
             raise
         raise InputError(f"{error.filename}: {error.strerror}") from error
-
-
-def _composing_once(flags: argparse.Namespace) -> contextlib.AbstractContextManager[Any]:
-    """Let Hydra compose the config of a single run once; Hydra makes its loader from this name."""
-    if flags.multirun:
-        return contextlib.nullcontext()
-    return patch("hydra._internal.hydra.ConfigLoaderImpl", OnceLoader)
 
 
 def _flags_first(arguments: list[str], flags: argparse.Namespace) -> list[str]:

@@ -1,6 +1,6 @@
 """The moment between composing a config and making its run directory: refuse bad input there."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from hydra.experimental.callback import Callback
@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from sgdlab.config.explain import explain
+from sgdlab.config.schema import RunConfig
 from sgdlab.errors import InputError
 
 NO_SWEEP = (
@@ -24,20 +25,29 @@ class RefusedError(BaseException):
         self.error = error
 
 
+_passed: list[Any] = []
+
+
+def passed() -> Any:
+    """Return what the check of the run that starts now returned, once; None where none was made."""
+    return _passed.pop() if _passed else None
+
+
 class Gate(Callback):
     """A Hydra callback that calls ``check(config)`` before a run has left any file.
 
     Args:
-        check: Dotted path of a function that raises `InputError`.
+        check: Dotted path of a function that raises `InputError`. What it returns waits for the
+            task of the run; see `passed`.
     """
 
     def __init__(self, check: str) -> None:
-        self._check: Callable[[DictConfig], None] = get_method(check)
+        self._check: Callable[[DictConfig], Any] = get_method(check)
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check the config of a single run."""
         try:
-            self._check(config)
+            _passed[:] = [self._check(config)]
         except InputError as error:
             raise RefusedError(error) from error
         except OmegaConfBaseException as error:
@@ -48,13 +58,13 @@ class Gate(Callback):
             raise RefusedError(InputError(f"cannot be checked: {line}")) from error
 
 
-def refuse_sweep(settled: Mapping[str, object]) -> None:
+def refuse_sweep(config: RunConfig) -> None:
     """Refuse a job of a sweep that is a lesson.
 
     Raises:
         InputError: It is one.
     """
-    if settled.get("lesson") is not None:
+    if config.lesson is not None:
         raise InputError(f"-m: {NO_SWEEP}")
 
 

@@ -4,27 +4,29 @@ import copy
 import inspect
 import json
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
-from sgdlab.config.plain import Plain
+from sgdlab.config.schema import RunConfig
 from sgdlab.errors import InputError
+
+Section = Mapping[str, Any]
 
 # Packages of optional extras, by module name.
 _EXTRAS = {"pytorch_optimizer": "more-optimizers"}
 
 
-def where(config: DictConfig, group: str) -> str:
+def where(config: RunConfig, group: str) -> str:
     """Return ``group=member`` for messages."""
     return f"{group}={config.names.get(group, '?')}"
 
 
-def target_of(section: DictConfig, where: str) -> Callable[..., Any]:
+def target_of(section: Section, where: str) -> Callable[..., Any]:
     """Return the class or function that a section names.
 
     Raises:
@@ -33,20 +35,20 @@ def target_of(section: DictConfig, where: str) -> Callable[..., Any]:
     if "_target_" not in section:
         raise InputError(f"{where}: no _target_ in its YAML; it names the class or function")
     try:
-        return pkgutil.resolve_name(section._target_)
+        return pkgutil.resolve_name(section["_target_"])
     except ModuleNotFoundError as error:
         if error.name not in _EXTRAS:
-            raise InputError(f"{where}: cannot import {section._target_}: {error}") from error
+            raise InputError(f"{where}: cannot import {section['_target_']}: {error}") from error
         raise InputError(
             f"{where}: needs the package {error.name}; pip install 'sgdlab[{_EXTRAS[error.name]}]'"
         ) from error
     except Exception as error:
         line = " ".join(str(error).split())
-        raise InputError(f"{where}: cannot import {section._target_}: {line}") from error
+        raise InputError(f"{where}: cannot import {section['_target_']}: {line}") from error
 
 
 def call(
-    section: DictConfig, where: str, offered: dict[str, Any] | None = None, **arguments: Any
+    section: Section, where: str, offered: dict[str, Any] | None = None, **arguments: Any
 ) -> Any:
     """Call what a section names with its settings.
 
@@ -63,12 +65,11 @@ def call(
     taken = _accepted(target, offered or {})
     try:
         if _is_quick(section, target):
-            return target(**{**_settings_of(section), **taken, **arguments})
+            return target(**{**copy.deepcopy(_settings(section)), **taken, **arguments})
         # Only the settings pass through Hydra, which would turn tuples into lists.
-        prepared = instantiate(_typed(section), _convert_="all", _partial_=True)
+        prepared = instantiate(OmegaConf.create(dict(section)), _convert_="all", _partial_=True)
         built = prepared(**taken, **arguments)
-        if isinstance(section, Plain):
-            _vetted.add(_seal(section, target))
+        _vetted.add(_seal(section, target))
         return built
     except Exception as error:
         wrapped = error.__cause__ if isinstance(error, InstantiationException) else None
@@ -79,22 +80,20 @@ def call(
             text = str(cause)
             raise InputError(text if where in text else f"{where}: {text}") from error
         line = " ".join(str(cause).split()) or type(cause).__name__
-        raise InputError(f"{where}: {line}{_settings(section)}") from error
+        raise InputError(f"{where}: {line}{_listed(section)}") from error
 
 
 _vetted: set[str] = set()
 """What Hydra, which refuses some targets, has called in this process."""
 
 
-def _is_quick(section: DictConfig, target: Callable[..., Any]) -> bool:
+def _is_quick(section: Section, target: Callable[..., Any]) -> bool:
     """Say whether calling a target without Hydra is the same: flat settings, vetted before."""
-    if not isinstance(section, Plain):
-        return False
     flat = all(_is_flat(str(key), value) for key, value in section.items())
     return flat and _seal(section, target) in _vetted
 
 
-def _seal(section: DictConfig, target: Callable[..., Any]) -> str:
+def _seal(section: Section, target: Callable[..., Any]) -> str:
     """Return what stands for a call that Hydra allows: a class, else every setting, too."""
     is_class = isinstance(target, type) and not issubclass(target, type)
     return str(section["_target_"]) if is_class else json.dumps(section)
@@ -108,12 +107,8 @@ def _is_flat(key: str, value: Any) -> bool:
     return isinstance(value, str | int | float | None) and not special and not reads_as_other
 
 
-def _settings_of(section: DictConfig) -> dict[str, Any]:
-    return {str(k): copy.deepcopy(v) for k, v in section.items() if k != "_target_"}
-
-
-def _typed(section: DictConfig) -> DictConfig:
-    return OmegaConf.create(section.plain()) if isinstance(section, Plain) else section
+def _settings(section: Section) -> dict[str, Any]:
+    return {str(k): v for k, v in section.items() if k != "_target_"}
 
 
 def _accepted(target: Callable[..., Any], offered: dict[str, Any]) -> dict[str, Any]:
@@ -128,11 +123,10 @@ def _accepted(target: Callable[..., Any], offered: dict[str, Any]) -> dict[str, 
     return {key: value for key, value in offered.items() if key in parameters}
 
 
-def _settings(section: DictConfig) -> str:
-    values = {
-        k: v for k, v in section.items() if k != "_target_" and v is not None and v is not False
-    }
-    return f" ({', '.join(f'{key}={value}' for key, value in values.items())})" if values else ""
+def _listed(section: Section) -> str:
+    """Return the settings that are set, as a message shows them."""
+    values = [f"{k}={v}" for k, v in _settings(section).items() if v is not None and v is not False]
+    return f" ({', '.join(values)})" if values else ""
 
 
 def is_out_of_memory(error: BaseException) -> bool:

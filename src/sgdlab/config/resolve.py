@@ -1,15 +1,15 @@
 """Closes the open ends of a composed config, and checks its values."""
 
-import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
 from sgdlab.checks import bytes_of, lies_in
-from sgdlab.config.schema import COMPARE_ONLY, GROUPS, CompareConfig, TrainConfig
+from sgdlab.config.schema import COMPARE_ONLY, GROUPS, CompareConfig, RunConfig
 from sgdlab.errors import InputError, suggest
 
 _LATER: dict[str, Any] = {
@@ -19,32 +19,47 @@ _LATER: dict[str, Any] = {
 """Keys that came after runs had been made, with the value that those runs had."""
 
 
-def settle(composed: DictConfig, runtime: Any = None) -> DictConfig:
+def resolve(composed: DictConfig, runtime: Any = None) -> RunConfig:
     """Return the config of a run with every open end closed; the argument is left alone.
 
     Interpolations are resolved, ``names`` says which member of each group was chosen, ``lr`` and
     ``optimizer.lr`` agree, and ``import_from`` lists the user's ``--config-dir``.
 
     Args:
-        composed: As Hydra composed it, with or without its ``hydra`` section.
+        composed: What Hydra composed, with or without its ``hydra`` section.
         runtime: Hydra's ``runtime`` section; by default that of ``composed``.
 
     Raises:
         InputError: A value is impossible; see `validate`.
     """
-    config = own_part(composed, runtime)
-    OmegaConf.resolve(config)
-    _agree_on_lr(config, OmegaConf.select(composed, "hydra.overrides.task") or [])
+    config = RunConfig.of(unchecked(composed, runtime))
     validate(config)
     return config
+
+
+def unchecked(composed: DictConfig, runtime: Any = None) -> dict[str, Any]:
+    """Return what `resolve` returns as a plain container, its values not yet checked.
+
+    Args:
+        composed: As for `resolve`.
+        runtime: As for `resolve`.
+
+    Raises:
+        InputError: A root key that no run has, or two learning rates.
+    """
+    own = own_part(composed, runtime)
+    OmegaConf.resolve(own)
+    plain = cast("dict[str, Any]", OmegaConf.to_container(own))
+    _agree_on_lr(plain, OmegaConf.select(composed, "hydra.overrides.task") or [])
+    return plain
 
 
 def own_part(composed: DictConfig, runtime: Any = None) -> DictConfig:
     """Return what of a composed config belongs to the run, interpolations unresolved.
 
     Args:
-        composed: As `settle`.
-        runtime: As `settle`.
+        composed: As for `resolve`.
+        runtime: As for `resolve`.
 
     Raises:
         InputError: A root key that no run has.
@@ -53,7 +68,7 @@ def own_part(composed: DictConfig, runtime: Any = None) -> DictConfig:
         runtime = OmegaConf.select(composed, "hydra.runtime")
     choices: DictConfig | dict[str, str] = runtime.choices if runtime else {}
     is_comparison = OmegaConf.get_type(composed) is CompareConfig
-    schema = fields(CompareConfig if is_comparison else TrainConfig)
+    schema = fields(CompareConfig if is_comparison else RunConfig)
     known = {"hydra", *(section.name for section in schema)}
     for key in map(str, composed):
         if key not in known:
@@ -79,82 +94,73 @@ def _holds_python(folder: str) -> bool:
     return any(root.glob("*.py")) or any(root.glob("*/__init__.py"))
 
 
-def _agree_on_lr(config: DictConfig, overrides: list[str]) -> None:
-    inner = config.optimizer.get("lr")
+def _agree_on_lr(plain: dict[str, Any], overrides: Sequence[str]) -> None:
+    lr, optimizer = plain["lr"], plain["optimizer"]
     typed = any(override.lstrip("+").startswith("optimizer.lr=") for override in overrides)
-    if typed and config.lr != inner:
+    if typed and lr != optimizer.get("lr"):
         raise InputError(
-            f"lr={config.lr} and optimizer.lr={inner} disagree: set only lr, "
+            f"lr={lr} and optimizer.lr={optimizer.get('lr')} disagree: set only lr, "
             "which counts for any optimizer"
         )
-    if config.lr is not None and "lr" in config.optimizer:
-        config.optimizer.lr = float(config.lr)
+    if lr is not None and "lr" in optimizer:
+        optimizer["lr"] = float(lr)
 
 
-def validate(config: Mapping[str, Any]) -> None:
+def validate(config: RunConfig) -> None:
     """Refuse impossible values of the root keys.
-
-    Args:
-        config: Settled; a ``DictConfig`` or its plain container.
 
     Raises:
         InputError: Names the key, its value and what would be right.
     """
-    if config["lr"] is None:
+    if config.lr is None:
         raise InputError("lr is not set, and the optimizer's YAML has none: add lr=0.01")
-    if not lies_in(config["lr"], 0, open_low=True):
-        raise InputError(f"lr={config['lr']}: must be a positive number, such as 0.01")
-    if config["batch_size"] != "full":
+    if not lies_in(config.lr, 0, open_low=True):
+        raise InputError(f"lr={config.lr}: must be a positive number, such as 0.01")
+    if config.batch_size != "full":
         _at_least(config, "batch_size", 1, "a whole number from 1, or full")
-    _at_least(config, "accumulate", 1, "a whole number from 1")
-    _at_least(config, "epochs", 1, "a whole number from 1")
-    _at_least(config, "seed", 0, "a whole number from 0")
-    _at_least(config, "split.seed", 0, "a whole number from 0")
+    for key in ("accumulate", "epochs"):
+        _at_least(config, key, 1, "a whole number from 1")
+    for key in ("seed", "split.seed"):
+        _at_least(config, key, 0, "a whole number from 0")
     _at_least(config, "eval.every", 1, "a whole number of epochs from 1")
     _at_least(config, "eval.batch_size", 1, "a whole number from 1")
     for key in ("max_steps", "threads", "checkpoint.every"):
-        if _select(config, key) is not None:
+        if attrgetter(key)(config) is not None:
             _at_least(config, key, 1, "a whole number from 1, or null")
     for key in ("clip_norm", "limits.loss_factor"):
-        value = _select(config, key)
+        value = attrgetter(key)(config)
         if value is not None and not value > 0:
             raise InputError(f"{key}={value}: must be positive, or null to switch it off")
     _at_least(config, "staleness.delay", 0, "a whole number of updates from 0")
     for key in ("local_sgd.workers", "local_sgd.steps"):
         _at_least(config, key, 1, "a whole number from 1")
-    if config["staleness"]["delay"] and config["local_sgd"]["workers"] > 1:
+    if config.staleness.delay and config.local_sgd.workers > 1:
         raise InputError("staleness.delay and local_sgd.workers: simulate one at a time")
     for key in ("decay.multipliers", "lr_multipliers"):
-        value = _select(config, key)
+        value = attrgetter(key)(config)
         if value is not None and not isinstance(value, Mapping):
             raise InputError(f"{key}={value}: must map patterns of names to factors, {{*.bias:2}}")
     _one_of(config, "parametrization", ("standard", "mup"))
     _one_of(config, "device", ("auto", "cpu", "cuda"))
     _one_of(config, "precision", ("fp32", "bf16"))
     _one_of(config, "engine", ("auto", "stacked", "sequential"))
-    compiles = config["stacked"]["compile"]
+    compiles = config.stacked.compile
     if not (isinstance(compiles, bool) or compiles == "auto"):
         raise InputError(f"stacked.compile={compiles}: must be true, false or auto")
-    if (room := config["stacked"]["max_memory"]) is not None:
+    if (room := config.stacked.max_memory) is not None:
         bytes_of("stacked.max_memory", room)
     _one_of(config, "dtype", ("float32", "float64"))
-    if config["dtype"] == "float64" and config["precision"] == "bf16":
+    if config.dtype == "float64" and config.precision == "bf16":
         raise InputError("precision=bf16 with dtype=float64: autocast needs dtype=float32")
 
 
-def _select(config: Mapping[str, Any], key: str) -> Any:
-    if isinstance(config, DictConfig):
-        return OmegaConf.select(config, key)
-    return functools.reduce(lambda section, part: section[part], key.split("."), config)
-
-
-def _at_least(config: Mapping[str, Any], key: str, low: int, right: str) -> None:
-    value = _select(config, key)
+def _at_least(config: RunConfig, key: str, low: int, right: str) -> None:
+    value = attrgetter(key)(config)
     if not isinstance(value, int) or isinstance(value, bool) or value < low:
         raise InputError(f"{key}={value}: must be {right}")
 
 
-def _one_of(config: Mapping[str, Any], key: str, valid: tuple[str, ...]) -> None:
-    value = str(config[key])
+def _one_of(config: RunConfig, key: str, valid: tuple[str, ...]) -> None:
+    value = str(getattr(config, key))
     if value not in valid and not (key == "device" and value.startswith("cuda:")):
         raise InputError(f"{key}={value}: {suggest(value, valid)}")

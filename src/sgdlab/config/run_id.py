@@ -2,13 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
-from sgdlab.config.resolve import settle
-from sgdlab.config.schema import COMPARE_ONLY
+from sgdlab.config.resolve import resolve
+from sgdlab.config.schema import COMPARE_ONLY, RunConfig
 from sgdlab.results import without_later
 from sgdlab.search.halving import counting
 
@@ -39,26 +38,21 @@ _LABELS = (
 _PLACES = ("root", "download")
 
 
-def run_id(config: DictConfig | Mapping[str, Any]) -> str:
-    """Return a short hash of all that determines the result of a settled config.
+def run_id(config: RunConfig) -> str:
+    """Return a short hash of all that determines the result of a run.
 
     Types are normalised (``lr=1`` and ``lr=1.0`` agree); labels, places and resume settings do
     not count; the kind of device does.
-
-    Args:
-        config: A ``DictConfig`` or its plain container.
     """
-    plain = OmegaConf.to_container(config) if isinstance(config, DictConfig) else config
-    plain = cast("dict[str, Any]", plain)
-    labels = _LABELS if "lr" in config["optimizer"] else tuple(set(_LABELS) - {"lr"})
-    content = {key: value for key, value in plain.items() if key not in labels}
+    labels = _LABELS if "lr" in config.optimizer else tuple(set(_LABELS) - {"lr"})
+    content = {key: value for key, value in config.plain().items() if key not in labels}
     # Where a download lies does not change what is in it.
     if str(content["dataset"].get("_target_")).startswith("sgdlab."):
         content["dataset"] = {k: v for k, v in content["dataset"].items() if k not in _PLACES}
     # Which factors a sweep tries does not change what one of them gives.
     content["scaling"] = {k: v for k, v in content["scaling"].items() if k != "candidates"}
     content = without_later(content)
-    content["device"] = device_kind(plain["device"])
+    content["device"] = device_kind(config.device)
     content["rules"] = RULES_VERSION
     canonical = json.dumps(_normalise(content), sort_keys=True)
     # A letter in front: ten digits would be read as a number, by us and by spreadsheets.
@@ -92,7 +86,7 @@ def study_name(comparison: DictConfig) -> str:
     """
     if comparison.study:
         return str(comparison.study)
-    config = settle(comparison)
+    config = resolve(comparison)
     own = OmegaConf.to_container(OmegaConf.masked_copy(comparison, list(COMPARE_ONLY)))
     own = cast("dict[str, Any]", own)
     own["search"] = counting(own["search"])
@@ -110,39 +104,11 @@ def study_name(comparison: DictConfig) -> str:
     return "-".join([*names, *shown, digest])
 
 
-def run_name(settled: Mapping[str, Any], identity: str) -> str:
+def run_name(config: RunConfig, identity: str) -> str:
     """Return what ``${run_name:}`` stands for: the optimizer and the run id."""
-    return f"{settled['names'].get('optimizer', 'run')}-{identity}"
+    return f"{config.names.get('optimizer', 'run')}-{identity}"
 
 
-def run_folder(settled: Mapping[str, Any], identity: str) -> str:
+def run_folder(config: RunConfig, identity: str) -> str:
     """Return what ``${run_folder:}`` stands for: the phase, if any, and the run id."""
-    return f"{settled['phase']}/{identity}" if settled["phase"] else identity
-
-
-def _resolve_study_name(*, _root_: DictConfig) -> str:
-    return study_name(_root_)
-
-
-def _resolve_run_id(*, _root_: DictConfig) -> str:
-    return run_id(settle(_root_))
-
-
-def _resolve_run_name(*, _root_: DictConfig) -> str:
-    config = settle(_root_)
-    return run_name(config, run_id(config))
-
-
-def _resolve_run_folder(*, _root_: DictConfig) -> str:
-    config = settle(_root_)
-    return run_folder(config, run_id(config))
-
-
-# On import, so that the worker of a launcher can resolve them, too.
-for _name, _resolver in {
-    "run_id": _resolve_run_id,
-    "run_name": _resolve_run_name,
-    "run_folder": _resolve_run_folder,
-    "study_name": _resolve_study_name,
-}.items():
-    OmegaConf.register_new_resolver(_name, _resolver, replace=True)
+    return f"{config.phase}/{identity}" if config.phase else identity

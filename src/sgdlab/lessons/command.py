@@ -4,16 +4,15 @@ import re
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf
 
-from sgdlab.config.compose.loader import Job, QuickLoader
+from sgdlab.config.compose.loader import QuickLoader
 from sgdlab.config.gate import NO_SWEEP
+from sgdlab.config.job import Job
 from sgdlab.errors import InputError
 from sgdlab.lessons.lesson import Lesson, lesson_of
 from sgdlab.lessons.ran import read_run
@@ -22,18 +21,25 @@ from sgdlab.results import FAILED, Cell, atomic_write
 from sgdlab.sweep.preflight import Checks
 from sgdlab.terminal.display import shown
 from sgdlab.terminal.progress import NoDisplay, SweepDisplay
-from sgdlab.training.run import finished, run_experiment
+from sgdlab.training.folder import finished
+from sgdlab.training.run import train_run
 
 PICTURE = "lesson.svg"
 SENTENCES = "lesson.txt"
 WIDTH = 64
 
-_kept: dict[tuple[str, ...], tuple[Lesson, list[Job]]] = {}
-"""Composed for `check_lesson`, until `run_lesson` takes them; by place and overrides."""
+
+@dataclass(frozen=True)
+class Ready:
+    """A lesson that was checked: its runs, and the overrides that were typed for all of them."""
+
+    lesson: Lesson
+    jobs: list[Job]
+    typed: tuple[str, ...]
 
 
-def check_lesson(composed: DictConfig) -> None:
-    """Refuse a lesson before any of its runs has left a file.
+def check_lesson(composed: DictConfig) -> Ready:
+    """Refuse a lesson before any of its runs has left a file; return what makes it.
 
     Args:
         composed: With its ``hydra`` section.
@@ -41,39 +47,39 @@ def check_lesson(composed: DictConfig) -> None:
     Raises:
         InputError: Its section is broken, or one of its runs cannot be built.
     """
-    lesson, jobs = _prepared(composed)
-    folder = _folder(composed.hydra.run.dir, composed.hydra.overrides.task)
+    ready = _prepared(composed)
+    folder = _folder(composed.hydra.run.dir, ready.typed)
     if (folder / "config.yaml").is_file():
         raise InputError(f"{folder} holds a run: choose another hydra.run.dir")
     checks = Checks()
-    for name, job in zip(lesson.runs, jobs, strict=True):
-        checks.of(job.settled, lambda job=job: job.config)
-        finished(folder / name, job.run_id, bool(job.settled["resume"]))
-    _kept.clear()
-    _kept[_place(composed.hydra)] = lesson, jobs
+    for name, job in zip(ready.lesson.runs, ready.jobs, strict=True):
+        checks.of(job.config)
+        finished(folder / name, job.run_id, job.config.resume)
+    return ready
 
 
-def run_lesson(composed: DictConfig) -> dict[str, Cell]:
+def run_lesson(ready: Ready | None, directory: Path) -> dict[str, Cell]:
     """Make the runs of a lesson that are not finished, draw them, and say what they show.
+
+    Args:
+        ready: What `check_lesson` returned; None in a sweep, where no lesson can be.
+        directory: Where the lesson goes.
 
     Returns:
         The summary of the last run.
 
     Raises:
-        InputError: It is swept, or its section is broken.
+        InputError: It is swept.
         SystemExit: With code 1 when a run failed.
     """
-    hydra_config = HydraConfig.get()
-    if hydra_config.mode == RunMode.MULTIRUN:
+    if ready is None:
         raise InputError(f"-m: {NO_SWEEP}")
-    with read_write(composed), open_dict(composed):
-        composed.hydra = hydra_config
-    lesson, jobs = _kept.pop(_place(composed.hydra), None) or _prepared(composed)
-    folder = _folder(hydra_config.runtime.output_dir, hydra_config.overrides.task)
+    lesson, jobs = ready.lesson, ready.jobs
+    folder = _folder(directory, ready.typed)
     places = [folder / name for name in lesson.runs]
     with SweepDisplay("lesson", places):
         summaries = [
-            run_experiment(job.config, place, NoDisplay())
+            train_run(job.config, place, NoDisplay())
             for job, place in zip(jobs, places, strict=True)
         ]
     for name, summary in zip(lesson.runs, summaries, strict=True):
@@ -99,21 +105,17 @@ def run_lesson(composed: DictConfig) -> dict[str, Cell]:
     return summaries[-1]
 
 
-def _prepared(composed: DictConfig) -> tuple[Lesson, list[Job]]:
+def _prepared(composed: DictConfig) -> Ready:
     section = composed.lesson
     plain = (
         OmegaConf.to_container(section, resolve=True) if OmegaConf.is_config(section) else section
     )
     lesson = lesson_of(plain)
-    typed = list(composed.hydra.overrides.task)
+    typed = tuple(composed.hydra.overrides.task)
     _refuse_the_lessons_own(lesson, typed)
     loader = QuickLoader(GlobalHydra.instance().config_loader().get_search_path())
     jobs = [loader.job(composed, [*typed, *own, "lesson=null"]) for own in lesson.runs.values()]
-    return lesson, jobs
-
-
-def _place(hydra: Any) -> tuple[str, ...]:
-    return (hydra.runtime.cwd, hydra.run.dir, *hydra.overrides.task)
+    return Ready(lesson, jobs, typed)
 
 
 def _refuse_the_lessons_own(lesson: Lesson, typed: Sequence[str]) -> None:
@@ -128,7 +130,7 @@ def _refuse_the_lessons_own(lesson: Lesson, typed: Sequence[str]) -> None:
             )
 
 
-def _folder(directory: str, typed: Sequence[str]) -> Path:
+def _folder(directory: str | Path, typed: Sequence[str]) -> Path:
     """Return where a lesson goes: with ``seed=1`` typed, a folder of that name in its own."""
     further = [override for override in typed if _key(override) != "experiment"]
     name = re.sub(r"[^\w.,=+-]+", "_", ",".join(sorted(further)))

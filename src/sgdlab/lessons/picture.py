@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator
-from omegaconf import DictConfig
 
+from sgdlab.config.schema import RunConfig
 from sgdlab.errors import InputError
 from sgdlab.lessons.lesson import Lesson, Plot
 from sgdlab.lessons.ran import Ran
@@ -41,7 +41,7 @@ def in_terminal(lesson: Lesson, runs: Sequence[Ran], *, width: int, colours: boo
     )
 
 
-def draw(lesson: Lesson, runs: Sequence[Ran], config: DictConfig) -> str:
+def draw(lesson: Lesson, runs: Sequence[Ran], config: RunConfig) -> str:
     """Return the plot as SVG.
 
     Args:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from omegaconf import DictConfig
 from torch import Tensor
 
+from sgdlab.config.schema import RunConfig
 from sgdlab.datasets.problem import Function
 from sgdlab.errors import InputError
 from sgdlab.training.build import dataset_of
@@ -16,7 +16,7 @@ POINTS = 241
 
 @torch.no_grad()
 def surface_of(
-    config: DictConfig, window: Sequence[float]
+    config: RunConfig, window: Sequence[float]
 ) -> tuple[np.ndarray, list[tuple[float, float]]]:
     """Return ``f(x, y)`` on a grid, ``[y, x]``, and the minima.
 

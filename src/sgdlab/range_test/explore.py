@@ -61,7 +61,7 @@ def explore(
         threads: Of the config.
         independent_decay: ``decay.mode=independent``: the decay does not follow the rate.
     """
-    with apart(run.seed):
+    with apart(run.config.seed):
         torch.set_num_threads(threads_for(run, threads))
         return _explored(run, section, scaled, view, independent_decay)
 
@@ -102,14 +102,15 @@ def updates(run: Run) -> Iterator[MicroBatches]:
     """Yield the batches of the updates, epoch after epoch, in the order of training."""
     train = run.data.train
     for epoch in itertools.count():
-        yield from run.plan.epoch(train.x, train.y, run.seed, epoch)
+        yield from run.plan.epoch(train.x, train.y, run.config.seed, epoch)
 
 
 def _validate(run: Run) -> float:
     """Return the loss over the validation split of the weights that are trained."""
     run.update.sync_weights()
     objective, data = run.objective, run.data
-    found = evaluate(run.model, objective.loss, data, data.val, run.eval_batch_size, objective.bf16)
+    size, bf16 = run.config.eval.batch_size, objective.bf16
+    found = evaluate(run.model, objective.loss, data, data.val, size, bf16)
     return found.loss
 
 

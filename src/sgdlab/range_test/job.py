@@ -1,5 +1,6 @@
 """What one range test is made from: a settled config, its rates, and what was typed."""
 
+import dataclasses
 import re
 import shlex
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 from sgdlab import startup
 from sgdlab.config.gate import refuse_lesson
 from sgdlab.config.instantiate import where
-from sgdlab.config.resolve import settle
+from sgdlab.config.resolve import resolve
+from sgdlab.config.schema import RunConfig
 from sgdlab.errors import InputError
 from sgdlab.range_test.settings import RangeConfig, section_of
 from sgdlab.sweep.preflight import check
@@ -27,13 +29,13 @@ class RangeJob:
     """One range test that can be made.
 
     Attributes:
-        config: Settled, without the section.
+        config: The resolved config of the run that would be trained, without the section.
         section: What to go through.
         overrides: As typed.
         flags: Of the command line, as far as training needs them.
     """
 
-    config: DictConfig
+    config: RunConfig
     section: RangeConfig
     overrides: tuple[str, ...]
     flags: tuple[str, ...]
@@ -66,11 +68,12 @@ def job_of(composed: DictConfig, hydra: Any = None) -> RangeJob:
     refuse_lesson(composed, "lr-find")
     hydra = composed.hydra if hydra is None else hydra
     section = section_of(composed)
-    # No run has the section; `settle` would refuse it.
+    # No run has the section; `resolve` would refuse it.
     own = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != SECTION])
-    config = settle(own, hydra.runtime)
-    if "diagnostics" in config:  # they would measure what nobody reads
-        config.diagnostics.quantities, config.diagnostics.at_end = {}, {}
+    config = resolve(own, hydra.runtime)
+    # They would measure what nobody reads.
+    unmeasured = {**config.diagnostics, "quantities": {}, "at_end": {}}
+    config = dataclasses.replace(config, diagnostics=unmeasured)
     overrides = tuple(str(override) for override in hydra.overrides.task)
     return RangeJob(config, section, overrides, _flags(hydra))
 

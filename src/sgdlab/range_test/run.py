@@ -5,10 +5,9 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
 
 from hydra.types import HydraContext
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from sgdlab.config.compose.loader import QuickLoader, explained, typed
 from sgdlab.config.instantiate import call, where
@@ -56,7 +55,7 @@ def find(job: RangeJob, folder: Path, name: str) -> RangeResult:
         print(f"sgdlab: {name}: {reason_of(error)}; see {shown(folder)}/error.txt", file=sys.stderr)
         raise SystemExit(1) from error
     finding = finding_of(name, curve, section, scaled)
-    write_config(folder, cast("dict[str, Any]", OmegaConf.to_container(config)))
+    write_config(folder, config.plain())
     write_environment(folder, environment(run.device, run.data.fingerprint))
     write_tables(folder, [finding], with_names=False)
     return finding

@@ -1,13 +1,13 @@
 """Settings of a range test: the section ``range`` of ``conf/lr_find.yaml``."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from sgdlab.checks import lies_in, require_number
-from sgdlab.config.schema import TrainConfig
+from sgdlab.config.schema import RunConfig
 from sgdlab.errors import InputError, suggest
 
 FEWEST = 10
@@ -30,10 +30,10 @@ class RangeConfig:
 
 
 @dataclass
-class LrFindConfig(TrainConfig):
+class LrFindConfig(RunConfig):
     """A range test: a run's config, and the rates to go through."""
 
-    range: RangeConfig = field(default_factory=RangeConfig)
+    range: RangeConfig
 
 
 # On import, as the schemas of the other commands.

@@ -27,6 +27,7 @@ from sgdlab.results.contract import (
     TUNE,
     UNFINISHED,
     Cell,
+    StepRecord,
     text,
 )
 from sgdlab.results.read import (
@@ -77,6 +78,7 @@ __all__ = [
     "PILOT",
     "STEP_COLUMNS",
     "STOPPED",
+    "StepRecord",
     "SUMMARY_COLUMNS",
     "TIME_AND_MEMORY",
     "TIMING",

@@ -1,12 +1,36 @@
 """Names, columns and cells of a run's files: what other programs rely on."""
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
-STEP_COLUMNS = ("step", "epoch", "examples", "lr", "loss", "grad_norm", "clip_coef")
-"""A row per optimizer update. ``step`` counts from 1, ``epoch`` from 1, ``examples`` are those
-seen once the step is done, ``loss`` is the mean over the effective batch at the parameters
-*before* the update, ``grad_norm`` the global L2 norm before clipping."""
+
+class StepRecord(NamedTuple):
+    """What is logged of an optimizer update: a row of ``steps.csv``, before what diagnostics add.
+
+    One run has numbers, read back from the device or not yet; a block of steps of a stack has
+    arrays ``[steps, runs]`` of what differs between its runs.
+
+    Attributes:
+        step: Counted from 1.
+        epoch: Counted from 1.
+        examples: Seen once the step is done.
+        lr: The learning rate used.
+        loss: The mean over the effective batch at the parameters *before* the update.
+        grad_norm: The global L2 norm of the gradient before clipping.
+        clip_coef: The factor that clipping applied to it.
+    """
+
+    step: Any
+    epoch: Any
+    examples: Any
+    lr: Any
+    loss: Any
+    grad_norm: Any
+    clip_coef: Any
+
+
+STEP_COLUMNS = StepRecord._fields
+"""Columns of ``steps.csv``, a row per optimizer update."""
 
 EVAL_COLUMNS = ("step", "epoch", "examples", "train_seconds", "weights", "split", "loss")
 """A row per evaluation and split, followed by the metric of the task (``accuracy``, ``rmse``).

@@ -1,8 +1,9 @@
 """What all schedules share: their signature, and a warm-up in front."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sgdlab.schedules.checks import require_number, require_one_of, require_whole
 
@@ -104,6 +105,74 @@ class Schedule(ABC):
         None, as here, leaves the optimizer's own alone. The arguments are those of a call.
         """
         return None
+
+    @property
+    def observes(self) -> bool:
+        """Whether the schedule follows the validation loss, and so has a state of its own."""
+        return False
+
+    def observe(self, value: float | None) -> None:  # noqa: B027
+        """Take note of the validation loss of an evaluation; without a state, do nothing."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state as plain values; empty where there is none."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:  # noqa: B027
+        """Go on from what `state_dict` returned."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Foreign(Schedule):
+    """A schedule that does not derive from ours: a callable with whatever else it has of ours.
+
+    Attributes:
+        own: Called with step, total steps and steps per epoch.
+    """
+
+    own: Any
+
+    def __post_init__(self) -> None:
+        """Check nothing: a warm-up of its own is the callable's affair."""
+
+    def warmup(self, steps_per_epoch: int) -> int:
+        """Return the warm-up that the callable says it has; by default none."""
+        return self.own.warmup(steps_per_epoch) if hasattr(self.own, "warmup") else 0
+
+    def __call__(self, step: int, total_steps: int, steps_per_epoch: int) -> float:
+        """Return the factor on the base learning rate."""
+        return self.own(step, total_steps, steps_per_epoch)
+
+    factor = __call__
+
+    def momentum(self, step: int, total_steps: int, steps_per_epoch: int) -> float | None:
+        """Return the momentum that the callable gives; by default None."""
+        if not hasattr(self.own, "momentum"):
+            return None
+        return self.own.momentum(step, total_steps, steps_per_epoch)
+
+    @property
+    def observes(self) -> bool:
+        """Whether the callable has a method ``observe``."""
+        return hasattr(self.own, "observe")
+
+    def observe(self, value: float | None) -> None:
+        """Pass the validation loss on to a callable that observes."""
+        if self.observes:
+            self.own.observe(value)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of a callable that has one."""
+        return self.own.state_dict() if hasattr(self.own, "state_dict") else {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore the state of a callable that has one."""
+        self.own.load_state_dict(state)
+
+
+def as_schedule(candidate: Callable[[int, int, int], float]) -> Schedule:
+    """Return a schedule of ours as it is, and any other callable as a `Schedule`."""
+    return candidate if isinstance(candidate, Schedule) else Foreign(own=candidate)
 
 
 def progress(step: int, total_steps: int) -> float:

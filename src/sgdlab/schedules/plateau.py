@@ -79,10 +79,15 @@ class Plateau(Schedule):
         """Return the present factor, whatever the step."""
         return self.state.factor
 
-    def observe(self, value: float) -> None:
+    @property
+    def observes(self) -> bool:
+        """Always: the factor follows the validation loss."""
+        return True
+
+    def observe(self, value: float | None) -> None:
         """Take note of the validation loss of an evaluation."""
         state = self.state
-        if self._improves(value):
+        if value is not None and self._improves(value):
             state.best = value
             state.bad = 0
         else:

@@ -63,8 +63,8 @@ class Dimension:
     def spread(self, points: int) -> list[Value]:
         """Return ``points`` different values, evenly spaced on the scale of the dimension.
 
-        Both ends are among them; one point is the middle (on a logarithmic scale the geometric
-        mean of the bounds), of choices the first.
+        The first is exactly ``low``, the last ``high``; one point is the middle (on a logarithmic
+        scale the geometric mean of the bounds), of choices the first.
 
         Args:
             points: At most `size`.
@@ -78,6 +78,8 @@ class Dimension:
         if self.integer:
             return list(_apart([round(value) for value in exact], int(self.low), int(self.high)))
         shown = [self.rounded(value) for value in exact]
+        if points > 1:
+            shown[0], shown[-1] = self.low, self.high
         return list(shown if len(set(shown)) == points else exact)
 
     def position(self, value: float) -> float:
@@ -103,6 +105,8 @@ class Dimension:
         return {"low": self.low, "high": self.high, "scale": scale}
 
     def _between(self, u: float, low: float, high: float) -> float:
+        if u >= 1:  # low + (high - low) loses a high that is far smaller than low
+            return high
         return low * (high / low) ** u if self.log else low + u * (high - low)
 
 

@@ -72,14 +72,14 @@ def side_by_side(group: Group) -> int:
     """
     if group.data.train.x.device.type != "cpu":
         return 1
-    return group.settled["threads"] or torch.get_num_threads()
+    return group.config.threads or torch.get_num_threads()
 
 
 def threads_of(group: Group) -> int:
     """Return the threads of the operations of a stack."""
     if group.data.train.x.device.type == "cpu":
         return 1
-    return group.settled["threads"] or torch.get_num_threads()
+    return group.config.threads or torch.get_num_threads()
 
 
 @functools.lru_cache(maxsize=16)
@@ -116,7 +116,7 @@ def largest(group: Group) -> int:
 
 def compiles(group: Group) -> bool:
     """Say whether compiled code trains a group: asked for, or the runs are long enough."""
-    asked = group.settled["stacked"]["compile"]
+    asked = group.config.stacked.compile
     if asked is False or group.stacked.draws or group.stacked.normalises:
         return False  # the last two have a state, which compiled code does not
     if asked is True:

@@ -13,9 +13,9 @@ from sgdlab.results import COMPLETED, DIVERGED, BlockWriter, step_lines
 from sgdlab.stacked import checkpoint
 from sgdlab.stacked.batches import StackedBatches
 from sgdlab.stacked.evaluate import evaluate
+from sgdlab.stacked.group import Group
 from sgdlab.stacked.run import StackedRun
 from sgdlab.stacked.running_stats import RunningStats
-from sgdlab.stacked.shared import Shared
 from sgdlab.stacked.stack import Stack, read_back
 from sgdlab.training.evaluation import Evaluation
 from sgdlab.training.state import Outcome, next_stop
@@ -33,26 +33,26 @@ class StackFit:
 
     Args:
         stack: Its members are all at the same step.
-        shared: Of its members.
+        group: The runs that the members are among.
+        compiled: Whether compiled code trains them.
         writer: Gives the writer of a member's rows.
-        ended: Called with a member, as soon as it has diverged, completed or been stopped.
     """
 
     def __init__(
         self,
         stack: Stack,
-        shared: Shared,
+        group: Group,
+        compiled: bool,
         writer: Callable[[StackedRun], BlockWriter],
-        ended: Callable[[StackedRun, Outcome], None],
     ) -> None:
-        self.stack, self._shared, self._ended = stack, shared, ended
+        self.stack, self._group, self._compiled = stack, group, compiled
         self._writers = {id(member): writer(member) for member in stack.members}
         self._drawn: StackedBatches | None = None
         self.step = stack.members[0].progress.step
         """Steps made."""
         self.live = list(range(len(stack.members)))
         """Rows of the members that are still training; compiled code keeps the others, too."""
-        every = shared.averages_every
+        every = group.averages_every
         self._averages = RunningStats(stack.members, every) if every else None
         if self.step == 0:
             self._begin()
@@ -72,29 +72,28 @@ class StackFit:
 
     def advance(self, until: int) -> None:
         """Train to a step, and evaluate where due; members that diverge leave the stack."""
-        shared, plan = self._shared, self._shared.plan
+        group, plan = self._group, self._group.plan
+        every, total = group.config.checkpoint.every, group.total_steps
         while self.live and self.step < until:
             if interrupted.is_set():
                 raise KeyboardInterrupt
             epoch, done = divmod(self.step, plan.steps_per_epoch)
             epoch_end = (epoch + 1) * plan.steps_per_epoch
             end = min(epoch_end, until)
-            stop = next_stop(self.step, end, shared.checkpoint_every)
+            stop = next_stop(self.step, end, every)
             stop = min(stop, self.step + _BLOCK)
             self._block(epoch, done, stop)
             if not self.live:
                 return
-            total = shared.total_steps
-            at_epoch_end = self.step == epoch_end and (epoch + 1) % shared.eval_every == 0
+            at_epoch_end = self.step == epoch_end and (epoch + 1) % group.config.eval.every == 0
             if self.step == total or at_epoch_end:
                 self._evaluate_and_observe()
-            every = shared.checkpoint_every
             if every and self.step % every == 0 and self.step < total:
                 self._save()
 
     def finish(self) -> None:
         """Evaluate the test split where asked for, and end the members, which are all trained."""
-        rows = [r for r in self.live if self.stack.members[r].job.settled["evaluate_test"]]
+        rows = [r for r in self.live if self.stack.members[r].config.evaluate_test]
         tests = self._evaluate(("test",)) if rows else {}
         for row in self.live:
             test = tests[row][0] if row in rows else None
@@ -170,8 +169,8 @@ class StackFit:
     def _batches(self) -> StackedBatches:
         seeds = [member.seed for member in self.stack.rows]
         if self._drawn is None or self._drawn.seeds != seeds:
-            train = self._shared.data.train
-            self._drawn = StackedBatches(train.x, train.y, self._shared.plan, seeds)
+            train = self._group.data.train
+            self._drawn = StackedBatches(train.x, train.y, self._group.plan, seeds)
         return self._drawn
 
     def _judge(self, losses: np.ndarray, norms: np.ndarray) -> tuple[list[int], dict[int, str]]:
@@ -181,9 +180,8 @@ class StackFit:
         for row in self.live:
             counts[row] = len(losses)
             member = self.stack.members[row]
-            limit = loss_limit(
-                member.job.settled["limits"]["loss_factor"], member.progress.initial_loss
-            )
+            factor = member.config.limits.loss_factor
+            limit = loss_limit(factor, member.progress.initial_loss)
             loss, norm = losses[:, row], norms[:, row]
             # Not "loss > limit": nan must count.
             bad = np.flatnonzero(~((loss <= limit) & np.isfinite(loss) & np.isfinite(norm)))
@@ -204,20 +202,17 @@ class StackFit:
             if not math.isfinite(train.loss):
                 gone[row] = f"training loss is {train.loss} after step {self.step}"
                 continue
-            observe = getattr(member.schedule, "observe", None)
-            if observe is not None:
-                observe(member.progress.val_loss)
+            member.schedule.observe(member.progress.val_loss)
         self._drop(gone)
 
     def _evaluate(self, splits: Sequence[str]) -> dict[int, list[Evaluation]]:
         """Evaluate splits, write their rows, and return what was found by row."""
-        shared, stack = self._shared, self.stack
+        data, stack = self._group.data, self.stack
+        most = self._group.config.eval.batch_size
         found: dict[int, list[Evaluation]] = {row: [] for row in self.live}
         for name in splits:
-            split: Split = getattr(shared.data, name)
-            evaluations = evaluate(
-                stack.model, stack.params, stack.loss, shared.data, split, shared.eval_batch_size
-            )
+            split: Split = getattr(data, name)
+            evaluations = evaluate(stack.model, stack.params, stack.loss, data, split, most)
             for row in self.live:
                 member, evaluation = stack.members[row], evaluations[row]
                 at = member.progress
@@ -227,7 +222,7 @@ class StackFit:
         if splits != ("test",):
             for row, (train, val) in found.items():
                 at = stack.members[row].progress
-                at.record(train, val, shared.data.metric_direction)
+                at.record(train, val, data.metric_direction)
         return found
 
     def _save(self) -> None:
@@ -235,7 +230,7 @@ class StackFit:
         for row in self.live:
             member = self.stack.members[row]
             self._writers[id(member)].flush(durable=True)
-            checkpoint.save(member, state_of(row), self._shared.compiled)
+            checkpoint.save(member, state_of(row), self._compiled)
 
     def drop(self, members: Sequence[StackedRun], outcome: Callable[[StackedRun], Outcome]) -> None:
         """End some members before their last step; compiled code is made anew for the others."""
@@ -265,10 +260,10 @@ class StackFit:
 
     def _keep(self, rows: list[int]) -> None:
         self.live = rows
-        if rows and not self._shared.compiled:
+        if rows and not self._compiled:
             self.stack.keep(rows)
             self.live = list(range(len(rows)))
 
     def _end(self, member: StackedRun, outcome: Outcome) -> None:
         self._writers[id(member)].flush()
-        self._ended(member, outcome)
+        member.end(outcome)

@@ -5,23 +5,24 @@ import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import cast
 
 import torch
-from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from sgdlab.config.instantiate import call, where
-from sgdlab.config.plain import Plain
+from sgdlab.config.job import Job
+from sgdlab.config.schema import RunConfig
 from sgdlab.datasets.base import Dataset, Split
-from sgdlab.schedules.base import Schedule
+from sgdlab.schedules.base import Schedule, as_schedule
 from sgdlab.stacked.losses import StackedLoss, stacked_loss
 from sgdlab.stacked.model import StackedModel, refusal
 from sgdlab.stacked.rules.base import Rule
 from sgdlab.stacked.rules.choose import rule_of
-from sgdlab.stacked.run import Job, StackedRun, Tensors, tensors_of
+from sgdlab.stacked.run import DecayKind, StackedRun, Tensors, tensors_of
 from sgdlab.steps.batches import BatchPlan
 from sgdlab.training.build import Run, build_run, dataset_of, device_of, extend_path, model_of
+from sgdlab.training.folder import RunFolder
 from sgdlab.training.summary import Built, built_of, state_bytes
 from sgdlab.training.threads import forward_operations
 
@@ -40,8 +41,9 @@ _OPTIMIZER = ("optimizer", "decay", "lr_multipliers")
 _KEPT = 128
 
 
-def _text(settled: Mapping[str, Any], keys: Sequence[str]) -> str:
-    return json.dumps({key: settled[key] for key in keys}, sort_keys=True)
+def _text(config: RunConfig, keys: Sequence[str]) -> str:
+    plain = config.plain()
+    return json.dumps({key: plain[key] for key in keys}, sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,15 @@ class Group:
     total_steps: int
 
     @property
-    def settled(self) -> Mapping[str, Any]:
+    def config(self) -> RunConfig:
         """The config of the first run, for what all have in common."""
-        return self.jobs[0].settled
+        return self.jobs[0].config
+
+    @property
+    def averages_every(self) -> int | None:
+        """Steps between two rows with running averages; None: there are none."""
+        section = self.config.diagnostics
+        return section["every"] if section["scalars"] else None
 
 
 class StackPlanner:
@@ -106,11 +114,11 @@ class StackPlanner:
         groups: dict[tuple[str, Rule], Group] = {}
         others: dict[str, list[Job]] = {}
         for job in jobs:
-            found = _refusal(job.settled) or self._build(job)
+            found = _refusal(job.config) or self._build(job)
             if isinstance(found, str):
                 others.setdefault(found, []).append(job)
                 continue
-            key = (_text(job.settled, _ALIKE), found.rule)
+            key = (_text(job.config, _ALIKE), found.rule)
             if key not in groups:
                 groups[key] = self._group(job, found)
             groups[key].jobs.append(job)
@@ -122,44 +130,45 @@ class StackPlanner:
             return self._member(job, group)
 
     def _member(self, job: Job, group: Group) -> tuple[StackedRun, Mapping[str, Tensor]]:
-        found = self._build(job)
+        found, config = self._build(job), job.config
         assert isinstance(found, _Trained)
-        config = _config(job)
-        scaling = _text(job.settled, ("scaling",))
+        scaling = _text(config, ("scaling",))
         if scaling not in self._scalings:
             self._scalings[scaling] = call(config.scaling, where(config, "scaling"))
+        assert config.lr is not None, "a resolved config has a rate"
         lr = self._scalings[scaling](config.lr, group.plan.effective_batch_size)
+        folder = RunFolder(job.directory, job.run_id, "stacked")
         built = replace(found.built, lr=lr)
-        member = StackedRun(job, lr, self._schedule(job), found.tensors, built)
-        seed = _text(job.settled, (*_MODEL, "seed"))
+        member = StackedRun(config, folder, lr, self._schedule(job), found.tensors, built)
+        seed = _text(config, (*_MODEL, "seed"))
         if seed not in self._weights:
-            _, data = self._models[_text(job.settled, _MODEL)]
+            _, data = self._models[_text(config, _MODEL)]
             while len(self._weights) >= _KEPT:
                 del self._weights[next(iter(self._weights))]
             self._weights[seed] = model_of(config, data).state_dict()
         return member, self._weights[seed]
 
     def _schedule(self, job: Job) -> Schedule:
-        config = _config(job)
-        key = _text(job.settled, ("schedule",))
+        key = _text(job.config, ("schedule",))
         if key not in self._schedules:
-            schedule = cast(Schedule, call(config.schedule, where(config, "schedule")))
-            if hasattr(schedule, "observe"):
+            schedule = as_schedule(call(job.config.schedule, where(job.config, "schedule")))
+            if schedule.observes:
                 return schedule  # it has a state: one for each run
             self._schedules[key] = schedule
         return self._schedules[key]
 
     def _build(self, job: Job) -> _Trained | str:
-        optimizer = {k: v for k, v in job.settled["optimizer"].items() if k != "lr"}
-        key = _text({**job.settled, "optimizer": optimizer}, (*_OPTIMIZER, *_ALIKE))
+        optimizer = {k: v for k, v in job.config.optimizer.items() if k != "lr"}
+        alike = replace(job.config, optimizer=optimizer)
+        key = _text(alike, (*_OPTIMIZER, *_ALIKE))
         if key not in self._trained:
             self._trained[key] = self._build_new(job)
         return self._trained[key]
 
     def _build_new(self, job: Job) -> _Trained | str:
-        config = _config(job)
+        config = job.config
         extend_path(config)
-        key = _text(job.settled, _MODEL)
+        key = _text(job.config, _MODEL)
         if key not in self._models:
             data = dataset_of(config)
             self._models[key] = model_of(config, data), data
@@ -179,14 +188,14 @@ class StackPlanner:
         loss = stacked_loss(run.objective.loss, data.task == "classification")
         if isinstance(loss, str):
             return loss
-        mode = config.decay.mode
+        mode = cast(DecayKind | None, config.decay.mode)
         tensors = tensors_of(run.optimizer, rule, mode, list(model.parameters()))
         built = replace(built_of(run), optimizer_state_bytes=_state_bytes(run))
         return _Trained(rule, loss, run.plan, run.total_steps, built, tensors)
 
     def _group(self, job: Job, found: _Trained) -> Group:
-        config = _config(job)
-        model, data = self._models[_text(job.settled, _MODEL)]
+        config = job.config
+        model, data = self._models[_text(job.config, _MODEL)]
         data = data.to(device_of(config), getattr(torch, config.dtype))
         stacked = StackedModel(model)
         splits = {
@@ -199,24 +208,20 @@ class StackPlanner:
         )
 
 
-def _config(job: Job) -> DictConfig:
-    return cast(DictConfig, Plain(job.settled))
-
-
-def _refusal(settled: Mapping[str, Any]) -> str | None:
+def _refusal(config: RunConfig) -> str | None:
     """Return what a stack cannot do of what a config asks for."""
-    average = settled["names"].get("average", "none")
+    average = config.names.get("average", "none")
     if average != "none":
         return f"average={average}"
-    if settled["precision"] != "fp32":
-        return f"precision={settled['precision']}"
-    if settled["staleness"]["delay"]:
+    if config.precision != "fp32":
+        return f"precision={config.precision}"
+    if config.staleness.delay:
         return "staleness.delay"
-    if settled["local_sgd"]["workers"] > 1:
+    if config.local_sgd.workers > 1:
         return "local_sgd.workers"
-    if settled["diagnostics"]["quantities"] or settled["diagnostics"]["at_end"]:
-        return f"diagnostics={settled['names'].get('diagnostics', '?')}"
-    if not settled["zero_grad"]:
+    if config.diagnostics["quantities"] or config.diagnostics["at_end"]:
+        return f"diagnostics={config.names.get('diagnostics', '?')}"
+    if not config.zero_grad:
         return "zero_grad=false"
     return None
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sgdlab.config.job import Job
 from sgdlab.errors import InputError
 from sgdlab.results import (
     DIVERGED,
@@ -18,12 +19,11 @@ from sgdlab.results import (
     read_summary,
 )  # fmt: skip
 from sgdlab.search.halving import Halving, order, ordinal
-from sgdlab.stacked import cost, side_by_side
+from sgdlab.stacked import cost
 from sgdlab.stacked.compiler import Compiler
 from sgdlab.stacked.group import Group, StackPlanner
-from sgdlab.stacked.launch import split, torch_state
+from sgdlab.stacked.launch import side_by_side, split, torch_state
 from sgdlab.stacked.memory import budget, bytes_per_run, keep_freed_memory
-from sgdlab.stacked.run import Job
 from sgdlab.stacked.runner import StackRunner
 
 
@@ -66,7 +66,7 @@ def plan(jobs: Sequence[Job], halving: Halving, select_by: str) -> HalvingPlan:
     Raises:
         InputError: They cannot all be in stacks at once, or there is no rung.
     """
-    if any(job.settled["engine"] == "sequential" for job in jobs):
+    if any(job.config.engine == "sequential" for job in jobs):
         raise InputError(
             "search.halving with engine=sequential: trials advance side by side only in stacks; "
             "set engine=stacked or leave it out"
@@ -91,7 +91,7 @@ def plan(jobs: Sequence[Job], halving: Halving, select_by: str) -> HalvingPlan:
         raise InputError(
             f"search.halving: no rung for {trials} trials of {epochs} epochs with "
             f"reduction_factor={halving.reduction_factor}, min_epochs={halving.min_epochs} and "
-            f"eval.every={groups[0].settled['eval']['every']}: more trials or epochs, or less of "
+            f"eval.every={groups[0].config.eval.every}: more trials or epochs, or less of "
             "the others"
         )
     _refuse_too_large(groups)
@@ -99,18 +99,18 @@ def plan(jobs: Sequence[Job], halving: Halving, select_by: str) -> HalvingPlan:
 
 
 def _optimizer(job: Job) -> str:
-    return job.settled["names"]["optimizer"]
+    return job.config.names["optimizer"]
 
 
 def _search(job: Job) -> tuple[Any, ...]:
     """Return what trials that race each other have in common."""
-    names, settled = job.settled["names"], job.settled
-    labels = settled.get("contender"), settled.get("replicate")
-    return names.get("dataset"), names.get("model"), names["optimizer"], *labels
+    config = job.config
+    names = (config.names.get("dataset"), config.names.get("model"), config.names["optimizer"])
+    return (*names, config.contender, config.replicate)
 
 
 def _rungs(group: Group, halving: Halving, trials: int) -> tuple[int, ...]:
-    every = group.settled["eval"]["every"]
+    every = group.config.eval.every
     return halving.rungs(trials, group.total_steps, group.plan.steps_per_epoch, every)
 
 
@@ -120,7 +120,7 @@ def _epochs(group: Group) -> int:
 
 def _refuse_too_large(groups: Sequence[Group]) -> None:
     """Refuse trials that do not fit into memory together: none can wait elsewhere for its rung."""
-    asked = groups[0].settled["stacked"]["max_memory"]
+    asked = groups[0].config.stacked.max_memory
     most = budget(asked, groups[0].data.train.x.device)
     needed = sum(bytes_per_run(group) * max(2, len(group.jobs)) for group in groups)
     if needed > most:
@@ -179,7 +179,7 @@ def _advance(runners: Sequence[StackRunner], epoch: int | None) -> None:
     at_once = min((cost.side_by_side(runner.group) for runner in runners), default=1)
     if at_once > 1:  # on one thread each
         with torch_state(runners[0].group):
-            side_by_side.run(tasks, at_once)
+            side_by_side(tasks, at_once)
         return
     for runner, advance in zip(runners, tasks, strict=True):
         with torch_state(runner.group):
@@ -191,7 +191,7 @@ def _ranked(
 ) -> list[tuple[tuple[Job, Group], bool]]:
     """Return the trials of an optimizer, best first, and whether each is alive at a rung."""
     values = [standing(job, group, rung, select_by) for job, group in trials]
-    numbers = [job.settled["trial"] for job, _ in trials]
+    numbers = [job.config.trial or 0 for job, _ in trials]
     alive = [value is not None for value in values]
     # The dead come after those that only have no finite value.
     places = order([math.inf if v is None else v for v in values], numbers)

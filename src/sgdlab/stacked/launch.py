@@ -3,24 +3,23 @@
 import contextlib
 import functools
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any, cast
 
 import torch
-from omegaconf import DictConfig, OmegaConf
 
-from sgdlab.config.run_id import run_id
+from sgdlab.config.job import Job
+from sgdlab.config.schema import RunConfig
 from sgdlab.errors import InputError, one_line
 from sgdlab.results import Cell, read_summary
-from sgdlab.stacked import cost, side_by_side
+from sgdlab.stacked import cost
 from sgdlab.stacked.compiler import Compiler
+from sgdlab.stacked.fit import interrupted
 from sgdlab.stacked.group import Group, StackPlanner
 from sgdlab.stacked.memory import budget, bytes_per_run, keep_freed_memory
-from sgdlab.stacked.run import Job, PlainJob
 from sgdlab.stacked.runner import StackRunner
 from sgdlab.terminal.notices import warn
-from sgdlab.training.run import finished
 
 # Characters of a reason in the line that lists all.
 _SHOWN = 94
@@ -36,7 +35,7 @@ def sort(jobs: Sequence[Job]) -> tuple[StackPlanner, list[Group], list[Job]]:
             depend on how often the sweep was interrupted.
     """
     planner = StackPlanner()
-    wanted = [job for job in jobs if job.settled["engine"] != "sequential"]
+    wanted = [job for job in jobs if job.config.engine != "sequential"]
     groups, others = planner.of(wanted)
     kept: list[Group] = []
     for group in groups:
@@ -56,7 +55,7 @@ def sort(jobs: Sequence[Job]) -> tuple[StackPlanner, list[Group], list[Job]]:
 def _refusal(group: Group) -> str | None:
     if reason := _failure(group):
         return reason[:_SHOWN]
-    return cost.refusal(group) if group.settled["engine"] == "auto" else None
+    return cost.refusal(group) if group.config.engine == "auto" else None
 
 
 def _failure(group: Group) -> str | None:
@@ -68,40 +67,24 @@ def _failure(group: Group) -> str | None:
     return None
 
 
-def check_alone(config: DictConfig) -> None:
-    """Refuse a run that cannot be stacked, before it has left any file.
+def stack_of_one(config: RunConfig) -> tuple[StackPlanner, Group]:
+    """Return what trains a single run as in a stack, to the last bit as among others.
 
     Raises:
-        InputError: Says why.
+        InputError: It cannot be stacked; says why.
     """
-    _group_of(PlainJob(_container(config), "", Path()))
-
-
-def _container(config: DictConfig) -> dict[str, Any]:
-    return cast("dict[str, Any]", OmegaConf.to_container(config))
-
-
-def _group_of(job: Job) -> tuple[StackPlanner, Group]:
     planner = StackPlanner()
-    groups, others = planner.of([job])
+    groups, others = planner.of([Job(config, "", Path())])
     reason = next(iter(others), None) or _failure(groups[0])
     if reason is not None:
         raise InputError(f"engine=stacked: {reason}; set engine=sequential")
     return planner, groups[0]
 
 
-def train_alone(config: DictConfig, directory: Path) -> dict[str, Cell]:
-    """Train one run as in a stack, and return its summary: to the last bit as among others.
-
-    Raises:
-        InputError: It cannot be stacked.
-    """
-    identity = run_id(config)
-    if (done := finished(directory, identity, config.resume)) is not None:
-        return done
-    job = PlainJob(_container(config), identity, directory)
-    planner, group = _group_of(job)
-    train_group(planner, group, [job])
+def train_alone(stack: tuple[StackPlanner, Group], run_id: str, directory: Path) -> dict[str, Cell]:
+    """Train the run of `stack_of_one`, which is not finished; return its summary."""
+    planner, group = stack
+    train_group(planner, group, [Job(group.config, run_id, directory)])
     summary = read_summary(directory)
     assert summary is not None
     return summary
@@ -123,23 +106,23 @@ def train_group(planner: StackPlanner, group: Group, jobs: Sequence[Job]) -> Non
             for batch in split(group, list(jobs), at_once)
         ]
         advance = [functools.partial(runner.advance, group.total_steps) for runner in runners]
-        side_by_side.run(advance, at_once)
+        side_by_side(advance, at_once)
 
 
-def split(group: Group, jobs: list[Job], side_by_side: int = 1) -> list[list[Job]]:
+def split(group: Group, jobs: list[Job], at_once: int = 1) -> list[list[Job]]:
     """Cut runs into as few stacks of about one size as memory and the cost model allow.
 
     Args:
         group: Of the runs.
         jobs: The runs.
-        side_by_side: Stacks that train at once, each on a thread, where there are runs enough.
+        at_once: Stacks that train at once, each on a thread, where there are runs enough.
     """
     device = group.data.train.x.device
-    room = budget(group.settled["stacked"]["max_memory"], device) // side_by_side
+    room = budget(group.config.stacked.max_memory, device) // at_once
     most = max(1, min(room // bytes_per_run(group), cost.largest(group)))
-    count = max(-(-len(jobs) // most), min(side_by_side, len(jobs) // cost.WORTH_A_THREAD))
+    count = max(-(-len(jobs) // most), min(at_once, len(jobs) // cost.WORTH_A_THREAD))
     if count > 1:
-        count += -count % side_by_side  # or some threads would end before the others
+        count += -count % at_once  # or some threads would end before the others
     ends = [len(jobs) * index // count for index in range(count + 1)]
     return [jobs[a:b] for a, b in itertools.pairwise(ends) if b > a]
 
@@ -154,3 +137,32 @@ def torch_state(group: Group) -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(before)
+
+
+def side_by_side(tasks: Sequence[Callable[[], None]], at_once: int) -> None:
+    """Run tasks without autograd, and return when all have ended.
+
+    What one raises, Ctrl-C included, ends the others at their next block of steps.
+
+    Args:
+        tasks: None waits for another.
+        at_once: Threads; with one, tasks run in turn in this thread.
+    """
+    if min(at_once, len(tasks)) <= 1:
+        with torch.no_grad():
+            for task in tasks:
+                task()
+        return
+    with ThreadPoolExecutor(at_once) as pool:
+        futures = [pool.submit(torch.no_grad()(task)) for task in tasks]
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            interrupted.set()  # nobody else can end the other threads
+            for future in futures:
+                future.cancel()
+            raise
+        finally:
+            wait(futures)
+            interrupted.clear()

@@ -45,7 +45,7 @@ def bytes_per_run(group: Group) -> int:
     x = group.data.train.x[:size]
     model.set_generators([torch.Generator(device) for _ in range(2)])
     kept = model.kept_bytes(params, x.expand(2, *x.shape).contiguous()) // 2
-    evaluated = kept * -(-min(group.settled["eval"]["batch_size"], CHUNK) // size)
+    evaluated = kept * -(-min(group.config.eval.batch_size, CHUNK) // size)
     order = 8 * len(group.data.train.y)
     # New and old parameters and states, gradients, and a temporary of the rule.
     return weights * (4 + 2 * len(group.rule.slots)) + max(2 * kept, evaluated) + order

@@ -2,40 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 from torch import Tensor
 from torch.optim import Optimizer
 
+from sgdlab.config.schema import RunConfig
+from sgdlab.errors import reason_of
 from sgdlab.optimizers.decay import decay_of
+from sgdlab.results import FAILED
 from sgdlab.schedules.base import Schedule
 from sgdlab.stacked.rules.base import Rule
 from sgdlab.stacked.rules.choose import decay_kind
-from sgdlab.training.state import TrainState
-from sgdlab.training.summary import Built
+from sgdlab.training.folder import RunFolder
+from sgdlab.training.state import Outcome, TrainState
+from sgdlab.training.summary import Built, summary_of
 
 DecayKind = Literal["none", "coupled", "decoupled", "independent", "own"]
-
-
-class Job(Protocol):
-    """What the engine needs to know of a run; see `sgdlab.sweep.jobs.Job`."""
-
-    @property
-    def settled(self) -> dict[str, Any]: ...  # noqa: D102
-    @property
-    def run_id(self) -> str: ...  # noqa: D102
-    @property
-    def directory(self) -> Path: ...  # noqa: D102
-
-
-@dataclass(frozen=True)
-class PlainJob:
-    """A run that sgdlab's own sweeper has not prepared."""
-
-    settled: dict[str, Any]
-    run_id: str
-    directory: Path
 
 
 @dataclass(frozen=True)
@@ -88,16 +71,18 @@ class StackedRun:
     """One run of a stack.
 
     Attributes:
-        job: Its config and place.
+        config: Its resolved config.
+        folder: The folder that it writes into.
         lr: Scaled, before the schedule.
         schedule: Shared by runs with the same one, unless it has a state.
-        tensors: For each parameter.
+        tensors: What its optimizer does with each parameter.
         built: What its summary says of it.
         progress: How far it is.
         ended: Its summary is written.
     """
 
-    job: Job
+    config: RunConfig
+    folder: RunFolder
     lr: float
     schedule: Schedule
     tensors: list[Tensors]
@@ -107,10 +92,21 @@ class StackedRun:
 
     @property
     def seed(self) -> int:
-        """Of the run."""
-        return self.job.settled["seed"]
+        """The seed of the run."""
+        return self.config.seed
 
     @property
     def clip_norm(self) -> float | None:
-        """Largest gradient norm; None: no clipping."""
-        return self.job.settled["clip_norm"]
+        """The largest gradient norm; None: no clipping."""
+        return self.config.clip_norm
+
+    def end(self, outcome: Outcome) -> None:
+        """Write the summary of the run, which has ended."""
+        self.ended = True
+        self.folder.end(summary_of(self.config, outcome, self.built, self.folder))
+
+    def fail(self, error: Exception) -> None:
+        """Write the summary of the run, which an error has ended, and the traceback."""
+        if not self.ended:
+            self.folder.fail(error)
+            self.end(Outcome(FAILED, reason_of(error), self.progress))

@@ -4,14 +4,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sgdlab.config.instantiate import is_out_of_memory
+from sgdlab.config.job import Job
 from sgdlab.results import STOPPED
-from sgdlab.stacked import checkpoint, cost
-from sgdlab.stacked.begin import begin, fail
+from sgdlab.stacked import cost
+from sgdlab.stacked.begin import begin
 from sgdlab.stacked.compiler import Compiler
 from sgdlab.stacked.fit import StackFit
 from sgdlab.stacked.group import Group, StackPlanner
-from sgdlab.stacked.run import Job, StackedRun
+from sgdlab.stacked.run import StackedRun
 from sgdlab.terminal.notices import warn
+from sgdlab.training.folder import RunFolder
 from sgdlab.training.state import Outcome
 
 _Start = tuple[Job, dict[str, Any] | None]
@@ -36,6 +38,7 @@ class StackRunner:
     ) -> None:
         self.group = group
         self._grouping, self._compiler = planner, compiler
+        self._jobs = {job.run_id: job for job in jobs}
         self._waiting = list(jobs)
         self._fits: list[StackFit] = []
 
@@ -54,8 +57,8 @@ class StackRunner:
             reasons: Why, by run id; runs that have ended are left alone.
         """
         for fit in self._fits:
-            losers = [member for member in fit.members if member.job.run_id in reasons]
-            fit.drop(losers, lambda m: Outcome(STOPPED, reasons[m.job.run_id], m.progress))
+            losers = [member for member in fit.members if member.folder.run_id in reasons]
+            fit.drop(losers, lambda m: Outcome(STOPPED, reasons[m.folder.run_id], m.progress))
         self._fits = [fit for fit in self._fits if fit.live]
 
     def flush(self) -> None:
@@ -73,7 +76,7 @@ class StackRunner:
                 halve = is_out_of_memory(error) and len(runs) > 1
                 if not halve:
                     for member in members or [self._member(job) for job, _ in runs]:
-                        fail(member, error)
+                        member.fail(error)
             else:
                 self._train(fit, until)
                 continue
@@ -91,10 +94,10 @@ class StackRunner:
             fit.flush()
             members, fit.live = fit.members, []
             if is_out_of_memory(error) and len(members) > 1:
-                left = [member.job for member in members]
+                left = [self._jobs[member.folder.run_id] for member in members]
             else:
                 for member in members:
-                    fail(member, error)
+                    member.fail(error)
         if left:
             del fit
             self._halve(left, until)
@@ -115,8 +118,8 @@ def _starts(group: Group, jobs: Sequence[Job]) -> list[tuple[bool, list[_Start]]
     """Return which runs can be in one stack: at one step, and all compiled or none of them."""
     found: dict[tuple[int, bool], list[_Start]] = {}
     for job in jobs:
-        resume = job.settled["resume"]
-        state = checkpoint.load(job.directory, job.run_id) if resume else None
+        folder = RunFolder(job.directory, job.run_id, "stacked")
+        state = folder.load() if job.config.resume else None
         key = (state["progress"]["step"], state["compiled"]) if state else (0, cost.compiles(group))
         found.setdefault(key, []).append((job, state))
     return [(compiled, runs) for (_, compiled), runs in found.items()]

@@ -85,9 +85,9 @@ class Tables:
             schedule = member.schedule
             if id(schedule) in found:
                 continue
-            momentum = getattr(schedule, "momentum", lambda *_: None)
             values = [
-                momentum(t, self.total_steps, self.steps_per_epoch) for t in range(start, stop)
+                schedule.momentum(t, self.total_steps, self.steps_per_epoch)
+                for t in range(start, stop)
             ]
             found[id(schedule)] = [np.nan if v is None else v for v in values]
         table = np.stack([np.array(found[id(m.schedule)]) for m in self.members], axis=1)

@@ -7,14 +7,15 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict, read_write
 
-from sgdlab.config.compose.loader import Job, QuickLoader, explained, typed
+from sgdlab.config.compose.loader import QuickLoader, explained, typed
+from sgdlab.config.job import Job
 from sgdlab.errors import InputError
 from sgdlab.results import FAILED, Cell, collect, read_summary, write_runs
 from sgdlab.scaling import checked_candidates
 from sgdlab.sweep.preflight import Checks
 from sgdlab.terminal.notices import warn
 from sgdlab.terminal.progress import SweepDisplay
-from sgdlab.training.run import finished
+from sgdlab.training.folder import finished
 
 __all__ = ["Job", "QuickLoader", "carry_out", "expand", "launch", "prepare"]
 
@@ -31,7 +32,7 @@ def prepare(master: DictConfig, loader: QuickLoader, jobs: Sequence[Sequence[str
     checks = Checks()
     for overrides in jobs:
         job = loader.job(master, overrides)
-        doubts |= dict.fromkeys(checks.of(job.settled, lambda job=job: job.config))
+        doubts |= dict.fromkeys(checks.of(job.config))
         if (same := seen.get(job.run_id)) is not None:
             raise InputError(
                 "the sweep lists the same run twice: "
@@ -109,9 +110,7 @@ def carry_out(
         title: Word before the bar.
         start: Runs some jobs and returns what went wrong with each; None where nothing did.
     """
-    todo = [
-        job for job in jobs if finished(job.directory, job.run_id, job.settled["resume"]) is None
-    ]
+    todo = [job for job in jobs if finished(job.directory, job.run_id, job.config.resume) is None]
     if len(todo) < len(jobs):
         done = f"{len(jobs) - len(todo)} of {len(jobs)} runs are finished"
         warn(f"{title}: {done}; resume=false repeats them")
@@ -160,4 +159,4 @@ def _row(job: Job, error: str | None) -> dict[str, Cell]:
     if summary is not None and error is None:
         return summary
     reason = error or "the launcher returned without a summary"
-    return {**job.settled["names"], "run_id": job.run_id, "status": FAILED, "reason": reason}
+    return {**job.config.names, "run_id": job.run_id, "status": FAILED, "reason": reason}

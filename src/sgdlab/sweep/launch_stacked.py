@@ -2,22 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, open_dict, read_write
 
 from sgdlab.config.compose.loader import QuickLoader
-from sgdlab.config.resolve import settle
+from sgdlab.config.job import Job
+from sgdlab.config.resolve import resolve
 from sgdlab.config.run_id import run_id
 from sgdlab.errors import InputError
 from sgdlab.results import read_summary
 from sgdlab.stacked.launch import sort, train_group
-from sgdlab.stacked.run import Job, PlainJob
 from sgdlab.sweep.preflight import check
-from sgdlab.training.run import finished
+from sgdlab.training.folder import finished
 
 
 def launch(
@@ -42,7 +41,7 @@ def launch(
     done = {
         job.run_id
         for job in own
-        if finished(job.directory, job.run_id, job.settled["resume"]) is not None
+        if finished(job.directory, job.run_id, job.config.resume) is not None
     }
     unique = {job.run_id: job for job in everything}
     planner, groups, _ = sort(list(unique.values()))
@@ -80,16 +79,15 @@ def _refuse_shared_folders(jobs: Sequence[Job]) -> None:
 
 def _compose(
     master: DictConfig, context: HydraContext, overrides: Sequence[str], number: int
-) -> PlainJob:
+) -> Job:
     composed = context.config_loader.load_sweep_config(master, list(overrides))
     with read_write(composed.hydra), open_dict(composed.hydra):
         composed.hydra.job.num = number
         composed.hydra.job.id = f"{composed.hydra.job.get('name', 'job')}_{number}"
-    config = settle(composed)
+    config = resolve(composed)
     check(config)
-    settled = cast("dict[str, Any]", OmegaConf.to_container(config))
     directory = Path(composed.hydra.sweep.dir) / composed.hydra.sweep.subdir
-    return PlainJob(settled, run_id(config), directory)
+    return Job(config, run_id(config), directory, tuple(overrides))
 
 
 def _returned(job: Job, overrides: Sequence[str]) -> JobReturn:

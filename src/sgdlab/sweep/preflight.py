@@ -3,21 +3,19 @@
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
 import torch
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import OmegaConf
 from torch import nn
 
 from sgdlab.config.catalogue import conf_dir
 from sgdlab.config.instantiate import is_out_of_memory
-from sgdlab.config.plain import Plain
+from sgdlab.config.schema import RunConfig
 from sgdlab.datasets.base import Dataset, Split
 from sgdlab.errors import InputError
 from sgdlab.parametrization import family_of
-from sgdlab.schedules.base import Schedule
 from sgdlab.steps.base import has_momentum
 from sgdlab.training.build import (
     Run,
@@ -52,32 +50,23 @@ class Checks:
     def __init__(self) -> None:
         self._known: dict[bytes, list[str]] = {}
 
-    def of(self, settled: Mapping[str, Any], config: Callable[[], DictConfig]) -> list[str]:
-        """Return what `check` returns for a settled config.
-
-        Args:
-            settled: Its plain container.
-            config: Gives it as a ``DictConfig``, for those that need it.
+    def of(self, config: RunConfig) -> list[str]:
+        """Return what `check` returns for a config.
 
         Raises:
             InputError: As `build_run`.
         """
-        relevant = {key: value for key, value in settled.items() if key not in _INERT}
-        try:
-            key = hashlib.sha256(json.dumps(relevant).encode()).digest()
-        except (TypeError, ValueError):
-            return check(config())
+        relevant = {key: value for key, value in config.plain().items() if key not in _INERT}
+        key = hashlib.sha256(json.dumps(relevant).encode()).digest()
         if key not in self._known:
-            try:
-                doubts = _checked(cast(DictConfig, Plain(settled)))
-            except Exception:  # whatever it is, `check` says it as it does for a single run
-                doubts = check(config())
-            self._known[key] = doubts
+            self._known[key] = check(config)
         return self._known[key]
 
 
-def check(config: DictConfig) -> list[str]:
-    """Build a settled config and drop it: what a run would refuse is refused before its folder.
+def check(config: RunConfig) -> list[str]:
+    """Build a run and drop it: what it would refuse is refused before its folder.
+
+    Its model and its data are stand-ins of the right shapes, which other runs may have, too.
 
     Returns:
         What is legal and probably not meant, a line each.
@@ -86,35 +75,40 @@ def check(config: DictConfig) -> list[str]:
         InputError: As `build_run`.
     """
     try:
-        return _checked(config)
+        _refuse_wrong_types(config)
+        extend_path(config)
+        device_of(config)
+        return _doubts(build_run(config, *_probe(config)))
     except Exception as error:
         if not is_out_of_memory(error):
             raise
         return []  # The run itself ends as failed, with advice; a sweep goes on.
 
 
-def _checked(config: DictConfig) -> list[str]:
-    _refuse_wrong_types(config)
-    extend_path(config)
-    device_of(config)
-    sections = {name: config[name] for name in _PROBE_KEYS}
-    plain = sections if isinstance(config, Plain) else _plain(sections)
-    probe, data = _probe(json.dumps(plain, sort_keys=True))
-    return _doubts(config, build_run(config, probe, data))
+def build_checked(config: RunConfig) -> tuple[Run | None, list[str]]:
+    """Build a run to be trained, and return with it what `check` returns; None: memory ran out.
 
-
-def _plain(sections: dict[str, Any]) -> Any:
-    return OmegaConf.to_container(OmegaConf.create(sections))
+    Raises:
+        InputError: As `build_run`.
+    """
+    try:
+        _refuse_wrong_types(config)
+        run = build_run(config)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        return None, []
+    return run, _doubts(run)
 
 
 _probes: dict[str, tuple[nn.Module, Dataset]] = {}
 
 
-def _probe(key: str) -> tuple[nn.Module, Dataset]:
-    """Return the model and the dataset of some sections; kept while they are small together."""
+def _probe(config: RunConfig) -> tuple[nn.Module, Dataset]:
+    """Return a model and a dataset of the shapes of a run; kept while they are small together."""
+    plain = config.plain()
+    key = json.dumps({name: plain[name] for name in _PROBE_KEYS}, sort_keys=True)
     if key not in _probes:
-        config = OmegaConf.create({**json.loads(key), "seed": 0})
-        assert isinstance(config, DictConfig)
         data = dataset_of(config)
         model = model_of(config, data)
         while (
@@ -143,11 +137,12 @@ def _hollow(data: Dataset, dtype: torch.dtype) -> Dataset:
     return replace(data, **parts)
 
 
-def _refuse_wrong_types(config: DictConfig) -> None:
+def _refuse_wrong_types(config: RunConfig) -> None:
     """Refuse a value of another kind than the shipped YAML of the chosen member has there."""
     for group, member in config.names.items():
+        section = getattr(config, group)
         for key, default in _defaults(group, member).items():
-            value = config[group].get(key, default)
+            value = section.get(key, default)
             numeric = isinstance(default, float | int) and not isinstance(default, bool)
             is_number = isinstance(value, float | int) and not isinstance(value, bool)
             where = f"{group}.{key}={value}"
@@ -157,7 +152,7 @@ def _refuse_wrong_types(config: DictConfig) -> None:
                 raise InputError(f"{where}: expected true or false")
             if key == "betas":
                 wanted = len(cast("list[float]", default))
-                if not isinstance(value, ListConfig | list) or len(value) != wanted:
+                if not isinstance(value, list) or len(value) != wanted:
                     raise InputError(f"{where}: expected {wanted} numbers, such as {default}")
 
 
@@ -169,25 +164,24 @@ def _defaults(group: str, member: str) -> dict[str, Any]:
     return cast("dict[str, Any]", OmegaConf.to_container(OmegaConf.load(path)))
 
 
-def _doubts(config: DictConfig, built: Run) -> list[str]:
+def _doubts(built: Run) -> list[str]:
     """Say what is legal and probably not meant."""
+    config = built.config
     doubts: list[str] = []
     if config.scaling.get("candidates"):
         doubts.append(
             "scaling.candidates counts under -m and in compare only: this run uses the rule alone"
         )
-    # A schedule of the user's own need not have a warm-up.
-    own = isinstance(built.schedule, Schedule)
-    steps = built.schedule.warmup(built.plan.steps_per_epoch) if own else 0
+    steps = built.schedule.warmup(built.plan.steps_per_epoch)
     if steps >= built.total_steps:
         doubts.append(
             f"the warm-up of {steps} steps does not end within the run's {built.total_steps}: "
             "lr never reaches its base value; set schedule.warmup_epochs=0"
         )
     if (
-        config.scaling._target_.endswith("scaling.Linear")
+        config.scaling["_target_"].endswith("scaling.Linear")
         and _is_adaptive(built.optimizer)
-        and built.lr != built.base_lr
+        and built.lr != config.lr
     ):
         doubts.append(
             "scaling=linear with an adaptive optimizer overshoots as the batch grows; "
@@ -202,7 +196,7 @@ def _doubts(config: DictConfig, built: Run) -> list[str]:
             " lower average.start or average.every, or train longer"
         )
     name, schedule = config.names.get("optimizer"), config.names.get("schedule")
-    moves = own and built.schedule.momentum(0, built.total_steps, 1) is not None
+    moves = built.schedule.momentum(0, built.total_steps, 1) is not None
     if moves and not has_momentum(built.optimizer):
         doubts.append(
             f"schedule={schedule} moves the momentum, too, and optimizer={name} has none: "

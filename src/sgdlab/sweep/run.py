@@ -33,7 +33,7 @@ def sweep(
     named = [[*job, f"study={master.study}"] for job in jobs]
     prepared = prepare(master, loader, named)
     for job in prepared:
-        refuse_sweep(job.settled)
+        refuse_sweep(job.config)
     rows = launch(master, context, loader, task, prepared, study, "sweep")
     print_ranking(rows, _varied_columns(jobs, rows))
     counts = {status: sum(row["status"] == status for row in rows) for status in _STATUSES}

@@ -1,4 +1,4 @@
-"""From a settled config to the objects of a run."""
+"""From a resolved config to the objects of a run."""
 
 import functools
 import json
@@ -6,24 +6,22 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import torch
-from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from sgdlab.averaging import Average
 from sgdlab.config.instantiate import call, where
-from sgdlab.config.plain import Plain
 from sgdlab.config.run_id import device_kind
+from sgdlab.config.schema import RunConfig
 from sgdlab.datasets.base import Dataset
 from sgdlab.datasets.split import prepare
 from sgdlab.diagnostics.section import Diagnostics
 from sgdlab.errors import InputError
 from sgdlab.losses.mean import Mean
-from sgdlab.schedules.base import Schedule
+from sgdlab.schedules.base import Schedule, as_schedule
 from sgdlab.steps.base import Update
 from sgdlab.steps.batches import BatchPlan, stream_seed
 from sgdlab.steps.choose import update_of
@@ -36,8 +34,24 @@ _PROBLEM = "sgdlab.models.problem.Problem"
 
 @dataclass
 class Run:
-    """All that the training loop of one run needs."""
+    """All that the training loop of one run needs.
 
+    Attributes:
+        config: The resolved config.
+        objective: What is minimised: the model, its loss, clipping.
+        optimizer: Over the trainable parameters of the model.
+        update: Makes one step.
+        schedule: The factor on the learning rate, by step.
+        average: The average of the iterates that is kept, if there is one.
+        data: On the device of the run.
+        plan: How an epoch is cut into updates.
+        lr: Scaled, before the schedule.
+        total_steps: Updates from start to end.
+        device: Where the run trains.
+        diagnostics: What is measured on the way and at the end.
+    """
+
+    config: RunConfig
     objective: Objective
     optimizer: Optimizer
     update: Update
@@ -45,16 +59,9 @@ class Run:
     average: Average | None
     data: Dataset
     plan: BatchPlan
-    base_lr: float
     lr: float
     total_steps: int
-    seed: int
     device: torch.device
-    loss_factor: float | None
-    eval_every: int
-    eval_batch_size: int
-    evaluate_test: bool
-    checkpoint_every: int | None
     diagnostics: Diagnostics
 
     @property
@@ -63,7 +70,7 @@ class Run:
         return self.objective.model
 
 
-def device_of(config: DictConfig) -> torch.device:
+def device_of(config: RunConfig) -> torch.device:
     """Return the device of a config.
 
     Raises:
@@ -79,28 +86,24 @@ def device_of(config: DictConfig) -> torch.device:
     return device
 
 
-def dataset_of(config: DictConfig) -> Dataset:
+def dataset_of(config: RunConfig) -> Dataset:
     """Return the dataset of a config, split and standardised; kept for the runs that follow."""
     return _dataset(
-        json.dumps(_plain(config.dataset), sort_keys=True),
-        str(config.names.get("dataset", "dataset")),
+        json.dumps(config.dataset, sort_keys=True),
+        config.names.get("dataset", "dataset"),
         config.split.seed,
         config.split.val,
         config.split.test,
     )
 
 
-def _plain(section: DictConfig | Plain) -> object:
-    return section.plain() if isinstance(section, Plain) else OmegaConf.to_container(section)
-
-
 @functools.lru_cache(maxsize=4)
 def _dataset(section: str, name: str, seed: int, val: float, test: float) -> Dataset:
-    loaded = call(cast(DictConfig, OmegaConf.create(json.loads(section))), f"dataset={name}")
+    loaded = call(json.loads(section), f"dataset={name}")
     return prepare(loaded, name=name, seed=seed, val=val, test=test)
 
 
-def model_of(config: DictConfig, data: Dataset) -> nn.Module:
+def model_of(config: RunConfig, data: Dataset) -> nn.Module:
     """Return the model of a config at its initial weights, on CPU.
 
     ``input_shape`` and ``num_outputs`` come from the dataset and are passed to constructors that
@@ -117,8 +120,8 @@ def model_of(config: DictConfig, data: Dataset) -> nn.Module:
         torch.manual_seed(stream_seed(config.seed, "init"))
         model = call(config.model, place, offered)
         if not isinstance(model, nn.Module):
-            raise InputError(f"{place}: {config.model._target_} gives no torch.nn.Module")
-        if data.problem is not None and config.model._target_ != _PROBLEM:
+            raise InputError(f"{place}: {config.model['_target_']} gives no torch.nn.Module")
+        if data.problem is not None and config.model["_target_"] != _PROBLEM:
             raise InputError(f"{place}: {where(config, 'dataset')} is a function: model=problem")
         if any(is_lazy(p) for p in model.parameters()):
             with torch.no_grad():  # lazy layers get their shapes from the data, now and by `init`
@@ -127,33 +130,33 @@ def model_of(config: DictConfig, data: Dataset) -> nn.Module:
     return model.to(getattr(torch, config.dtype))
 
 
-def plan_of(config: DictConfig) -> BatchPlan:
+def plan_of(config: RunConfig) -> BatchPlan:
     """Return how an epoch of a config is cut into updates."""
     return _plan(config, dataset_of(config))
 
 
-def _plan(config: DictConfig, data: Dataset) -> BatchPlan:
+def _plan(config: RunConfig, data: Dataset) -> BatchPlan:
     workers = config.local_sgd.workers
     return BatchPlan.of(config.batch_size, config.accumulate, len(data.train.y), workers)
 
 
-def total_steps(config: DictConfig, plan: BatchPlan | None = None) -> int:
+def total_steps(config: RunConfig, plan: BatchPlan | None = None) -> int:
     """Return how many updates a config asks for: ``max_steps``, else ``epochs`` in updates.
 
     Args:
-        config: As `sgdlab.config.resolve.settle` returns it.
-        plan: Of the config, if it is known; else the dataset is loaded when it is needed.
+        config: The resolved config of the run.
+        plan: How its epochs are cut, if that is known; else the dataset is loaded when needed.
     """
     return config.max_steps or config.epochs * (plan or plan_of(config)).steps_per_epoch
 
 
 def build_run(
-    config: DictConfig, probe: nn.Module | None = None, data: Dataset | None = None
+    config: RunConfig, probe: nn.Module | None = None, data: Dataset | None = None
 ) -> Run:
-    """Build a settled config.
+    """Build the run of a config.
 
     Args:
-        config: As `sgdlab.config.resolve.settle` returns it.
+        config: The resolved config of the run.
         probe: A model to use instead of a new one, on CPU, when nothing will be trained.
         data: A dataset to use instead of the config's.
 
@@ -185,28 +188,22 @@ def build_run(
     )
     on_device = data.to(device, getattr(torch, config.dtype))
     return Run(
+        config=config,
         objective=objective,
         optimizer=optimizer,
         update=update,
-        schedule=cast(Schedule, call(config.schedule, where(config, "schedule"))),
+        schedule=as_schedule(call(config.schedule, where(config, "schedule"))),
         average=call(config.average, where(config, "average")),
         data=on_device,
         plan=plan,
-        base_lr=config.lr,
         lr=lr,
         total_steps=total_steps(config, plan),
-        seed=config.seed,
         device=device,
-        loss_factor=config.limits.loss_factor,
-        eval_every=config.eval.every,
-        eval_batch_size=config.eval.batch_size,
-        evaluate_test=config.evaluate_test,
-        checkpoint_every=config.checkpoint.every,
         diagnostics=diagnostics_of(config, objective, optimizer, on_device, plan),
     )
 
 
-def _loss_of(config: DictConfig, data: Dataset) -> Callable[[Tensor, Tensor], Tensor]:
+def _loss_of(config: RunConfig, data: Dataset) -> Callable[[Tensor, Tensor], Tensor]:
     loss = call(config.loss, where(config, "loss"), {"task": data.task})
     if data.problem is not None and not isinstance(loss, Mean):
         name = where(config, "dataset")
@@ -214,7 +211,7 @@ def _loss_of(config: DictConfig, data: Dataset) -> Callable[[Tensor, Tensor], Te
     return loss
 
 
-def extend_path(config: DictConfig) -> None:
+def extend_path(config: RunConfig) -> None:
     """Make a user's own Python files importable; in the worker of a launcher, too."""
     for folder in (*config.import_from, str(Path.cwd())):
         if folder not in sys.path:

@@ -3,22 +3,22 @@
 from typing import Any, cast
 
 import torch
-from omegaconf import DictConfig, ListConfig
 from torch import nn
 from torch.optim import Optimizer
 
 from sgdlab.config.instantiate import call, target_of, where
+from sgdlab.config.schema import RunConfig
 from sgdlab.errors import InputError
 from sgdlab.optimizers.decay import use_decay_mode
 from sgdlab.optimizers.groups import parameter_groups
 from sgdlab.parametrization import lr_multipliers
 
 
-def optimizer_of(config: DictConfig, model: nn.Module, lr: float) -> Optimizer:
+def optimizer_of(config: RunConfig, model: nn.Module, lr: float) -> Optimizer:
     """Return the optimizer of a config over the trainable parameters of ``model``.
 
     Args:
-        config: Settled.
+        config: The resolved config of the run.
         model: Already on its device.
         lr: The learning rate before scheduling, scaled.
     """
@@ -34,10 +34,10 @@ def optimizer_of(config: DictConfig, model: nn.Module, lr: float) -> Optimizer:
     if not groups:
         raise InputError(f"{where(config, 'model')}: no trainable parameters")
     # Tuples, as torch documents them: some packages refuse the lists that YAML gives.
-    tuples = {str(k): tuple(v) for k, v in section.items() if isinstance(v, ListConfig | list)}
+    tuples = {str(k): tuple(v) for k, v in section.items() if isinstance(v, list)}
     optimizer = call(section, place, {}, params=groups, **tuples, **_fastest(config, groups))
     if not isinstance(optimizer, Optimizer):
-        raise InputError(f"{place}: {section._target_} gives no torch.optim.Optimizer")
+        raise InputError(f"{place}: {section['_target_']} gives no torch.optim.Optimizer")
     project = getattr(model, "project_", None) if getattr(model, "constrained", True) else None
     _refuse_combinations(config, optimizer, project is not None)
     if config.decay.mode is not None:
@@ -47,7 +47,7 @@ def optimizer_of(config: DictConfig, model: nn.Module, lr: float) -> Optimizer:
     return optimizer
 
 
-def _refuse_combinations(config: DictConfig, optimizer: Optimizer, projects: bool) -> None:
+def _refuse_combinations(config: RunConfig, optimizer: Optimizer, projects: bool) -> None:
     place = where(config, "optimizer")
     if config.clip_norm is not None and getattr(optimizer, "gradient_free", False):
         raise InputError(f"clip_norm={config.clip_norm}: {place} has no gradient; leave it null")
@@ -60,20 +60,20 @@ def _refuse_combinations(config: DictConfig, optimizer: Optimizer, projects: boo
         raise InputError(f"{place}: its average would leave the set that is projected onto")
 
 
-def _widths(config: DictConfig, model: nn.Module) -> dict[str, float]:
+def _widths(config: RunConfig, model: nn.Module) -> dict[str, float]:
     if config.parametrization == "standard":
         return {}
     target = target_of(config.optimizer, where(config, "optimizer"))
     return lr_multipliers(model, cast(type, target))
 
 
-def _fastest(config: DictConfig, groups: list[dict[str, Any]]) -> dict[str, bool]:
+def _fastest(config: RunConfig, groups: list[dict[str, Any]]) -> dict[str, bool]:
     """Choose torch's fused kernels on CPU where neither they nor ``foreach`` were decided.
 
     The same arithmetic in one call instead of one per tensor and operation: half the time of
     SGD's step, two fifths of AdamW's.
     """
     section = config.optimizer
-    open_choice = "fused" in section and section.fused is None and section.get("foreach") is None
+    open_choice = "fused" in section and section["fused"] is None and section.get("foreach") is None
     on_cpu = all(p.device.type == "cpu" for group in groups for p in group["params"])
     return {"fused": True} if open_choice and on_cpu and not section.get("differentiable") else {}

@@ -100,7 +100,7 @@ class Evaluator:
         run = self._run
         bf16 = run.objective.bf16
         loss = run.objective.loss
-        found = evaluate(model, loss, run.data, split, run.eval_batch_size, bf16)
+        found = evaluate(model, loss, run.data, split, run.config.eval.batch_size, bf16)
         row = (at.step, at.epoch, at.examples, at.train_seconds, weights, name, *found)
         self._writer.evaluation(row)
         return found

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from sgdlab.averaging import Averager
-from sgdlab.results import COMPLETED, DIVERGED
+from sgdlab.results import COMPLETED, DIVERGED, StepRecord
 from sgdlab.training.build import Run
 from sgdlab.training.evaluator import Evaluator, ProgressDisplay, Writer
 from sgdlab.training.state import Outcome, TrainState, next_stop
@@ -27,7 +27,7 @@ def fit(
     run: Run,
     writer: Writer,
     view: ProgressDisplay,
-    progress: TrainState | None = None,
+    state: TrainState | None = None,
     averager: Averager | None = None,
     save: Callable[[TrainState], None] | None = None,
 ) -> Outcome:
@@ -37,26 +37,25 @@ def fit(
         run: Built by `sgdlab.training.build.build_run`.
         writer: Receives a row per step and per evaluation.
         view: Told of every step and evaluation.
-        progress: Where a checkpoint left off; model and optimizer are in that state already.
-        averager: By `averager_of`, in the state of ``progress``; by default a new one.
-        save: Called with the progress every ``run.checkpoint_every`` steps.
+        state: How far the run is, changed in place; model and optimizer are there already.
+        averager: By `averager_of`, where ``state`` is; by default a new one.
+        save: Called with the state every ``checkpoint.every`` steps.
 
     Returns:
         ``completed``, or ``diverged`` at the first step whose loss or gradient is not finite or
-        whose loss exceeds ``run.loss_factor`` times the training loss at initialisation.
+        whose loss exceeds ``limits.loss_factor`` times the training loss at initialisation.
     """
-    at = progress or TrainState()
+    at = state or TrainState()
     average = averager or averager_of(run)
     plan, train, total = run.plan, run.data.train, run.total_steps
+    seed, every = run.config.seed, run.config.checkpoint.every
     objective, update, schedule = run.objective, run.update, run.schedule
     objective.count_from(at.function_evaluations, at.gradient_evaluations)
-    scheduled_momentum = getattr(schedule, "momentum", lambda *_: None)
-    observe = getattr(schedule, "observe", None)
     evaluation = Evaluator(run, writer, view, average)
     if at.step == 0:
         at.initial_loss = evaluation.all_but_test(at)
     recorder, running = run.diagnostics.recorder, run.diagnostics.running(at.running)
-    limit = loss_limit(run.loss_factor, at.initial_loss)
+    limit = loss_limit(run.config.limits.loss_factor, at.initial_loss)
     width = len(recorder.columns) if recorder else 0
     log = StepLog(writer, view, limit, run.device.type, running, width)
     if not math.isfinite(at.initial_loss):
@@ -69,22 +68,25 @@ def fit(
         at.epoch = epoch + 1
         try:
             with _clock(run, at):
-                updates = plan.epoch(train.x, train.y, run.seed, epoch, done)
-                count = next_stop(at.step, min(epoch_end, total), run.checkpoint_every) - at.step
+                updates = plan.epoch(train.x, train.y, seed, epoch, done)
+                count = next_stop(at.step, min(epoch_end, total), every) - at.step
                 for batches in itertools.islice(updates, count):
                     where = (at.step, total, plan.steps_per_epoch)
                     lr = run.lr * schedule(*where)
                     if recorder is not None:
                         recorder.before(at.step)
-                    values = update.step(at.step, batches, lr, scheduled_momentum(*where))
+                    values = update.step(at.step, batches, lr, schedule.momentum(*where))
                     at.step += 1
                     at.examples += sum(len(y) for _, y in batches)
                     if average is not None:
                         average.update(at.step, update.sync_weights)
                     used = lr if values.lr is None else values.lr
                     found = recorder and recorder.after(at.step, batches, values, used)
-                    made = (at.step, at.epoch, at.examples, used, *values[:3])
-                    log.add(*made, objective.evaluations(), found)
+                    made = StepRecord(
+                        at.step, at.epoch, at.examples, used, values.loss, values.grad_norm,
+                        values.clip_coef,
+                    )  # fmt: skip
+                    log.add(made, objective.evaluations(), found)
                     if log.reason is not None:
                         break
                 log.read()
@@ -92,20 +94,19 @@ def fit(
             log.write()
             at.function_evaluations, at.gradient_evaluations = objective.evaluations()
         if log.reason is not None:
-            at.step, at.examples, (at.function_evaluations, at.gradient_evaluations) = log.last
+            vars(at).update(log.last._asdict())
             return Outcome(DIVERGED, log.reason, at)
-        if at.step == total or (at.step == epoch_end and at.epoch % run.eval_every == 0):
+        if at.step == total or (at.step == epoch_end and at.epoch % run.config.eval.every == 0):
             train_loss = evaluation.all_but_test(at)
             if not math.isfinite(train_loss):
                 return Outcome(DIVERGED, f"training loss is {train_loss} after step {at.step}", at)
-            if observe is not None:
-                observe(at.val_loss)
-        due = run.checkpoint_every and at.step % run.checkpoint_every == 0
+            schedule.observe(at.val_loss)
+        due = every and at.step % every == 0
         if save is not None and due and at.step < total:
             at.running = running.state() if running else []
             save(at)
 
-    if not run.evaluate_test:
+    if not run.config.evaluate_test:
         return Outcome(COMPLETED, None, at)
     return Outcome(COMPLETED, None, at, *evaluation.test(at))
 

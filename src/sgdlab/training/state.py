@@ -8,7 +8,10 @@ from sgdlab.training.evaluation import Evaluation
 
 @dataclass
 class TrainState:
-    """How far a run is: plain values, so that a checkpoint can hold them."""
+    """How far a run is: plain values, so that a checkpoint can hold them.
+
+    The loop changes it in place: whoever made it knows how far the run was when it failed.
+    """
 
     step: int = 0
     epoch: int = 0

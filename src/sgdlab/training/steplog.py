@@ -1,24 +1,16 @@
 """The rows of ``steps.csv`` on their way to the file, and the watch for divergence."""
 
 import math
-from typing import Protocol
-
-from torch import Tensor
+from typing import NamedTuple, Protocol
 
 from sgdlab.diagnostics.recorder import cells
 from sgdlab.diagnostics.running import COLUMNS, Running
-from sgdlab.results import Cell
+from sgdlab.results import Cell, StepRecord
 
 # On CUDA reading a scalar waits for the device, so values are read back in blocks.
 _READ_EVERY = {"cpu": 1, "cuda": 64}
 # Rows held back before they are written: a system call for each would cost more than the step.
 _WRITE_EVERY = 256
-
-
-_Values = list[float] | None
-_Step = tuple[
-    int, int, int, float, Tensor, Tensor, Tensor | float, tuple[int, int], _Values
-]  # fmt: skip
 
 
 class RowSink(Protocol):
@@ -31,6 +23,15 @@ class StepWatcher(Protocol):
     """Is told of each step as its values are read."""
 
     def step(self, step: int, loss: float, lr: float, grad_norm: float) -> None: ...  # noqa: D102
+
+
+class Last(NamedTuple):
+    """How far a run was at a row; the fields are those of `TrainState`."""
+
+    step: int
+    examples: int
+    function_evaluations: int
+    gradient_evaluations: int
 
 
 class StepLog:
@@ -55,36 +56,40 @@ class StepLog:
         self._running = running
         self._width = width
         self._every = _READ_EVERY.get(device, 64)
-        self._pending: list[_Step] = []
+        self._pending: list[tuple[StepRecord, tuple[int, int], list[float] | None]] = []
         self._rows: list[tuple[Cell, ...]] = []
         self.reason: str | None = None
         """Why the run diverged; None while it has not."""
-        self.last = (0, 0, (0, 0))
-        """Step, examples and evaluations of the last row: the diverged one, if there was one."""
+        self.last = Last(0, 0, 0, 0)
+        """The last row: the diverged one, if there was one."""
 
     def add(
-        self, step: int, epoch: int, examples: int, lr: float,
-        loss: Tensor, grad_norm: Tensor, clip_coef: Tensor | float,
-        evaluations: tuple[int, int] = (0, 0), measured: _Values = None,
-    ) -> None:  # fmt: skip
-        """Take the values of a step; some are read only once a block is full."""
-        values = (step, epoch, examples, lr, loss, grad_norm, clip_coef, evaluations, measured)
-        self._pending.append(values)
+        self, record: StepRecord, evaluations: tuple[int, int], measured: list[float] | None
+    ) -> None:
+        """Take the values of a step; tensors among them are read only once a block is full.
+
+        Args:
+            record: What every step logs.
+            evaluations: How often the loss and its gradient were computed so far.
+            measured: What diagnostics found in the step; None where nothing was due.
+        """
+        self._pending.append((record, evaluations, measured))
         if len(self._pending) >= self._every:
             self.read()
 
     def read(self) -> None:
         """Read all pending values; rows after a diverged step are dropped."""
-        for step, epoch, examples, lr, loss_, norm_, factor_, evaluations, found in self._pending:
-            loss, norm, factor = loss_.item(), norm_.item(), float(factor_)
-            row: tuple[Cell, ...] = (step, epoch, examples, lr, loss, norm, factor)
+        for record, evaluations, measured in self._pending:
+            loss, norm, factor = (float(value) for value in record[4:])
+            step = record.step
+            row: tuple[Cell, ...] = (*record[:4], loss, norm, factor)
             if self._running is not None:
                 row += cells(self._running.add(step, loss, norm, factor), len(COLUMNS))
             if self._width:
-                row += cells(found, self._width)
+                row += cells(measured, self._width)
             self._rows.append(row)
-            self.last = (step, examples, evaluations)
-            self._view.step(step, loss, lr, norm)
+            self.last = Last(step, record.examples, *evaluations)
+            self._view.step(step, loss, record.lr, norm)
             self.reason = verdict(step, loss, norm, self._limit)
             if self.reason is not None:
                 break

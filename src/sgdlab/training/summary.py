@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from operator import attrgetter
+from typing import cast
 
 import torch
 
+from sgdlab.config.schema import RunConfig
 from sgdlab.optimizers.decay import decay_of
 from sgdlab.results import (
     COMPLETED,
@@ -16,6 +18,7 @@ from sgdlab.results import (
     other_settings,
 )
 from sgdlab.training.build import Run
+from sgdlab.training.folder import RunFolder
 from sgdlab.training.state import Outcome
 
 _TECHNIQUES = (
@@ -83,39 +86,38 @@ def _tensors(state: object) -> Iterator[torch.Tensor]:
 
 
 def summary_of(
-    settled: Mapping[str, Any],
-    identity: str,
+    config: RunConfig,
     outcome: Outcome,
     built: Built | None,
-    engine: Literal["sequential", "stacked"],
+    folder: RunFolder,
     memory: int | None = None,
 ) -> dict[str, Cell]:
     """Return the summary of a run.
 
     Args:
-        settled: Its config, a plain container.
-        identity: Its run id.
+        config: The resolved config of the run.
         outcome: How it ended.
-        built: None for a run that could not be built.
-        engine: What trained it; time and memory are those of a run alone, and empty for others.
-        memory: Peak, in bytes.
+        built: What was known once it was built; None for a run that could not be built.
+        folder: Knows the run id, and what trained it: time and memory are those of a run alone,
+            and empty for others.
+        memory: The peak, in bytes.
     """
     at = outcome.progress
-    seconds = at.train_seconds if at.step and engine == "sequential" else None
-    names = settled["names"]
+    seconds = at.train_seconds if at.step and folder.engine == "sequential" else None
+    names = config.names
     row: dict[str, Cell] = dict.fromkeys(SUMMARY_COLUMNS) | {
-        "run_id": identity,
-        "study": settled["study"],
-        "phase": settled["phase"],
-        "trial": settled["trial"],
+        "run_id": folder.run_id,
+        "study": config.study,
+        "phase": config.phase,
+        "trial": config.trial,
         "status": outcome.status,
         "reason": outcome.reason,
-        "engine": engine,
+        "engine": folder.engine,
         **{name: names.get(name) for name in ("optimizer", "schedule", "model", "dataset")},
-        "accumulate": settled["accumulate"],
+        "accumulate": config.accumulate,
         "scaling": names.get("scaling"),
-        "base_lr": settled["lr"],
-        "seed": settled["seed"],
+        "base_lr": config.lr,
+        "seed": config.seed,
         "epochs": at.epoch,
         "steps": at.step,
         "examples": at.examples,
@@ -127,8 +129,8 @@ def summary_of(
         "best_val_loss": at.best_val_loss,
         "best_val_metric": at.best_val_metric,
         "best_val_step": at.best_val_step,
-        **{label: settled[label] for label in LABEL_COLUMNS},
-        **_settings(settled),
+        **{label: getattr(config, label) for label in LABEL_COLUMNS},
+        **_settings(config),
     }
     if outcome.status == COMPLETED:
         row |= {
@@ -140,7 +142,7 @@ def summary_of(
         row |= {"test_loss": outcome.test.loss, "test_metric": outcome.test.metric}
     if built is not None:
         row |= _of_built(built, outcome)
-    row[OTHER_SETTINGS] = other_settings(settled, row)
+    row[OTHER_SETTINGS] = other_settings(config.plain(), row)
     return row
 
 
@@ -174,27 +176,20 @@ def _average(outcome: Outcome) -> dict[str, Cell]:
     }
 
 
-def _settings(settled: Mapping[str, Any]) -> dict[str, Cell]:
+def _settings(config: RunConfig) -> dict[str, Cell]:
     """Return the own settings of optimizer, schedule and model, and the techniques, as columns."""
-    candidate = settled["scaling"].get("candidate")
+    candidate = config.scaling.get("candidate")
     techniques: dict[str, Cell] = {
         "scaling.candidate": None if candidate is None else float(candidate),
-        "average": settled["names"].get("average"),
-        **{key: _value(settled, key) for key in _TECHNIQUES},
+        "average": config.names.get("average"),
+        **{key: attrgetter(key)(config) for key in _TECHNIQUES},
     }
     own = {
         f"{group}.{key}": cast(Cell, value)
         for group in ("optimizer", "schedule", "model")
-        for key, value in settled[group].items()
-        if key not in ("_target_", "lr")
+        for key, value in getattr(config, group).items()
+        if not key.startswith("_") and key != "lr"
     }
-    if not settled["zero_grad"]:  # older runs have no such column, and zeroed theirs
+    if not config.zero_grad:  # older runs have no such column, and zeroed theirs
         techniques["zero_grad"] = False
     return own | techniques
-
-
-def _value(settled: Mapping[str, Any], key: str) -> Cell:
-    value: Any = settled
-    for part in key.split("."):
-        value = value[part]
-    return cast(Cell, value)

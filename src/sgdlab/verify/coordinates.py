@@ -12,11 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from hydra import compose, initialize_config_dir
 from torch import Tensor, nn
 
-from sgdlab.config.catalogue import conf_dir
-from sgdlab.config.resolve import settle
+from sgdlab.config.compose.one import compose_run
 from sgdlab.results import Cell
 from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training.build import Run, build_run
@@ -96,9 +94,7 @@ def main() -> None:
                     f"optimizer={optimizer}", f"lr={lr}", "optimizer.weight_decay=0.0",
                     "schedule=constant", "max_steps=5",
                 ]  # fmt: skip
-                with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-                    composed = compose("train", overrides, return_hydra_config=True)
-                runs[width] = build_run(settle(composed))
+                runs[width] = build_run(compose_run(*overrides))
             slopes = [max(found[1:], key=abs) for found in coordinate_check(runs).values()]
             shown = "  ".join(f"{slope:+.2f}" for slope in slopes)
             print(f"{optimizer:6} {parametrization:9} {shown}")

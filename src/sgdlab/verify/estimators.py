@@ -136,7 +136,7 @@ def mini_batches() -> Iterator[VerifyCheck]:
         [
             gradient(run, *pair)
             for epoch in range(epochs)
-            for (pair,) in run.plan.epoch(x, y, run.seed, epoch)
+            for (pair,) in run.plan.epoch(x, y, run.config.seed, epoch)
         ]
     )
     yield _unbiased("34d", f"mean of the batches of {epochs} epochs", drawn, full)

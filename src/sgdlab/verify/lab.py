@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from sgdlab.config.catalogue import conf_dir
-from sgdlab.config.resolve import sync_weights
+from sgdlab.config.schema import RunConfig
 from sgdlab.datasets.base import Dataset
 from sgdlab.results import Cell
 from sgdlab.steps.base import MicroBatches, StepValues, Update
@@ -94,10 +94,10 @@ class _Watched:
         self.own.load_state_dict(state)
 
 
-def config_of(*overrides: str) -> DictConfig:
-    """Return a settled config: the theory's defaults, then ``overrides`` as on the command line."""
+def config_of(*overrides: str) -> RunConfig:
+    """Return a resolved config: the defaults of theory, then ``overrides`` as on a command line."""
     loader, master = _loader()
-    return sync_weights(loader.load_sweep_config(master, [*_PLAIN, *overrides]))
+    return loader.job(master, [*_PLAIN, *overrides]).config
 
 
 @functools.cache
@@ -137,7 +137,7 @@ def train(
     try:
         torch.set_num_threads(1)  # more only wait for each other on such small problems
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(run.seed)
+            torch.manual_seed(run.config.seed)
             outcome = fit(run, rows, NoDisplay())
     finally:
         torch.set_num_threads(threads)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -10,14 +10,12 @@ from sgdlab.analysis.statistics.signed_rank import EXACT
 TENTHS = st.lists(st.integers(-9, 9).filter(bool), min_size=1, max_size=11)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-1e3, 1e3).filter(bool), min_size=1, max_size=45, unique_by=abs))
 def test_agrees_with_scipys_exact_test_without_ties(differences: list[float]) -> None:
     known = stats.wilcoxon(differences, method="exact").pvalue
     assert signed_rank(np.asarray(differences)) == pytest.approx(known, rel=1e-9)
 
 
-@settings(deadline=None)
 @given(TENTHS)
 def test_agrees_with_all_sign_changes_where_there_are_ties(differences: list[int]) -> None:
     d = np.asarray(differences, dtype=float)

@@ -3,7 +3,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.duration.survfunc import SurvfuncRight, survdiff
@@ -27,7 +27,6 @@ def columns(runs: list[tuple[float, bool]]) -> tuple[list[float], list[bool]]:
     return [time for time, _ in runs], [reached for _, reached in runs]
 
 
-@settings(deadline=None, max_examples=40)
 @given(RUNS.filter(lambda runs: any(reached for _, reached in runs)))
 def test_median_agrees_with_statsmodels(runs: list[tuple[float, bool]]) -> None:
     times, reached = columns(runs)
@@ -44,14 +43,12 @@ def test_median_agrees_with_statsmodels(runs: list[tuple[float, bool]]) -> None:
         assert found == below[0] == curve.quantile(0.5)
 
 
-@settings(deadline=None, max_examples=40)
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=20))
 def test_median_of_runs_that_all_arrive_is_the_ordinary_one(times: list[int]) -> None:
     found = kaplan_meier_median([float(t) for t in times], [True] * len(times))
     assert found == np.median(times)
 
 
-@settings(deadline=None, max_examples=40)
 @given(st.lists(st.one_of(st.integers(1, 9).map(float), st.just(math.inf)), min_size=1))
 def test_median_of_runs_that_end_together_is_the_censored_one(times: list[float]) -> None:
     reached = [math.isfinite(t) for t in times]
@@ -70,7 +67,6 @@ def test_median_by_hand() -> None:
     assert math.isnan(kaplan_meier_median([], []))
 
 
-@settings(deadline=None, max_examples=40)
 @given(RUNS, RUNS)
 def test_statistic_agrees_with_scipy_and_statsmodels(
     a: list[tuple[float, bool]], b: list[tuple[float, bool]]
@@ -84,7 +80,6 @@ def test_statistic_agrees_with_scipy_and_statsmodels(
     assert found.p_asymptotic == pytest.approx(p, rel=1e-6)
 
 
-@settings(deadline=None, max_examples=40)
 @given(RUNS.filter(lambda runs: len(runs) < 6), RUNS.filter(lambda runs: len(runs) < 6))
 def test_p_is_the_share_of_relabellings_as_extreme(
     a: list[tuple[float, bool]], b: list[tuple[float, bool]]

@@ -2,14 +2,14 @@
 
 import contextlib
 import copy
-import functools
 import pickle
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+# Hydra has no public loader of configs that a sweeper could hand to launchers.
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -19,37 +19,20 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from sgdlab.config.compose.overrides import number_override
-from sgdlab.config.compose.references import NeedsFullCompose
-from sgdlab.config.compose.template import Template
+from sgdlab.config.compose.folders import folder_of, places_in
+from sgdlab.config.compose.pattern import Number, Pattern, find, follows_numbers, number_of
 from sgdlab.config.explain import explain
-from sgdlab.config.resolve import settle
+from sgdlab.config.job import Job
+from sgdlab.config.resolve import own_part, resolve, unchecked, validate
 from sgdlab.config.run_id import run_id
+from sgdlab.config.schema import RunConfig
 from sgdlab.errors import InputError
 
+_Entry = str | tuple[str, Number]
+"""An override: as typed, or key and number."""
 
-@dataclass(frozen=True, eq=False)
-class Job:
-    """One run of a sweep, before it runs.
-
-    Attributes:
-        overrides: As typed, the study included.
-        settled: The settled config as a plain container. Jobs share sections: read only.
-        run_id: Of the settled config.
-        directory: The run directory.
-    """
-
-    overrides: tuple[str, ...]
-    settled: dict[str, Any]
-    run_id: str
-    directory: Path
-    _subdir: str | None
-    _config: Callable[[], DictConfig] = field(repr=False)
-
-    @property
-    def config(self) -> DictConfig:
-        """The settled config, built when asked for."""
-        return self._config()
+_Form = tuple[Pattern, tuple[str, str]] | str
+"""What jobs that differ in numbers only have in common; or why each is composed by itself."""
 
 
 @dataclass
@@ -60,12 +43,10 @@ class _Base:
         config: As Hydra composed it.
         pickled: The same: unpickling costs a fifth of a deep copy. None where a plugin that Hydra
             has imported twice, as in a worker, cannot be pickled.
-        template: What gives settled configs quickly; None where nothing does.
     """
 
     config: DictConfig
     pickled: bytes | None
-    template: Template | None
 
     def copy(self) -> DictConfig:
         """Return the config, to be changed."""
@@ -77,7 +58,7 @@ class QuickLoader(ConfigLoaderImpl):
 
     Composing costs tens of milliseconds; the jobs of a sweep differ mostly in values, which are
     set on a copy. Launchers call `load_sweep_config` and cannot tell the difference, or `job`,
-    which is quicker still.
+    which takes a fraction of a millisecond for jobs that differ in numbers; see `Pattern`.
 
     Args:
         search_path: Where configs are looked for.
@@ -101,7 +82,7 @@ class QuickLoader(ConfigLoaderImpl):
         # By a token, so that all jobs that one worker of a launcher gets compose only once.
         self._bases = _BASES.setdefault(self._token, {})
         self._parsed: dict[str, tuple[Override, bool]] = {}
-        self._groups: dict[str, bool] = {}
+        self._forms: dict[tuple[object, ...], _Form | None] = {}
         self._jobs: dict[tuple[str, ...], Job] = {}
         self.listed: Sequence[Job] = ()
         """All jobs of the sweep that is being launched, those that are finished, too."""
@@ -118,7 +99,7 @@ class QuickLoader(ConfigLoaderImpl):
     def load_sweep_config(
         self, master_config: DictConfig, sweep_overrides: list[str]
     ) -> DictConfig:
-        """Return the config of one job."""
+        """Return the config of one job, as Hydra composes it."""
         base, values = self._split(master_config, sweep_overrides)
         config = base.copy()
         ConfigLoaderImpl._apply_overrides_to_config(values, config)
@@ -127,51 +108,70 @@ class QuickLoader(ConfigLoaderImpl):
             config.hydra.mode = RunMode.MULTIRUN
             config.hydra.overrides.task = [*self._common, *sweep_overrides]
             config.hydra.job.override_dirname = ",".join(sweep_overrides)
-            if known is not None and known._subdir is not None:
-                config.hydra.sweep.subdir = known._subdir  # as ${run_folder:} would find it
+            if known is not None and (
+                found := folder_of(places_in(config), known.config, known.run_id)
+            ):
+                config.hydra.sweep.subdir = found[1]  # as its resolver would find it
         return config
 
     def job(self, master_config: DictConfig, overrides: Sequence[str]) -> Job:
-        """Return one job, settled; one that was asked for before is the same object.
+        """Return one job, resolved; one that was asked for before is the same object.
 
         Raises:
             InputError: It cannot be composed, or a value is impossible.
         """
         key = tuple(overrides)
         if key not in self._jobs:
-            with explained(master_config, key):
-                base, values = self._split(master_config, key)
-            quick = self._quick_job(master_config, base, key, values)
-            self._jobs[key] = quick or self._slow_job(master_config, key)
+            self._jobs[key] = self._quick_job(master_config, key) or self._job(master_config, key)
         return self._jobs[key]
 
-    def _quick_job(
-        self, master: DictConfig, base: _Base, key: tuple[str, ...], values: Sequence[Override]
-    ) -> Job | None:
-        template = base.template
-        if template is None:
-            return None
-        typed = any(o.lstrip("+").startswith("optimizer.lr=") for o in (*self._common, *key))
-        try:
-            settled, changed = template.settled(values, typed)
-        except Exception:  # whatever it is, the slow way says it as it always has
-            return None
-        identity, subdir = run_id(settled), None
-        try:
-            folder, subdir = template.place(settled, identity)
-            directory = Path(folder) / subdir
-        except NeedsFullCompose:
-            directory = _directory(self.load_sweep_config(master, list(key)))
-        config = functools.partial(template.config, changed)
-        return Job(key, settled, identity, directory, subdir, config)
-
-    def _slow_job(self, master: DictConfig, key: tuple[str, ...]) -> Job:
+    def _job(self, master: DictConfig, key: tuple[str, ...]) -> Job:
         with explained(master, key):
             composed = self.load_sweep_config(master, list(key))
-        config = settle(composed)
-        settled = cast("dict[str, Any]", OmegaConf.to_container(config))
-        again = functools.partial(pickle.loads, pickle.dumps(config))
-        return Job(key, settled, run_id(config), _directory(composed), None, again)
+        config = resolve(composed)
+        identity = run_id(config)
+        place = folder_of(places_in(composed), config, identity)
+        folder, name = place or (composed.hydra.sweep.dir, composed.hydra.sweep.subdir)
+        return Job(config, identity, Path(folder) / name, key)
+
+    def _quick_job(self, master: DictConfig, key: tuple[str, ...]) -> Job | None:
+        """Return a job that differs from an earlier one in numbers only; else None."""
+        entries = [number_of(override) or override for override in key]
+        form = tuple(e if isinstance(e, str) else (e[0], type(e[1])) for e in entries)
+        if form not in self._forms:
+            self._forms[form] = None  # a pattern is worth its price from the second job on
+            return None
+        found = self._forms[form] or self._pattern(master, entries)
+        self._forms[form] = found
+        if isinstance(found, str):
+            return None
+        pattern, places = found
+        config = RunConfig.of(pattern.filled([e[1] for e in entries if not isinstance(e, str)]))
+        identity = run_id(config)
+        place = folder_of(places, config, identity)
+        try:
+            validate(config)
+        except InputError:
+            place = None  # said of the job as it was typed
+        return Job(config, identity, Path(*place), key) if place else None
+
+    def _pattern(self, master: DictConfig, entries: Sequence[_Entry]) -> _Form:
+        """Return how the numbers of jobs of one form arrive, and where such jobs lie."""
+
+        def composed(numbers: Sequence[Number]) -> DictConfig:
+            left = iter(numbers)
+            typed = [e if isinstance(e, str) else f"{e[0]}={next(left)!r}" for e in entries]
+            return self.load_sweep_config(master, typed)
+
+        numbers = [e[1] for e in entries if not isinstance(e, str)]
+        try:
+            one = composed(numbers)
+            if not follows_numbers(own_part(one)):
+                return "an interpolation may do anything with a number"
+            found = find(lambda numbers: unchecked(composed(numbers)), numbers)
+        except Exception as error:  # whatever it is, composing the job itself says it
+            return str(error)
+        return (found, places_in(one)) if found else "a number does not arrive as it is"
 
     def value_of(self, key: str, master_config: DictConfig, sweep_overrides: Sequence[str]) -> Any:
         """Return one value of a job's config, at a hundredth of the cost of the config."""
@@ -189,25 +189,20 @@ class QuickLoader(ConfigLoaderImpl):
             composed = super().load_sweep_config(master_config, [*self._common, *key])
             if self._adapt is not None:
                 self._adapt(composed)
-            self._bases[key] = _Base(composed, _pickled(composed), _template(composed))
+            self._bases[key] = _Base(composed, _pickled(composed))
         return self._bases[key], [o for o, is_structural in parsed if not is_structural]
 
     def _parse(self, text: str) -> tuple[Override, bool]:
         """Return an override, and whether composing depends on it."""
         if text not in self._parsed:
-            override = number_override(text)
-            if override is None:
-                (override,) = OverridesParser.create().parse_overrides([text])
+            (override,) = OverridesParser.create().parse_overrides([text])
             self._parsed[text] = override, self._is_structural(override)
         return self._parsed[text]
 
     def _is_structural(self, override: Override) -> bool:
         if override.type is not OverrideType.CHANGE or override.package is not None:
             return True
-        key = override.key_or_group
-        if key not in self._groups:
-            self._groups[key] = self.repository.group_exists(key)
-        return self._groups[key]
+        return self.repository.group_exists(override.key_or_group)
 
     def load_config(self, path: str) -> DictConfig | None:
         """Return a config file of the search path as it stands, or None."""
@@ -219,7 +214,7 @@ class QuickLoader(ConfigLoaderImpl):
 
 # Base configs of each loader in this process, by its token.
 _BASES: dict[str, dict[tuple[str, ...], _Base]] = {}
-_CACHES = ("_bases", "_parsed", "_groups", "_jobs", "listed")
+_CACHES = ("_bases", "_parsed", "_forms", "_jobs", "listed")
 
 
 def _pickled(composed: DictConfig) -> bytes | None:
@@ -227,17 +222,6 @@ def _pickled(composed: DictConfig) -> bytes | None:
         return pickle.dumps(composed)
     except (pickle.PicklingError, TypeError, AttributeError):
         return None
-
-
-def _template(composed: DictConfig) -> Template | None:
-    try:
-        return Template(composed)
-    except Exception:  # the slow way says what is wrong, job by job
-        return None
-
-
-def _directory(composed: DictConfig) -> Path:
-    return Path(composed.hydra.sweep.dir) / composed.hydra.sweep.subdir
 
 
 @contextlib.contextmanager

@@ -1,5 +1,11 @@
 """Composes the config of a single run once."""
 
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+# Hydra makes its loader by this name, and offers no other way to give it one.
+import hydra._internal.hydra
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -45,6 +51,17 @@ class OnceLoader(ConfigLoaderImpl):
         except Exception:
             return None
         return config if config.hydra.mode is None else None
+
+
+@contextlib.contextmanager
+def composing_once() -> Iterator[None]:
+    """Let Hydra's applications make an `OnceLoader` in the block."""
+    module: Any = hydra._internal.hydra
+    own, module.ConfigLoaderImpl = module.ConfigLoaderImpl, OnceLoader
+    try:
+        yield
+    finally:
+        module.ConfigLoaderImpl = own
 
 
 _RUN_MODE = "hydra.mode=RUN"

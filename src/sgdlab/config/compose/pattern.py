@@ -1,0 +1,108 @@
+"""How the numbers of a job reach its resolved config, so that the next jobs need no composing.
+
+A sweep asks for thousands of configs that differ in numbers only. What Hydra and OmegaConf make of
+a number is found out once, by resolving the same config twice with different numbers: a place that
+changed, and is equal to one of the numbers both times, takes that number in. Whatever else changed
+follows from the numbers in another way, and such jobs are composed one by one.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+Number = int | float
+_Place = tuple[str | int, ...]
+
+_NUMBER = re.compile(
+    r"([a-zA-Z_]\w*(?:\.\w+)*)="
+    r"(?:(-?(?:0|[1-9]\d{0,17}))|(-?(?:0|[1-9]\d*)(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+)))",
+    re.ASCII,
+)
+# Whose value is that of one key, or of none: others may do anything with a number.
+_HARMLESS = re.compile(r"\$\{(?:oc\.select:|oc\.env:|now:)?[^${}:]*\}")
+
+
+def number_of(override: str) -> tuple[str, Number] | None:
+    """Return key and value of ``key=number`` as Hydra reads it; None for all else."""
+    match = _NUMBER.fullmatch(override)
+    if match is None or match[1].startswith("hydra."):
+        return None
+    return match[1], int(match[2]) if match[2] is not None else float(match[3])
+
+
+def follows_numbers(config: DictConfig) -> bool:
+    """Say whether every interpolation of a config passes values on as they are."""
+    unresolved = OmegaConf.to_container(config, resolve=False)
+    texts = [value for _, value in _leaves(unresolved, ()) if isinstance(value, str)]
+    return not any("$" in _HARMLESS.sub("", text) or "\\$" in text for text in texts)
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Where numbers of jobs go in a resolved config.
+
+    Attributes:
+        plain: The resolved config of one such job, a plain container.
+        takes: For each place that takes one in, the position of the number and the place's type.
+    """
+
+    plain: dict[str, Any]
+    takes: Mapping[_Place, tuple[int, type]]
+
+    def filled(self, numbers: Sequence[Number]) -> dict[str, Any]:
+        """Return the config of another job; sections that no number is in are shared."""
+        result: Any = dict(self.plain)
+        copied: dict[_Place, Any] = {(): result}
+        for place, (position, kind) in self.takes.items():
+            section = result
+            for depth, key in enumerate(place[:-1], start=1):
+                if place[:depth] not in copied:
+                    copied[place[:depth]] = section[key] = section[key].copy()
+                section = section[key]
+            section[place[-1]] = kind(numbers[position])
+        return result
+
+
+def find(
+    resolved: Callable[[Sequence[Number]], dict[str, Any]], numbers: Sequence[Number]
+) -> Pattern | None:
+    """Return where the numbers of a job go; None where one does not arrive as it is.
+
+    Args:
+        resolved: Gives the resolved config for numbers in place of the job's, or raises.
+        numbers: The numbers of the job.
+    """
+    high = max([0, *(abs(int(number)) for number in numbers)]) + 1
+    others = [high + n + (0.5 if isinstance(v, float) else 0) for n, v in enumerate(numbers)]
+    plain, other = resolved(numbers), dict(_leaves(resolved(others), ()))
+    mine = dict(_leaves(plain, ()))
+    if mine.keys() != other.keys():
+        return None
+    takes: dict[_Place, tuple[int, type]] = {}
+    for place, value in mine.items():
+        if _same(value, other[place]):
+            continue
+        kind = type(value)
+        if kind not in (int, float) or other[place] not in others:
+            return None
+        position = others.index(other[place])
+        if not _same(value, kind(numbers[position])):
+            return None
+        takes[place] = position, kind
+    return Pattern(plain, takes)
+
+
+def _same(one: object, other: object) -> bool:
+    return type(one) is type(other) and (one == other or one != one)
+
+
+def _leaves(value: Any, place: _Place) -> Iterator[tuple[_Place, Any]]:
+    """Yield the single values of a container, and its empty containers, each with its place."""
+    if isinstance(value, dict | list) and value:
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _leaves(item, (*place, key))
+    else:
+        yield place, value
