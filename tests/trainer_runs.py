@@ -3,11 +3,9 @@
 import copy
 import functools
 
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from sgdlab.config.catalogue import conf_dir
-from sgdlab.config.resolve import settle
+from sgdlab.config.compose.one import compose_run
 from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training.build import Run, build_run
 from sgdlab.training.loop import fit
@@ -34,8 +32,7 @@ def config_of(*overrides: str) -> DictConfig:
 
 @functools.lru_cache(maxsize=64)
 def _composed(overrides: tuple[str, ...]) -> DictConfig:
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return settle(compose("train", list(overrides), return_hydra_config=True))
+    return compose_run(*overrides)
 
 
 def built(*overrides: str) -> Run:

@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import torch
+
 REPEATS = 5
 
 
 def machine() -> str:
-    import torch
-
     return (
         f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, "
         f"torch {torch.__version__}, Python {platform.python_version()}"
@@ -34,8 +34,8 @@ def compare(
     Args:
         peers: What returns the seconds that it took, by name; one is ``sgdlab``.
         unit: Times printed are seconds times this: 1e6 for microseconds.
-        name: Of the unit, for the head of the table.
-        repeats: Rounds that count.
+        name: The name of the unit, for the head of the table.
+        repeats: How many rounds count.
 
     Returns:
         Median seconds by peer.

@@ -5,12 +5,18 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import nn
 
-from .common import machine
+from benchmarks.common import machine
+from sgdlab.config.compose.one import compose_run
+from sgdlab.results import RunWriter
+from sgdlab.training.build import build_run
+from sgdlab.training.loop import fit
 
 CADENCES = (1, 16, 64)
 TARGETS = {
@@ -32,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tiers", nargs="+", choices=list(TARGETS), default=list(TARGETS))
     parser.add_argument("--cadences", nargs="+", type=int, choices=CADENCES, default=CADENCES)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--steps", type=int, help="of a run, by default enough for its size")
     parser.add_argument("--threads", type=int, default=1, help="of torch")
     parser.add_argument("--cpu", action="store_true", help="CPU time: other jobs run beside")
 
@@ -69,33 +76,24 @@ class Clock:
         """Note nothing."""
 
 
-def seconds_per_step(workload: str, tier: str, every: int, now: Callable[[], float]) -> float:
+def seconds_per_step(
+    workload: str, tier: str, every: int, now: Callable[[], float], length: int | None = None
+) -> float:
     """Return the seconds of a step of the product's own loop.
 
     The first step is left out, in which every quantity is measured and much is allocated; so are
     evaluations. The steps that count are a multiple of ``every``.
     """
-    from hydra import compose, initialize_config_dir
-    from omegaconf import open_dict
-
-    from sgdlab.config.catalogue import conf_dir
-    from sgdlab.config.resolve import settle
-    from sgdlab.results import RunWriter
-    from sgdlab.training.build import build_run
-    from sgdlab.training.loop import fit
-
-    _, length, overrides = WORKLOADS[workload]
-    steps = max(length, every)
+    _, usual, overrides = WORKLOADS[workload]
+    steps = max(length or usual, every)
     overrides = [
         *overrides, f"diagnostics={tier}", f"diagnostics.every={every}", f"max_steps={steps + 1}",
         "eval.every=1000000", "lr=0.001", "schedule=constant", "clip_norm=1.0",
     ]  # fmt: skip
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        config = settle(compose("train", overrides, return_hydra_config=True))
+    config = compose_run(*overrides)
     if workload == "cifar":
-        with open_dict(config):
-            config.model = {"_target_": f"{__name__}.Photos"}
-            config.dataset = {"_target_": f"{__name__}.photos", "n": 1600}
+        own = {"_target_": f"{__name__}.Photos"}
+        config = replace(config, model=own, dataset={"_target_": f"{__name__}.photos", "n": 1600})
     clock, run = Clock(now), build_run(config)
     with tempfile.TemporaryDirectory() as folder:
         writer = RunWriter(Path(folder), run.data.metric, run.diagnostics.columns)
@@ -106,24 +104,26 @@ def seconds_per_step(workload: str, tier: str, every: int, now: Callable[[], flo
 
 
 def run(options: argparse.Namespace) -> None:
-    import torch
-
     torch.set_num_threads(options.threads)
     now = time.process_time if options.cpu else time.perf_counter
     print(
         f"{machine()}; {Path(__file__).name}, {options.repeats} repeats, "
         f"{'CPU' if options.cpu else 'wall'} time"
     )
+
+    def measure(workload: str, tier: str, every: int) -> float:
+        return seconds_per_step(workload, tier, every, now, options.steps)
+
     for workload in options.workloads:
         settings = [(tier, every) for tier in options.tiers for every in options.cadences]
         ratios: dict[tuple[str, int], list[float]] = {setting: [] for setting in settings}
         bare: list[float] = []
-        seconds_per_step(workload, "off", 1, now)  # warms up
+        measure(workload, "off", 1)  # warms up
         for _ in range(options.repeats):
             for setting in settings:
                 # Each right after a run without: machines change from minute to minute.
-                bare.append(seconds_per_step(workload, "off", 1, now))
-                ratios[setting].append(seconds_per_step(workload, *setting, now) / bare[-1])
+                bare.append(measure(workload, "off", 1))
+                ratios[setting].append(measure(workload, *setting) / bare[-1])
         name = WORKLOADS[workload][0]
         print(f"\n{name}: {statistics.median(bare) * 1e6:.0f} us a step without diagnostics")
         print(f"{'tier':12}{'every':>6}{'median':>10}{'least':>10}{'peak':>10}{'target':>10}")

@@ -5,13 +5,18 @@ The cost model in ``sgdlab.stacked.cost`` is calibrated on this table.
 
 import argparse
 import tempfile
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from benchmarks import sweep
 from benchmarks.common import machine
+from sgdlab.config.schema import RunConfig
+from sgdlab.stacked import cost
+from sgdlab.stacked.group import StackPlanner
+from sgdlab.terminal.progress import NoDisplay
+from sgdlab.training.run import train_run
 
 WORKLOADS: dict[str, list[str]] = {
     "linear": ["model=linear"],
@@ -45,49 +50,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=1)
 
 
-def one_by_one(base: dict[str, Any]) -> float:
+def one_by_one(config: RunConfig) -> float:
     """Return the seconds of a step of the ordinary trainer, rows included."""
-    from omegaconf import OmegaConf
-
-    from sgdlab.terminal.progress import NoDisplay
-    from sgdlab.training.run import run_experiment
-
     with tempfile.TemporaryDirectory() as folder:
-        summary = run_experiment(OmegaConf.create(base), Path(folder), NoDisplay())
+        summary = train_run(config, Path(folder), NoDisplay())
     return float(summary["train_seconds"]) / int(summary["steps"])  # type: ignore[arg-type]
 
 
-def settled(name: str, steps: int) -> dict[str, Any]:
+def config_of(name: str, steps: int) -> RunConfig:
     overrides = [o for o in WORKLOADS[name] if o != "photos"]
     options = argparse.Namespace(model=None, overrides=overrides)
-    base = sweep.settled(options, steps)
+    config = sweep.config_of(options, steps)
     if "photos" in WORKLOADS[name]:
-        base["dataset"] = {"_target_": "benchmarks.engines.photos"}
-        base["names"]["dataset"] = "photos"
-    base["threads"] = None
-    return base
+        config = replace(
+            config,
+            dataset={"_target_": "benchmarks.engines.photos"},
+            names=config.names | {"dataset": "photos"},
+        )
+    return config
 
 
-def stacked(base: dict[str, Any], count: int, steps: int, threads: int) -> float:
+def stacked(base: RunConfig, count: int, steps: int, threads: int) -> float:
     options = argparse.Namespace(threads=threads, steps=steps)
     return sweep.cost(base, options, count, warm=2).step
 
 
 def run(options: argparse.Namespace) -> None:
-    from sgdlab.stacked import cost
-    from sgdlab.stacked.group import StackPlanner
-
     print(f"milliseconds of a step of a run; {machine()}")
     print(f"{'':24}{'alone':>10}" + "".join(f"{f'R = {r}':>26}" for r in options.runs))
     worst = 9.0
     for name in options.only:
-        guess = one_by_one(settled(name, 8))
+        guess = one_by_one(config_of(name, 8))
         steps = max(4, min(400, int(options.seconds / guess)))
-        alone = min(one_by_one(settled(name, steps)) for _ in range(options.repeats))
+        alone = min(one_by_one(config_of(name, steps)) for _ in range(options.repeats))
         cells = []
         for count in options.runs:
             several = max(3, min(200, int(2 * options.seconds / guess / count)))
-            base = settled(name, several + 2)
+            base = config_of(name, several + 2)
             ours = min(
                 stacked(base, count, several, options.threads) for _ in range(options.repeats)
             )

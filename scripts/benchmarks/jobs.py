@@ -1,6 +1,6 @@
 """Milliseconds a run of a sweep: composing and checking it, and writing its files.
 
-The peer is the plain way: Hydra composes each job, `settle` settles it, `check` builds it.
+The peer is the plain way: Hydra composes each job, `resolve` settles it, `check` builds it.
 """
 
 import argparse
@@ -11,13 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from common import machine
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
+from benchmarks.common import machine
 from sgdlab.config.catalogue import conf_dir
-from sgdlab.config.resolve import settle
+from sgdlab.config.resolve import resolve
 from sgdlab.config.run_id import run_id
 from sgdlab.results import (
     SUMMARY_COLUMNS,
@@ -29,11 +29,10 @@ from sgdlab.sweep.jobs import Job, QuickLoader, prepare
 from sgdlab.sweep.preflight import check
 from sgdlab.training.environment import environment
 
-_PLAIN = 20
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs", type=int, nargs="+", default=[200, 2000])
+    parser.add_argument("--plain", type=int, default=20, help="runs composed by Hydra")
     parser.add_argument("--repeats", type=int, default=3)
 
 
@@ -43,7 +42,8 @@ def run(options: argparse.Namespace) -> None:
     print(f"{'runs':>8}{'composing, checking':>24}{'the plain way':>16}{'files':>10}  ms a run")
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        plain = _milliseconds(lambda: _plainly(_overrides(_PLAIN)), _PLAIN, 2)
+        few = _overrides(options.plain)
+        plain = _milliseconds(lambda: _plainly(few), options.plain, min(options.repeats, 2))
         for count in options.runs:
             quick = _milliseconds(lambda n=count: _prepared(n), count, options.repeats)
             jobs = _prepared(count)
@@ -80,7 +80,7 @@ def _plainly(jobs: list[list[str]]) -> None:
     master = hydra.load_configuration("train", [], RunMode.MULTIRUN)
     for job in jobs:
         composed = hydra.load_sweep_config(master, job)
-        config = settle(composed)
+        config = resolve(composed)
         check(config)
         run_id(config)
         str(composed.hydra.sweep.subdir)
@@ -91,7 +91,7 @@ def _write(jobs: list[Job]) -> None:
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         for job in jobs:
             directory = Path(folder) / job.run_id
-            write_config(directory, job.settled)
+            write_config(directory, job.config.plain())
             write_environment(directory, environment(cpu, "0" * 64))
             writer = RunWriter(directory, "accuracy")
             writer.finish(dict.fromkeys(SUMMARY_COLUMNS) | {"run_id": job.run_id, "lr": 0.1})

@@ -6,8 +6,17 @@ import sys
 import tempfile
 from pathlib import Path
 
+import torch
+
 from benchmarks import sweep
 from benchmarks.common import machine
+from sgdlab.stacked import begin
+from sgdlab.stacked.group import StackPlanner
+from sgdlab.stacked.launch import torch_state
+from sgdlab.stacked.memory import keep_freed_memory
+from sgdlab.training.environment import PeakMemory
+
+BENCH = Path(__file__).parents[1] / "bench.py"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,16 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def peak(model: str, count: int) -> tuple[int, int]:
     """Train a stack in this process; return what it takes at its peak, and what a run needs."""
-    import torch
-
-    from sgdlab.stacked import begin
-    from sgdlab.stacked.group import StackPlanner
-    from sgdlab.stacked.launch import torch_state
-    from sgdlab.stacked.memory import keep_freed_memory
-    from sgdlab.training.environment import PeakMemory
-
     keep_freed_memory()
-    base = sweep.settled(argparse.Namespace(model=model, overrides=[]), 46)
+    base = sweep.config_of(argparse.Namespace(model=model, overrides=[]), 46)
     with tempfile.TemporaryDirectory() as folder:
         planner = StackPlanner()
         (group,), _ = planner.of(sweep.jobs_of(base, count, Path(folder)))
@@ -52,8 +53,7 @@ def run(options: argparse.Namespace) -> None:
     found = []
     for count in options.runs:
         command = [
-            sys.executable, str(Path(sys.argv[0])), "memory", "--model", options.model,
-            "--of", str(count),
+            sys.executable, str(BENCH), "memory", "--model", options.model, "--of", str(count),
         ]  # fmt: skip
         used, needed = map(int, subprocess.check_output(command, text=True).split())
         found.append((count, used, needed))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .common import machine
+from benchmarks.common import machine
 
 COUNTS = (1000, 3000, 10000)
 STEPS = 200
@@ -90,15 +90,16 @@ def real_runs(folder: Path) -> dict[str, dict[str, str]]:
     """Train each optimizer for two epochs, and return the files of each run by name."""
     executable = Path(sys.executable).with_name("sgdlab")
     found: dict[str, dict[str, str]] = {}
-    for name in OPTIMIZERS:
-        place = folder / name
-        if not (place / "summary.csv").is_file():
-            command = [
-                str(executable), "train", f"optimizer={name}", "epochs=2", "evaluate_test=true",
-                "study=synthetic", "phase=final", f"hydra.run.dir={place}",
-            ]  # fmt: skip
-            subprocess.run(command, capture_output=True, check=True)
-        found[name] = {path.name: path.read_text() for path in place.iterdir() if path.is_file()}
+    if not folder.exists():
+        command = [
+            str(executable), "train", "-m", f"optimizer={','.join(OPTIMIZERS)}", "epochs=2",
+            "evaluate_test=true", "study=synthetic", "phase=final", f"hydra.sweep.dir={folder}",
+        ]  # fmt: skip
+        subprocess.run(command, capture_output=True, check=True)
+    for path in folder.rglob("summary.csv"):
+        (row,) = csv.DictReader(path.read_text().splitlines())
+        files = [file for file in path.parent.iterdir() if file.is_file()]
+        found[row["optimizer"]] = {file.name: file.read_text() for file in files}
     return found
 
 
@@ -162,8 +163,9 @@ def write_run(
     losses = (2.3 / (1 + number / (5 * slow)) * noise[0]).tolist()
     norms = (1.5 / np.sqrt(number) * noise[1]).tolist()
     lines = [pattern["steps.csv"].partition("\n")[0]]
+    empty = "," * (lines[0].count(",") - 6)  # what diagnostics add
     lines += [
-        f"{k},{1 + k // 17},{64 * k},{lr!r},{losses[k - 1]!r},{norms[k - 1]!r},1.0"
+        f"{k},{1 + k // 17},{64 * k},{lr!r},{losses[k - 1]!r},{norms[k - 1]!r},1.0{empty}"
         for k in range(1, steps + 1)
     ]
     (folder / "steps.csv").write_text("\n".join(lines) + "\n")

@@ -15,22 +15,30 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch.nn import functional
+
+from benchmarks import train
 from benchmarks.common import machine
+from sgdlab.config.compose.one import compose_run
+from sgdlab.config.job import Job
+from sgdlab.config.schema import RunConfig
+from sgdlab.stacked import begin, fit
+from sgdlab.stacked.compiler import Compiler
+from sgdlab.stacked.cost import side_by_side
+from sgdlab.stacked.group import StackPlanner
+from sgdlab.stacked.launch import split, torch_state
+from sgdlab.stacked.memory import keep_freed_memory
+from sgdlab.terminal.progress import NoDisplay
+from sgdlab.training.run import train_run
 
 MODELS = {"mlp": ["model=mlp", "model.hidden=[64]"], "cnn": ["model=cnn"]}
-
-
-@dataclass(frozen=True)
-class Job:
-    """A run as the engine sees it."""
-
-    settled: dict[str, Any]
-    run_id: str
-    directory: Path
+WARM = 46
+"""Steps that are not measured: two epochs, whole batches and the last ones."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,28 +52,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("overrides", nargs="*", help="of the config of all runs")
 
 
-def settled(options: argparse.Namespace, steps: int) -> dict[str, Any]:
-    from hydra import compose, initialize_config_dir
-    from omegaconf import OmegaConf
-
-    from sgdlab.config.catalogue import conf_dir
-    from sgdlab.config.resolve import settle
-
+def config_of(options: argparse.Namespace, steps: int) -> RunConfig:
     overrides = [
         "optimizer=nesterov", "schedule=constant", "lr=0.05", f"max_steps={steps}",
         "eval.every=1000000", *MODELS.get(options.model, []), *options.overrides,
     ]  # fmt: skip
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        config = settle(compose("train", overrides, return_hydra_config=True))
-    return OmegaConf.to_container(config)  # type: ignore[return-value]
+    return compose_run(*overrides)
 
 
-def jobs_of(base: dict[str, Any], count: int, folder: Path) -> list[Job]:
+def jobs_of(base: RunConfig, count: int, folder: Path) -> list[Job]:
     jobs = []
     for index in range(count):
-        own = copy.deepcopy(base)
-        own["seed"] = index
-        own["lr"] = own["optimizer"]["lr"] = 0.05 * (1 + index / count)
+        lr = 0.05 * (1 + index / count)
+        own = replace(base, seed=index, lr=lr, optimizer=base.optimizer | {"lr": lr})
         jobs.append(Job(own, f"r{index}", folder / f"r{index}"))
     return jobs
 
@@ -81,23 +80,13 @@ class Cost:
 
 def stacked(options: argparse.Namespace, count: int, compiled: bool = False) -> Cost:
     """Measure the training loop of stacks, its rows included; evaluations are not."""
-    warm = 46  # two epochs: whole batches and the last ones
-    return cost(settled(options, warm + options.steps), options, count, warm, compiled)
+    return cost(config_of(options, WARM + options.steps), options, count, WARM, compiled)
 
 
 def cost(
-    base: dict[str, Any], options: argparse.Namespace, count: int, warm: int, compiled: bool = False
+    base: RunConfig, options: argparse.Namespace, count: int, warm: int, compiled: bool = False
 ) -> Cost:
     """Measure runs of a config in stacks, after some steps that warm up."""
-    import torch
-
-    from sgdlab.stacked import begin, fit
-    from sgdlab.stacked.compiler import Compiler
-    from sgdlab.stacked.cost import side_by_side
-    from sgdlab.stacked.group import StackPlanner
-    from sgdlab.stacked.launch import split, torch_state
-    from sgdlab.stacked.memory import keep_freed_memory
-
     keep_freed_memory()
     rows = 0.0
     real = fit.step_lines
@@ -111,8 +100,8 @@ def cost(
 
     with tempfile.TemporaryDirectory() as folder:
         planner = StackPlanner()
-        base["stacked"]["compile"] = compiled
-        base["threads"] = options.threads
+        form = replace(base.stacked, compile=compiled)
+        base = replace(base, stacked=form, threads=options.threads)
         (group,), _ = planner.of(jobs_of(base, count, Path(folder)))
         compiler = Compiler(group.plan.batch_size, group.plan.accumulate) if compiled else None
         workers = side_by_side(group)
@@ -138,29 +127,22 @@ def cost(
 
 def bare(options: argparse.Namespace) -> float:
     """Measure the loop that one writes by hand, without logs; one thread."""
-    import torch
-    from torch.nn import functional
-
-    from sgdlab.config.plain import Plain
-    from sgdlab.stacked.group import StackPlanner
-
-    base = settled(options, 1)
+    base = config_of(options, 1)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     planner = StackPlanner()
     (group,), _ = planner.of(jobs_of(base, 1, Path()))
-    model, data = copy.deepcopy(group.model), Plain({"train": group.data.train})
-    x, y = data.train
+    model, (x, y) = copy.deepcopy(group.model), group.data.train
     x = x.unflatten(1, group.data.input_shape) if x.ndim == 2 else x
     optimizer = torch.optim.SGD(
         model.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-4, nesterov=True
     )
     size, done = group.plan.batch_size, 0
-    total = max(46 + options.steps, 400 if options.model == "mlp" else 0)
+    total = max(WARM + options.steps, 400 if options.model == "mlp" else 0)
     start = time.perf_counter()
     while done < total:
         for part in torch.randperm(len(y)).split(size):
-            if done == 46:
+            if done == WARM:
                 start = time.perf_counter()
             loss = functional.cross_entropy(model(x[part]), y[part])
             optimizer.zero_grad()
@@ -169,7 +151,7 @@ def bare(options: argparse.Namespace) -> float:
             done += 1
             if done == total:
                 break
-    seconds = (time.perf_counter() - start) / (total - 46)
+    seconds = (time.perf_counter() - start) / (total - WARM)
     torch.set_num_threads(before)
     return seconds
 
@@ -192,26 +174,17 @@ def two_processes(options: argparse.Namespace) -> float:
 
 def one_by_one(options: argparse.Namespace) -> float:
     """Measure runs as Hydra's own launcher trains them, files and evaluations included."""
-    from omegaconf import OmegaConf
-
-    from sgdlab.terminal.progress import NoDisplay
-    from sgdlab.training.run import run_experiment
-
-    base = settled(options, 46 + options.steps)
+    base = config_of(options, WARM + options.steps)
     with tempfile.TemporaryDirectory() as folder:
         jobs = jobs_of(base, 2, Path(folder))
         start = time.perf_counter()
         for job in jobs:
-            run_experiment(OmegaConf.create(job.settled), job.directory, NoDisplay())
-        return (time.perf_counter() - start) / len(jobs) / (46 + options.steps)
+            train_run(job.config, job.directory, NoDisplay())
+        return (time.perf_counter() - start) / len(jobs) / (WARM + options.steps)
 
 
 def lightning(options: argparse.Namespace) -> float:
-    from benchmarks.train import time_lightning
-    from sgdlab.datasets.torchvision_compat import import_torchvision
-
-    import_torchvision()  # Lightning imports it by itself, and fails beside a CPU-only torch
-    return time_lightning()
+    return train.time_lightning(train.STEPS)
 
 
 PEERS = {"bare": bare, "two": two_processes, "hydra": one_by_one, "lightning": lightning}

@@ -24,29 +24,28 @@ EVERY_3 = ("checkpoint.every=3",)
 KILLER = """
 import os, signal, sys
 import torch
-from sgdlab import cli, results
-from sgdlab.training import checkpoint
-from sgdlab.training import loop as trainer
-from sgdlab.training import run as experiment
+from sgdlab import cli
 from sgdlab.commands import train
-from sgdlab.terminal.progress import RunView
+from sgdlab.terminal.progress import RunDisplay
+from sgdlab.training import folder
+from sgdlab.training.folder import RunFolder
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 def at_step(n):
-    RunView.step = lambda self, step, *_: step == n and die()
+    RunDisplay.step = lambda self, step, *_: step == n and die()
 
 def after_evaluation(n):
     seen = []
-    RunView.step = lambda self, step, *_: seen.append(step)
-    RunView.evaluated = lambda self, metric: seen[-1:] == [n] and die()
+    RunDisplay.step = lambda self, step, *_: seen.append(step)
+    RunDisplay.evaluated = lambda self, metric: seen[-1:] == [n] and die()
 
 def before_checkpoint(n):
-    real = checkpoint.save
-    def save(path, identity, run, average, now):
-        die() if now.step == n else real(path, identity, run, average, now)
-    checkpoint.save = save
+    real = RunFolder.save
+    def save(self, state):
+        die() if state["progress"]["step"] == n else real(self, state)
+    RunFolder.save = save
 
 def within_checkpoint(n):
     saved = []
@@ -60,21 +59,21 @@ def within_checkpoint(n):
     real, torch.save = torch.save, half
 
 def before_summary(_):
-    experiment.write_summary = die
+    folder.write_summary = die
 
 # Once in the parent, so that no child has to import what the first run imports; without threads,
 # which a fork does not copy.
 sys.argv = ["sgdlab", "train", "hydra.run.dir=first", *{common!r}]
 cli.main()
 os.environ.pop("HYDRA_FULL_ERROR")
-for folder, where, n, *arguments in {plan!r}:
+for place, where, n, *arguments in {plan!r}:
     child = os.fork()
     if child == 0:
         globals()[where](n)
-        sys.argv = ["sgdlab", "train", f"hydra.run.dir={{folder}}", *arguments]
+        sys.argv = ["sgdlab", "train", f"hydra.run.dir={{place}}", *arguments]
         os._exit(cli.main())
     _, status = os.waitpid(child, 0)
-    print(folder, os.WTERMSIG(status))
+    print(place, os.WTERMSIG(status))
 """
 
 KILLS = [

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from sgdlab import startup
 from sgdlab.commands import train
 from sgdlab.config import app as hydra_app
+from sgdlab.config.compose import once
 from sgdlab.config.compose.once import OnceLoader
 
 TRAIN = """
@@ -38,9 +39,9 @@ def test_a_run_imports_no_reader_of_tables_and_no_plots(tmp_path):
 def composed(loader: type[ConfigLoaderImpl], arguments: list[str], monkeypatch) -> DictConfig:
     """Return the config with which Hydra starts a single run of ``sgdlab train``."""
     started = []
-    monkeypatch.setattr(hydra_app, "OnceLoader", loader)
+    monkeypatch.setattr(once, "OnceLoader", loader)
     monkeypatch.setattr("hydra._internal.hydra.run_job", lambda **given: started.append(given))
-    monkeypatch.setattr(train, "preflight", lambda _: None)
+    monkeypatch.setattr(train, "preflight", lambda _: None)  # nothing is trained
     monkeypatch.setattr(sys, "argv", ["sgdlab"])
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     GlobalHydra.instance().clear()

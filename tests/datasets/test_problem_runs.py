@@ -4,12 +4,10 @@ from typing import Any
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from problem_settings import CONVEX, PROBLEMS, problem
 from torch import nn
 
-from sgdlab.config.catalogue import conf_dir
-from sgdlab.config.resolve import settle
+from sgdlab.config.compose.one import compose_run
 from sgdlab.datasets.base import Examples
 from sgdlab.datasets.convert import to_examples
 from sgdlab.datasets.problem import Problem
@@ -38,8 +36,7 @@ class Rows:
 
 
 def train(*overrides: str) -> tuple[Any, Rows, Any]:
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        config = settle(compose("train", list(overrides), return_hydra_config=True))
+    config = compose_run(*overrides)
     run, rows = build_run(config), Rows()
     return fit(run, rows, NoDisplay()), rows, run
 

@@ -10,7 +10,7 @@ from hydra.core.global_hydra import GlobalHydra
 from suite import Entry
 
 from sgdlab.config.catalogue import conf_dir
-from sgdlab.config.resolve import settle
+from sgdlab.config.resolve import resolve
 from sgdlab.diagnosis import judge, read_run
 from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training.run import run_experiment
@@ -24,7 +24,7 @@ def train(overrides: tuple[str, ...], directory: Path) -> Path:
     own = [f"hydra.searchpath=[file://{OWN}]"] if uses_own(overrides) else []
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         composed = compose("train", [*own, *overrides], return_hydra_config=True)
-    config = settle(composed)
+    config = resolve(composed)
     if own:
         config.import_from = [str(OWN)]
     sys.path.insert(0, str(OWN))

@@ -4,14 +4,12 @@ import shlex
 
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 from suite import ENTRIES
 from suite_runs import uses_own
 
-from sgdlab.config.catalogue import conf_dir
-from sgdlab.config.resolve import settle
+from sgdlab.config.compose.one import compose_run
 from sgdlab.diagnosis.command import improved
 from sgdlab.diagnosis.run import RunRecord
 from sgdlab.results import EVAL_COLUMNS, STEP_COLUMNS, determining
@@ -30,8 +28,7 @@ TYPED = [
 
 def composed(*overrides: str) -> dict:
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        config = settle(compose("train", list(overrides), return_hydra_config=True))
+    config = compose_run(*overrides)
     made = OmegaConf.to_container(config)
     assert isinstance(made, dict)
     return {str(key): value for key, value in made.items()}

@@ -3,15 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import DictConfig
 from scipy.optimize import linprog
 from torch import Tensor, nn
 
-from sgdlab.config.catalogue import conf_dir
-from sgdlab.config.resolve import settle
+from sgdlab.config.compose.one import compose_run
 from sgdlab.errors import InputError
 from sgdlab.losses.perceptron import Perceptron
 from sgdlab.terminal.progress import NoDisplay
@@ -107,8 +105,7 @@ def test_several_classes_are_keslers_rule_within_twice_the_bound(seed: int) -> N
 
 
 def config_of(*overrides: str) -> DictConfig:
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return settle(compose("train", list(overrides), return_hydra_config=True))
+    return compose_run(*overrides)
 
 
 class Rows:

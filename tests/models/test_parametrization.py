@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from sgdlab.config.catalogue import conf_dir
-from sgdlab.config.resolve import settle
+from sgdlab.config.compose.one import compose_run
 from sgdlab.errors import InputError
 from sgdlab.models.cnn import CNN
 from sgdlab.models.linear import Linear
@@ -43,8 +42,7 @@ class Rows:
 
 
 def config_of(*overrides: str) -> DictConfig:
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return settle(compose("train", list(overrides), return_hydra_config=True))
+    return compose_run(*overrides)
 
 
 def built(*overrides: str) -> Run:

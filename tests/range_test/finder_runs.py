@@ -2,12 +2,10 @@
 
 import functools
 
-from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
-from sgdlab.config.catalogue import conf_dir
-from sgdlab.config.resolve import settle
+from sgdlab.config.compose.one import compose_run
 from sgdlab.range_test.curve import RangeCurve
 from sgdlab.range_test.explore import explore
 from sgdlab.range_test.settings import RangeConfig
@@ -21,8 +19,7 @@ EMBEDDED = ("digits", "wine", "breast_cancer", "diabetes", "moons", "classificat
 def config_of(*overrides: str) -> DictConfig:
     """Return the settled config of a training run."""
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return settle(compose("train", list(overrides)))
+    return compose_run(*overrides)
 
 
 def section(**changes: object) -> RangeConfig:

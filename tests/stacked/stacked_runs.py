@@ -1,44 +1,32 @@
 """Runs trained by both engines, for the tests of the stacked one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 import pandas as pd
-from omegaconf import OmegaConf
 
+from sgdlab.config.job import Job
 from sgdlab.config.run_id import run_id
 from sgdlab.stacked.group import Group, StackPlanner
 from sgdlab.stacked.launch import train_group
 from sgdlab.terminal.progress import NoDisplay
-from sgdlab.training.run import run_experiment
+from sgdlab.training.run import train_run
 from trainer_runs import config_of
 
 
-@dataclass(frozen=True)
-class Run:
-    """A job as the engine sees it."""
-
-    settled: dict[str, Any]
-    run_id: str
-    directory: Path
-
-
-def job(folder: Path, *overrides: str) -> Run:
+def job(folder: Path, *overrides: str) -> Job:
     """Return a run of the shipped config with overrides."""
     config = config_of(*overrides)
     identity = run_id(config)
-    settled = cast("dict[str, Any]", OmegaConf.to_container(config))
-    return Run(settled, identity, folder / identity)
+    return Job(config, identity, folder / identity)
 
 
-def jobs(folder: Path, common: Sequence[str], varied: Sequence[Sequence[str]]) -> list[Run]:
+def jobs(folder: Path, common: Sequence[str], varied: Sequence[Sequence[str]]) -> list[Job]:
     """Return runs that share some overrides."""
     return [job(folder, *common, *own) for own in varied]
 
 
-def grouped(runs: Sequence[Run]) -> tuple[StackPlanner, Group]:
+def grouped(runs: Sequence[Job]) -> tuple[StackPlanner, Group]:
     """Return the one group that the runs form."""
     planner = StackPlanner()
     groups, others = planner.of(runs)
@@ -47,7 +35,7 @@ def grouped(runs: Sequence[Run]) -> tuple[StackPlanner, Group]:
     return planner, group
 
 
-def train_stacked(runs: Sequence[Run]) -> None:
+def train_stacked(runs: Sequence[Job]) -> None:
     """Train runs that form one group."""
     planner, group = grouped(runs)
     train_group(planner, group, runs)
@@ -56,14 +44,14 @@ def train_stacked(runs: Sequence[Run]) -> None:
         assert not error.is_file(), error.read_text()
 
 
-def train_one_by_one(folder: Path, runs: Sequence[Run]) -> list[Run]:
+def train_one_by_one(folder: Path, runs: Sequence[Job]) -> list[Job]:
     """Train the same runs by the ordinary trainer, into another folder."""
-    others = [Run(run.settled, run.run_id, folder / run.run_id) for run in runs]
+    others = [Job(run.config, run.run_id, folder / run.run_id) for run in runs]
     for run in others:
-        run_experiment(OmegaConf.create(run.settled), run.directory, NoDisplay())
+        train_run(run.config, run.directory, NoDisplay())
     return others
 
 
-def table(run: Run, name: str) -> pd.DataFrame:
+def table(run: Job, name: str) -> pd.DataFrame:
     """Return a table of a run, text as it stands."""
     return pd.read_csv(run.directory / name)

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from pandas.api.types import is_numeric_dtype
-from stacked_runs import Run, jobs, table, train_one_by_one, train_stacked
+from stacked_runs import jobs, table, train_one_by_one, train_stacked
 
+from sgdlab.config.job import Job
 from sgdlab.results import TIME_AND_MEMORY, read_summary
 
 # Small, with a smaller last batch in each epoch (142 examples), 200 steps.
@@ -19,7 +20,7 @@ EXACT = ("step", "epoch", "examples", "lr")
 FLOAT64 = (*SMALL, "dtype=float64")
 
 
-def _agree(runs: list[Run], alone: list[Run], tolerance: float) -> None:
+def _agree(runs: list[Job], alone: list[Job], tolerance: float) -> None:
     for stacked, single in zip(runs, alone, strict=True):
         for name in ("steps.csv", "evals.csv"):
             ours, theirs = table(stacked, name), table(single, name)

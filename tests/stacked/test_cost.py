@@ -18,7 +18,7 @@ from sgdlab.stacked.model import StackedModel, refusal
 def _group(count: int, *overrides: str):
     (first,) = jobs(Path("unused"), ("threads=2", "max_steps=100", *overrides), [[]])
     # Composed once: the others differ in their seed only.
-    runs = [replace(first, settled={**first.settled, "seed": seed}) for seed in range(count)]
+    runs = [replace(first, config=replace(first.config, seed=seed)) for seed in range(count)]
     return grouped(runs)[1]
 
 

@@ -7,15 +7,16 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from stacked_runs import Run, grouped, jobs, train_stacked
+from stacked_runs import grouped, jobs, train_stacked
 
+from sgdlab.config.job import Job
 from sgdlab.stacked import fit
 from sgdlab.stacked.launch import train_group
 
 TABLES = ("steps.csv", "evals.csv", "summary.csv")
 
 
-def _bytes(runs: list[Run]) -> dict[str, list[bytes]]:
+def _bytes(runs: list[Job]) -> dict[str, list[bytes]]:
     return {run.run_id: [(run.directory / name).read_bytes() for name in TABLES] for run in runs}
 
 

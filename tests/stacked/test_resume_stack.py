@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
-from stacked_runs import Run, grouped, jobs, train_one_by_one, train_stacked
+from stacked_runs import grouped, jobs, train_one_by_one, train_stacked
 
+from sgdlab.config.job import Job
 from sgdlab.results import read_summary
 from sgdlab.stacked import fit
 from sgdlab.stacked.launch import train_group
+from sgdlab.training.folder import RunFolder
 
 COMMON = (
     "dataset=wine", "model.hidden=[6]", "batch_size=16", "max_steps=40", "eval.every=2",
@@ -17,7 +19,7 @@ FOUR = [["seed=0"], ["seed=1"], ["seed=0", "lr=0.2"], ["seed=1", "lr=1e7"]]
 TABLES = ("steps.csv", "evals.csv", "summary.csv", "config.yaml")
 
 
-def _bytes(runs: list[Run]) -> list[list[bytes]]:
+def _bytes(runs: list[Job]) -> list[list[bytes]]:
     return [[(run.directory / name).read_bytes() for name in TABLES] for run in runs]
 
 
@@ -87,14 +89,12 @@ def test_runs_at_different_steps_go_on_in_stacks_of_their_own(
 
 
 def test_a_checkpoint_of_the_other_engine_is_not_taken(tmp_path: Path) -> None:
-    from sgdlab.training.checkpoint import write_state
-
     whole = jobs(tmp_path / "a", COMMON, FOUR[:2])
     train_stacked(whole)
     runs = jobs(tmp_path / "b", COMMON, FOUR[:2])
     runs[0].directory.mkdir(parents=True)
-    ordinary = {"run_id": runs[0].run_id, "progress": {"step": 7}, "model": {}, "optimizer": {}}
-    write_state(runs[0].directory / "checkpoint.pt", ordinary)
+    folder = RunFolder(runs[0].directory, runs[0].run_id, "sequential")
+    folder.save({"progress": {"step": 7}, "model": {}, "optimizer": {}})
     train_stacked(runs)
     assert _bytes(runs) == _bytes(whole)
 

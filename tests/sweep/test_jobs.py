@@ -1,4 +1,4 @@
-"""Jobs that are composed quickly are those that Hydra and `settle` give."""
+"""Jobs that are composed quickly are those that Hydra and `resolve` give."""
 
 import pickle
 from collections.abc import Callable, Iterator, Sequence
@@ -11,15 +11,18 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from hypothesis import given
 from hypothesis import strategies as st
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import open_dict
 
 from sgdlab.config.catalogue import conf_dir
-from sgdlab.config.compose.overrides import number_override
-from sgdlab.config.resolve import settle
+from sgdlab.config.compose.loader import QuickLoader
+from sgdlab.config.compose.pattern import number_of
+from sgdlab.config.job import Job
+from sgdlab.config.resolve import resolve
 from sgdlab.config.run_id import run_id
+from sgdlab.config.schema import RunConfig
 from sgdlab.errors import InputError
 from sgdlab.sweep import preflight
-from sgdlab.sweep.jobs import QuickLoader, prepare
+from sgdlab.sweep.jobs import prepare
 
 Load = Callable[..., "Sweep"]
 
@@ -34,22 +37,25 @@ class Sweep:
         self.loader = QuickLoader(hydra.get_search_path(), common)
         self.hydra = hydra
 
-    def plainly(self, job: Sequence[str]) -> tuple[DictConfig, Path]:
-        """Compose and settle one job with nothing but Hydra and `settle`."""
+    def plainly(self, job: Sequence[str]) -> tuple[RunConfig, Path]:
+        """Compose and resolve one job with nothing but Hydra and `resolve`."""
         composed = self.hydra.load_sweep_config(self.master, [*self.common, *job])
         sweep = composed.hydra.sweep
-        return settle(composed), Path(sweep.dir) / sweep.subdir
+        return resolve(composed), Path(sweep.dir) / sweep.subdir
+
+    def quickly(self, *job: str) -> Job | None:
+        """Return a job as the second one of its form is made; None: it is composed by itself."""
+        assert self.loader._quick_job(self.master, job) is None
+        return self.loader._quick_job(self.master, job)
 
     def assert_same(self, *job: str, quick: bool = True) -> None:
-        found = self.loader.job(self.master, job)
         expected, directory = self.plainly(job)
-        plain = OmegaConf.to_container(expected)
-        assert repr(found.settled) == repr(plain)  # types and the order of keys, too
-        assert found.run_id == run_id(expected)
-        assert found.directory == directory
-        assert found.config == expected
-        assert repr(OmegaConf.to_container(found.config)) == repr(plain)
-        assert (found._config.func is not pickle.loads) == quick, "not the way it should go"  # type: ignore[attr-defined]
+        made = self.quickly(*job)
+        assert (made is not None) == quick, "not the way it should go"
+        for found in (self.loader.job(self.master, job), *([made] if made else [])):
+            assert repr(found.config.plain()) == repr(expected.plain())  # types and order, too
+            assert found.run_id == run_id(expected)
+            assert found.directory == directory
 
 
 @pytest.fixture
@@ -90,8 +96,9 @@ def members(group: str) -> list[str]:
         "limits.loss_factor=5 clip_norm=3 split.val=0.1 eval.every=2",
     ],
 )
-def test_a_job_is_what_hydra_and_settle_give(sweep: Load, job: str):
-    sweep().assert_same(*_split(job))
+def test_a_job_is_what_hydra_and_resolve_give(sweep: Load, job: str):
+    composed = ("optimizer.lr=0.2 lr=0.2", "study=1")  # a rate said twice; a number that is a name
+    sweep().assert_same(*_split(job), quick=job not in composed)
 
 
 def _split(job: str) -> list[str]:
@@ -114,7 +121,7 @@ def test_every_member_of_a_group_goes_the_quick_way(sweep: Load, group: str):
 @pytest.mark.slow
 def test_every_number_of_the_shipped_config_goes_the_quick_way(sweep: Load):
     tried = sweep()
-    config = OmegaConf.to_container(tried.plainly([])[0])
+    config = tried.plainly([])[0].plain()
 
     def leaves(section: dict, prefix: str) -> Iterator[tuple[str, object]]:
         for key, value in section.items():
@@ -127,7 +134,7 @@ def test_every_number_of_the_shipped_config_goes_the_quick_way(sweep: Load):
     assert len(numbers) > 15
     for key, value in numbers.items():
         extra = [f"lr={value}"] if key == "optimizer.lr" else []
-        tried.assert_same(f"{key}={value}", *extra)
+        tried.assert_same(f"{key}={value}", *extra, quick=not extra)
 
 
 @pytest.mark.parametrize(
@@ -182,16 +189,16 @@ def own(tmp_path: Path) -> Callable[[str], str]:
         ("lr: ${split.val}\n", "seed=4", True),
         ("lr: 0.1\nnote: s${seed}-${split.seed}\n", "seed=4", False),
         ("lr: 0.1\nnote: s${split.seed}\n", "seed=4", True),
-        ("lr: 0.1\nhidden: ${model.hidden}\n", "model.hidden=[3]", False),
+        ("lr: 0.1\nhidden: ${model.hidden}\n", "model.hidden=[3]", True),
         ("lr: 0.1\nhidden: ${model.hidden}\n", "seed=1", True),
-        ("lr: 0.1\nfirst: ${model.hidden[0]}\n", "model.hidden=[3]", False),
-        ("lr: 0.1\nmomentum: ${.lr}\n", "lr=0.5", False),
+        ("lr: 0.1\nfirst: ${model.hidden[0]}\n", "model.hidden=[3]", True),
+        ("lr: 0.1\nmomentum: ${.lr}\n", "lr=0.5", True),
         ("lr: 0.1\nnote: ${oc.env:NO_SUCH_THING,0.5}\n", "seed=2", True),
         ("lr: ${oc.decode:'0.5'}\n", "seed=2", False),
-        ("lr: ???\n", "lr=0.5", False),
+        ("lr: ???\n", "lr=0.5", True),
         ("lr: ???\n", "optimizer.lr=0.5", True),
         ("lr: 0.1\nmomentum: ???\n", "optimizer.momentum=0.5", True),
-        ("lr: 0.1\nmomentum: ???\n", "seed=1", False),
+        ("lr: 0.1\nmomentum: ???\n", "seed=1", True),
         ("lr: 0.1\nnote: a\\${b}\n", "seed=1", False),
     ],
 )
@@ -215,7 +222,8 @@ def test_interpolations_of_the_users_own(
 )
 def test_a_folder_is_the_one_that_hydra_names(sweep: Load, place: str):
     tried = sweep([place])
-    tried.assert_same("seed=3", "lr=0.25", "study=s", "phase=tune")
+    made_of_names = "momentum" not in place and "-${seed}" not in place and "/${run_id" not in place
+    tried.assert_same("seed=3", "lr=0.25", "study=s", "phase=tune", quick=made_of_names)
 
 
 def test_overrides_of_all_jobs_count(sweep: Load):
@@ -233,7 +241,7 @@ def test_a_launcher_gets_what_hydra_composes(sweep: Load):
     assert config.hydra.overrides.task == job
     assert config.hydra.job.override_dirname == ",".join(job)
     assert config.hydra.sweep.subdir == expected.hydra.sweep.subdir == prepared.directory.name
-    assert settle(config) == settle(expected)
+    assert resolve(config) == resolve(expected)
     for composed in (config, expected):
         with open_dict(composed):
             composed.pop("hydra")
@@ -250,7 +258,7 @@ def test_a_worker_is_sent_no_jobs_and_composes_them_alike(sweep: Load):
     sent = pickle.dumps(tried.loader)
     assert len(sent) == before
     worker: QuickLoader = pickle.loads(sent)
-    assert worker.job(tried.master, jobs[7]).settled == prepared[7].settled
+    assert worker.job(tried.master, jobs[7]).config == prepared[7].config
 
 
 @given(
@@ -260,10 +268,10 @@ def test_a_worker_is_sent_no_jobs_and_composes_them_alike(sweep: Load):
     | st.from_regex(r"[-+]?[0-9]{0,3}\.?[0-9]{0,3}([eE][-+]?[0-9]{1,2})?", fullmatch=True),
 )
 def test_a_number_is_read_as_hydra_reads_it(key: str, value: str):
-    quick = number_override(f"{key}={value}")
+    quick = number_of(f"{key}={value}")
     if quick is not None:
         (expected,) = OverridesParser.create().parse_overrides([f"{key}={value}"])
-        assert repr(quick) == repr(expected)
+        assert repr(quick) == repr((expected.key_or_group, expected.value()))
     if value == repr(0.5):
         assert quick is not None
 
@@ -298,7 +306,7 @@ def test_checks_of_plain_configs_refuse_what_check_refuses(sweep: Load, job: str
     prepare(tried.master, tried.loader, [warm])
     said = _said(lambda: prepare(tried.master, tried.loader, [warm, _split(job)]))
     plain = _said(
-        lambda: preflight.check(other.loader._slow_job(other.master, tuple(_split(job))).config)
+        lambda: preflight.check(other.loader._job(other.master, tuple(_split(job))).config)
     )
     assert said == plain
     assert said is not None
@@ -319,13 +327,13 @@ def test_doubts_are_those_of_check(sweep: Load, job: str):
     checks = preflight.Checks()
     expected = preflight.check(found.config)
     for _ in range(2):
-        assert checks.of(found.settled, lambda: found.config) == expected
+        assert checks.of(found.config) == expected
 
 
 def test_seeds_and_labels_build_nothing_again(sweep: Load, monkeypatch: pytest.MonkeyPatch):
     tried, built = sweep(), []
-    setup = preflight.setup
-    monkeypatch.setattr(preflight, "setup", lambda *a: built.append(1) or setup(*a))
+    build_run = preflight.build_run
+    monkeypatch.setattr(preflight, "build_run", lambda *a: built.append(1) or build_run(*a))
     jobs = [[f"lr={lr}", f"seed={s}", f"trial={s}"] for lr in (0.1, 0.2) for s in range(9)]
     assert len(prepare(tried.master, tried.loader, jobs)) == 18
     assert len(built) == 2

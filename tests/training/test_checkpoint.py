@@ -8,6 +8,7 @@ import torch
 from sgdlab.config.catalogue import conf_dir
 from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training import checkpoint
+from sgdlab.training.folder import RunFolder
 from sgdlab.training.loop import averager_of, fit
 from sgdlab.training.state import TrainState
 from trainer_runs import Rows, built
@@ -37,14 +38,17 @@ def run_with(path: Path, overrides: list[str], stop: bool) -> tuple[Rows, list[t
     average = averager_of(run)
     torch.manual_seed(5)
 
+    folder, state = RunFolder(path, "id", "sequential"), TrainState()
+
     def save(now: TrainState) -> None:
-        checkpoint.save(path, "id", run, average, now)
+        folder.save(checkpoint.state_of(run, average, now))
         if stop:
             raise Stopped
 
-    progress = checkpoint.load(path, "id", run, average)
+    if (saved := folder.load()) is not None:
+        checkpoint.restore(saved, run, average, state)
     try:
-        fit(run, rows, NoDisplay(), progress, average, save)
+        fit(run, rows, NoDisplay(), state, average, save)
     except Stopped:
         torch.manual_seed(6)
     model = average.model([]) if average else None
@@ -53,11 +57,12 @@ def run_with(path: Path, overrides: list[str], stop: bool) -> tuple[Rows, list[t
 
 
 def check(tmp_path: Path, overrides: list[str]) -> None:
-    whole, expected = run_with(tmp_path / "never.pt", overrides, stop=False)
-    (tmp_path / "never.pt").unlink()
-    first, _ = run_with(tmp_path / "checkpoint.pt", overrides, stop=True)
+    for name in ("never", "stopped"):
+        (tmp_path / name).mkdir()
+    whole, expected = run_with(tmp_path / "never", overrides, stop=False)
+    first, _ = run_with(tmp_path / "stopped", overrides, stop=True)
     assert len(first.step_rows) == 11
-    rest, found = run_with(tmp_path / "checkpoint.pt", overrides, stop=False)
+    rest, found = run_with(tmp_path / "stopped", overrides, stop=False)
     assert len(whole.step_rows) == len(first.step_rows) + len(rest.step_rows)
     assert whole.step_rows == [*first.step_rows, *rest.step_rows]
     for p, q in zip(found, expected, strict=True):

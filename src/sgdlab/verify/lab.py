@@ -1,21 +1,16 @@
 """Runs of the real trainer on chosen problems, with every iterate kept."""
 
-import functools
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig
 from torch import Tensor
 
-from sgdlab.config.catalogue import conf_dir
+from sgdlab.config.compose.one import compose_run
 from sgdlab.config.schema import RunConfig
 from sgdlab.datasets.base import Dataset
 from sgdlab.results import Cell
 from sgdlab.steps.base import MicroBatches, StepValues, Update
-from sgdlab.sweep.jobs import QuickLoader
 from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training.build import Run, build_run
 from sgdlab.training.loop import fit
@@ -96,17 +91,7 @@ class _Watched:
 
 def config_of(*overrides: str) -> RunConfig:
     """Return a resolved config: the defaults of theory, then ``overrides`` as on a command line."""
-    loader, master = _loader()
-    return loader.job(master, [*_PLAIN, *overrides]).config
-
-
-@functools.cache
-def _loader() -> tuple[QuickLoader, DictConfig]:
-    """Return what composes once per combination of groups, which takes a tenth of a second."""
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        master = compose("train", return_hydra_config=True)
-        search_path = GlobalHydra.instance().config_loader().get_search_path()
-    return QuickLoader(search_path), master
+    return compose_run(*_PLAIN, *overrides)
 
 
 def parameters(run: Run) -> Tensor:

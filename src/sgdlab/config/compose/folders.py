@@ -35,7 +35,7 @@ def folder_of(places: tuple[str, str], config: RunConfig, identity: str) -> tupl
     """
     folder, name = places[0], _NAMES.get(places[1])
     values = {key: getattr(config, key, None) for key in _KEY.findall(folder)}
-    known = all(isinstance(v, str | int) and not isinstance(v, bool) for v in values.values())
+    known = all(isinstance(v, str | int | float | None) for v in values.values())
     if name is None or not known or re.search(r"[$\\]|\?\?\?", _KEY.sub("", folder)):
         return None
     return _KEY.sub(lambda match: str(values[match[1]]), folder), name(config, identity)
