@@ -40,17 +40,3 @@ setup_venv() {
         echo "$wanted" > "$stamp"
     fi
 }
-
-# Pages are tested in a headless browser; without one those tests are skipped, and say so.
-ensure_chromium() {
-    local name
-    for name in chromium chromium-browser google-chrome; do
-        if command -v "$name" >/dev/null 2>&1; then return; fi
-    done
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-        echo "sgdlab: installing chromium, for the tests of the report"
-        (apt-get update -qq && apt-get install -y -qq chromium) >/dev/null 2>&1 && return
-    fi
-    echo "sgdlab: no chromium; tests that look at the report in a browser are skipped." \
-        "On Debian or Ubuntu: apt install chromium" >&2
-}

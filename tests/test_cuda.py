@@ -7,7 +7,7 @@ import torch
 
 from sgdlab.results import read_steps
 from sgdlab.terminal.progress import NoDisplay
-from sgdlab.training.run import run_experiment
+from sgdlab.training.run import train_run
 from trainer_runs import config_of  # pyright: ignore[reportMissingImports]
 
 pytestmark = [
@@ -17,7 +17,7 @@ pytestmark = [
 
 
 def steps_of(folder: Path, *overrides: str) -> list[float]:
-    summary = run_experiment(config_of(*overrides, "max_steps=100"), folder, NoDisplay())
+    summary = train_run(config_of(*overrides, "max_steps=100"), folder, NoDisplay())
     assert summary["status"] == "completed"
     return read_steps(folder)["loss"].tolist()
 
@@ -32,7 +32,7 @@ def test_a_run_on_cuda_follows_the_one_on_cpu(tmp_path: Path, model: str) -> Non
 
 def test_divergence_is_noticed_at_the_same_step(tmp_path: Path) -> None:
     found = [
-        run_experiment(config_of("lr=1e6", f"device={device}"), tmp_path / device, NoDisplay())
+        train_run(config_of("lr=1e6", f"device={device}"), tmp_path / device, NoDisplay())
         for device in ("cpu", "cuda")
     ]
     assert [row["status"] for row in found] == ["diverged", "diverged"]
@@ -41,5 +41,5 @@ def test_divergence_is_noticed_at_the_same_step(tmp_path: Path) -> None:
 
 def test_memory_is_what_torch_allocated(tmp_path: Path) -> None:
     config = config_of("device=cuda", "max_steps=5", "precision=bf16")
-    summary = run_experiment(config, tmp_path, NoDisplay())
+    summary = train_run(config, tmp_path, NoDisplay())
     assert 0 < int(str(summary["peak_memory_bytes"])) < 2**30

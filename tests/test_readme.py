@@ -54,7 +54,7 @@ def test_command_of_the_readme(command: str, folder: Path) -> None:
     assert words[0] == "sgdlab"
     done = subprocess.run(
         [sys.executable, "-m", "sgdlab", *words[1:]],
-        cwd=folder, capture_output=True, text=True, timeout=600, check=False,
+        cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()

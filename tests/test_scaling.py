@@ -78,7 +78,7 @@ def test_a_candidate_is_a_factor_on_the_rule(
 
 @pytest.mark.parametrize("candidate", [0, -1.0, math.nan, math.inf, True, "a", None, [1.0]])
 def test_candidates_are_positive_numbers(candidate: Any) -> None:
-    with pytest.raises(InputError, match=r"scaling.candidate=.*: must be a positive number"):
+    with pytest.raises(InputError, match=r"scaling.candidate=.*: must be a number above 0"):
         Linear(candidate=candidate)
     with pytest.raises(InputError, match=r"scaling.candidates=\[0.5,.*\]: must be a list of"):
         Linear(candidates=[0.5, candidate])

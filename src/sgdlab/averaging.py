@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
-from sgdlab.checks import lies_in, require_number
-from sgdlab.errors import InputError
+from sgdlab.checks import require_number, require_whole
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,7 @@ class Average:
     start: float = 0.0
 
     def __post_init__(self) -> None:
-        if not lies_in(self.start, 0, 1, open_high=True):
-            raise InputError(f"average.start={self.start}: must be a fraction from 0 to below 1")
+        require_number("average.start", self.start, 0, 1, open_high=True)
 
     def due(self, step: int, total_steps: int, steps_per_epoch: int) -> bool:
         """Say whether the weights after ``step`` updates enter the average: all after the start."""
@@ -87,9 +85,7 @@ class Stochastic(Average):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        every = self.every
-        if not isinstance(every, int) or isinstance(every, bool) or every < 1:
-            raise InputError(f"average.every={every}: must be a whole number of epochs from 1")
+        require_whole("average.every", self.every, of="of epochs")
 
     def due(self, step: int, total_steps: int, steps_per_epoch: int) -> bool:
         """Say yes at the end of an epoch, every ``every`` epochs after the start."""

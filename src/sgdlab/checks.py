@@ -1,14 +1,16 @@
-"""Whether a setting is a number, and in its range; the refusal is one line that says what is right.
+"""Whether a setting is what it must be; the refusal is one line that says what would be right.
 
 At the bottom, so that what reads results can use it, too: it imports neither torch nor Hydra.
+Keys are named as the command line names them, their section included.
 """
 
 import math
 import re
 import sys
+from collections.abc import Iterable, Sequence
 from typing import TypeGuard
 
-from sgdlab.errors import InputError
+from sgdlab.errors import InputError, suggest
 
 
 def is_number(value: object) -> TypeGuard[float]:
@@ -16,6 +18,11 @@ def is_number(value: object) -> TypeGuard[float]:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
     return abs(value) <= sys.float_info.max  # math.isfinite raises for larger integers
+
+
+def is_whole(value: object, low: int = 1) -> TypeGuard[int]:
+    """Say whether ``value`` is an integer from ``low``; true, false and 1.0 are none."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= low
 
 
 def lies_in(
@@ -52,19 +59,19 @@ def range_text(
 def require_number(
     key: str,
     value: object,
-    low: float,
+    low: float = 0,
     high: float = math.inf,
     *,
     open_low: bool = False,
     open_high: bool = False,
     shown: object = None,
-) -> None:
-    """Refuse what is not in the range of `lies_in`.
+) -> float:
+    """Return a number in the range of `lies_in`, and refuse all else.
 
     Args:
-        key: The setting as the command line names it, section included.
-        value: To check.
-        low: Smallest value.
+        key: The setting.
+        value: To check; the command line may have given text.
+        low: Smallest value; minus infinity for any finite number.
         high: Largest value.
         open_low: ``low`` itself is refused.
         open_high: ``high`` itself is refused.
@@ -73,9 +80,79 @@ def require_number(
     Raises:
         InputError: ``optimizer.momentum=1.5: must be a number from 0 to below 1``.
     """
-    if not lies_in(value, low, high, open_low=open_low, open_high=open_high):
-        right = range_text(low, high, open_low=open_low, open_high=open_high)
-        raise InputError(f"{key}={value if shown is None else shown}: must be a number {right}")
+    if lies_in(value, low, high, open_low=open_low, open_high=open_high):
+        return float(value)
+    right = "a finite number"
+    if math.isfinite(low):
+        right = f"a number {range_text(low, high, open_low=open_low, open_high=open_high)}"
+    raise InputError(f"{key}={value if shown is None else shown}: must be {right}")
+
+
+def require_numbers(
+    key: str, values: object, count: int | None, low: float = 0, below: float = math.inf
+) -> list[float]:
+    """Return a list of ``count`` finite numbers from ``low`` to below ``below``; refuse all else.
+
+    Args:
+        key: The setting.
+        values: To check.
+        count: How many there must be; None for at least one.
+        low: Smallest value; minus infinity for any finite number.
+        below: Smallest value that is too large.
+
+    Raises:
+        InputError: ``optimizer.betas=[0.9, 1.5]: must be 2 numbers from 0 to below 1``.
+    """
+    given = list(values) if isinstance(values, Sequence) and not isinstance(values, str) else []
+    inside = [float(value) for value in given if lies_in(value, low, below, open_high=True)]
+    if not given or len(inside) < len(given) or len(given) != (count or len(given)):
+        size = "a list of at least one number" if count is None else f"{count} numbers"
+        right = f" {range_text(low, below, open_high=True)}" if math.isfinite(low) else ""
+        raise InputError(f"{key}={given or values}: must be {size}{right}")
+    return inside
+
+
+def require_whole(
+    key: str, value: object, low: int = 1, *, of: str = "", as_float: bool = False
+) -> int:
+    """Return a whole number from ``low``, and refuse all else.
+
+    Args:
+        key: The setting.
+        value: To check.
+        low: Smallest value.
+        of: What it counts, as the message says it: ``of epochs``.
+        as_float: A whole number that is written as a float, such as 1e3, will do.
+
+    Raises:
+        InputError: ``average.every=0: must be a whole number of epochs from 1``.
+    """
+    number = int(value) if as_float and isinstance(value, float) and value.is_integer() else value
+    if not is_whole(number, low):
+        raise InputError(f"{key}={value}: must be a whole number{of and f' {of}'} from {low}")
+    return number
+
+
+def require_flag(key: str, value: object) -> None:
+    """Refuse what is neither true nor false.
+
+    Raises:
+        InputError: ``optimizer.nesterov=1: must be true or false``.
+    """
+    if not isinstance(value, bool):
+        raise InputError(f"{key}={value}: must be true or false")
+
+
+def require_one_of(key: str, value: object, valid: Iterable[str]) -> str:
+    """Return one of the names in ``valid``, and refuse all else.
+
+    Raises:
+        InputError: ``model.activation=rela: did you mean relu?``
+    """
+    names = list(valid)
+    if isinstance(value, str) and value in names:
+        return value
+    raise InputError(f"{key}={value}: {suggest(str(value), names)}")
 
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sgdlab.checks import lies_in, require_number
+from sgdlab.checks import lies_in, require_number, require_whole
 from sgdlab.errors import InputError
 
 
@@ -34,11 +34,8 @@ class Scaling(ABC):
     candidate: float = 1.0
 
     def __post_init__(self) -> None:
-        size = self.base_batch_size
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise InputError(f"scaling.base_batch_size={size}: must be a whole number from 1")
-        if not lies_in(self.candidate, 0, open_low=True):
-            raise InputError(f"scaling.candidate={self.candidate}: must be a positive number")
+        require_whole("scaling.base_batch_size", self.base_batch_size)
+        require_number("scaling.candidate", self.candidate, open_low=True)
         checked_candidates(self.candidates)
 
     def __call__(self, lr: float, effective_batch_size: int) -> float:

@@ -1,4 +1,3 @@
-
 import pandas as pd
 import pytest
 from simulated_study import Raw, simulate, table, write

@@ -10,6 +10,7 @@ from simulated_oracles import LAST_STEP, km_median, seen, units
 from simulated_study import PACE, QUALITY, REPEATS, REPLICATES, TARGET, TRIALS, Raw
 
 from sgdlab.analysis import Analysis
+from sgdlab.report.verdict import answers, verdicts
 
 ALIVE = ["adam", "twin", "sgd", "worse"]
 
@@ -68,7 +69,7 @@ def test_counts_are_of_runs_and_missing_replicates_are_said(
     assert [found[name]["units"] for name in QUALITY] == [10, 10, 9, 8, 0]
     worse = next(e for e in simulated_analysis.results[0].entries if e.optimizer == "worse")
     assert [number for number, rows in worse.units.items() if not rows] == [2, 7]
-    facts = " ".join(simulated_analysis.results[0].answer.facts)
+    facts = " ".join(answers(simulated_analysis)[0].facts)
     assert "worse: replicates 2 and 7 of 10 found no setting to run again" in facts
     assert "sgd: 2 diverged of 20 runs" in facts
 
@@ -132,8 +133,8 @@ def test_the_defaults_are_a_track_of_their_own(
     seeds = sorted(r.seed for r in simulated if (r.contender, r.phase) == ("sgd", "defaults"))
     sgd = next(e for e in simulated_analysis.results[1].entries if e.optimizer == "sgd")
     assert list(sgd.units) == seeds
-    assert simulated_analysis.verdicts[1].startswith("On digits/mlp with default settings, ")
-    assert "This is about default settings" in simulated_analysis.verdicts[1]
+    assert verdicts(simulated_analysis)[1].startswith("On digits/mlp with default settings, ")
+    assert "This is about default settings" in verdicts(simulated_analysis)[1]
     pairs = simulated_analysis.pairwise[simulated_analysis.pairwise["track"] == "defaults"]
     assert list(pairs["metric"].unique()) == ["test_metric", "final_val_metric", "steps_to_target"]
 

@@ -86,9 +86,11 @@ def test_every_verdict_occurs(simulated_analysis: Analysis) -> None:
     verdicts = {(pair["first"], pair["second"]): pair["verdict"] for pair in primary}
     assert set(verdicts.values()) == {"first better", "equivalent", "undecided"}
     assert verdicts["twin", "adam"] == "equivalent"
-    assert "it is equivalent to adam within 1 point" in simulated_analysis.verdicts[0]
-    assert "better than" in simulated_analysis.verdicts[0]
-    assert "This is about optimizer and tuning under this budget." in simulated_analysis.verdicts[0]
+    assert "it is equivalent to adam within 1 point" in verdicts(simulated_analysis)[0]
+    assert "better than" in verdicts(simulated_analysis)[0]
+    assert (
+        "This is about optimizer and tuning under this budget." in verdicts(simulated_analysis)[0]
+    )
 
 
 def test_times_are_compared_by_their_medians(

@@ -10,6 +10,7 @@ from scipy import stats
 
 from sgdlab.analysis import Analysis, analyse
 from sgdlab.analysis.entries import Entry
+from sgdlab.report.verdict import answers, verdicts
 
 ADAM = [[0.91, 0.93], [0.94, 0.92], [0.90, 0.95], [0.93, 0.94]]
 SGD = [[0.90, 0.91], [0.93, 0.90], [0.90, 0.91], [0.91, 0.91]]
@@ -66,7 +67,7 @@ def test_a_replicate_that_found_nothing_is_a_missing_unit(tmp_path: Path) -> Non
     assert entry(study, "adam").units[4.0] == []
     assert study.pairwise.iloc[0]["n_pairs"] == 4
     said = "adam: replicate 4 of 5 found no setting to run again, since no trial completed"
-    assert any(fact.startswith(said) for fact in study.results[0].answer.facts)
+    assert any(fact.startswith(said) for fact in answers(study)[0].facts)
 
 
 def test_a_replicate_cut_off_before_its_final_run_is_pending(tmp_path: Path) -> None:
@@ -76,7 +77,7 @@ def test_a_replicate_cut_off_before_its_final_run_is_pending(tmp_path: Path) -> 
     study = analyse([tmp_path])
     times = study.pairwise[study.pairwise["metric"] == "steps_to_target"].iloc[0]
     assert times["n_pairs"] == 3  # it is not known that it will not reach the target
-    facts = study.results[0].answer.facts
+    facts = answers(study)[0].facts
     assert any("sgd: replicate 3 of 4 did not run a winner again yet" in fact for fact in facts)
 
 
@@ -127,7 +128,7 @@ def test_one_replicate_of_several_seeds_is_about_its_settings(tmp_path: Path) ->
     study = analyse([tmp_path])
     assert (rows(study)["adam"]["unit"], rows(study)["adam"]["units"]) == ("seed", 3)
     assert study.pairwise.iloc[0]["n_pairs"] == 3
-    assert "This holds for these tuned settings: the noise of seeds alone" in study.verdicts[0]
+    assert "This holds for these tuned settings: the noise of seeds alone" in verdicts(study)[0]
 
 
 def test_copies_of_a_study_count_once(tmp_path: Path) -> None:
@@ -135,7 +136,7 @@ def test_copies_of_a_study_count_once(tmp_path: Path) -> None:
     shutil.copytree(tmp_path / "a", tmp_path / "b")
     study = analyse([tmp_path])
     assert (rows(study)["adam"]["n"], rows(study)["adam"]["tuning_trials"]) == (8, 8)
-    assert any("16 runs repeat the setting and seed" in n for n in study.results[0].answer.notes)
+    assert any("16 runs repeat the setting and seed" in n for n in answers(study)[0].notes)
 
 
 def test_studies_with_the_same_seeds_are_paired(tmp_path: Path) -> None:
@@ -163,7 +164,7 @@ def test_seeds_and_replicates_are_no_pairs(tmp_path: Path) -> None:
     study = analyse([tmp_path])
     assert [rows(study)[name]["unit"] for name in ("adam", "sgd")] == ["replicate", "seed"]
     assert study.results[0].primary[0]["n_pairs"] == 0
-    assert "nothing can be concluded" in study.verdicts[0]
+    assert "nothing can be concluded" in verdicts(study)[0]
 
 
 def test_contenders_of_one_optimizer_are_compared(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from run_folders import make_run
 
 from sgdlab.analysis import Analysis, analyse
 from sgdlab.analysis.curves import evaluations, to_seconds
+from sgdlab.report.verdict import answers, verdicts
 
 SHORT = {"max_steps": 10, "eval": {"every": 10}}
 WHOLE = {"max_steps": None, "eval": {"every": 1}}
@@ -50,7 +51,7 @@ def rows(analysis: Analysis) -> dict[str, dict]:
 
 
 def notes(analysis: Analysis) -> str:
-    return " ".join(analysis.results[0].answer.notes)
+    return " ".join(answers(analysis)[0].notes)
 
 
 def test_seconds_are_steps_times_the_median_seconds_per_step(tmp_path: Path) -> None:
@@ -101,8 +102,8 @@ def test_timing_runs_are_neither_trials_nor_replicates(tmp_path: Path) -> None:
         }
         assert (row["n"], row["tuning_trials"], row["settings_tried"]) == (5, 2, 2)
     assert timed.pairwise.equals(without.pairwise)
-    assert timed.verdicts == without.verdicts
-    assert timed.results[0].answer.facts == without.results[0].answer.facts
+    assert verdicts(timed) == verdicts(without)
+    assert answers(timed)[0].facts == answers(without)[0].facts
     assert "outside the phases" not in notes(timed)
     assert "repeat" not in notes(timed)
 
@@ -216,6 +217,6 @@ def test_tuning_seconds_are_unknown_where_those_of_a_trial_are(tmp_path: Path) -
 def test_timing_runs_by_themselves_compare_nothing(tmp_path: Path) -> None:
     timing(tmp_path / "timing", "sgd", 1, 0.002)
     study = analyse([tmp_path])
-    assert "no final run yet" in study.verdicts[0]
+    assert "no final run yet" in verdicts(study)[0]
     assert study.comparison["n"].tolist() == [0]
     assert study.comparison["median_seconds_to_target"].tolist() == [None]

@@ -6,6 +6,7 @@ from run_folders import make_pair, make_run
 from scipy import stats
 
 from sgdlab.analysis import Analysis, analyse
+from sgdlab.report.verdict import answers, verdicts
 
 FIRST = [0.91, 0.93, 0.95, 0.90, 0.96]
 SECOND = [0.90, 0.90, 0.93, 0.86, 0.93]
@@ -31,11 +32,11 @@ def test_tables_agree_with_scipy(tmp_path: Path) -> None:
     assert pair["p_adjusted"] == pair["p_value"]
     assert (pair["ci_low"], pair["ci_high"]) == pytest.approx(tuple(known.confidence_interval()))
     assert pair["verdict"] == "first better"
-    assert study.verdicts[0].startswith(
+    assert verdicts(study)[0].startswith(
         "On digits/mlp, adam is better than sgd: difference (adam − sgd) +2.60 ± 1.42 points "
         "(95 % CI) in mean test accuracy over 5 paired seeds (p = 0.007)."
     )
-    assert "for these tuned settings" in study.verdicts[0]
+    assert "for these tuned settings" in verdicts(study)[0]
 
 
 def test_less_is_better_for_rmse(tmp_path: Path) -> None:
@@ -52,7 +53,7 @@ def test_less_is_better_for_rmse(tmp_path: Path) -> None:
     assert pair["verdict"] == "first better"
     assert rows(study)["sgd"]["metric_direction"] == "min"
     assert rows(study)["sgd"]["target"] == 61.0
-    assert "were not tuned under one budget" in study.verdicts[0]
+    assert "were not tuned under one budget" in verdicts(study)[0]
 
 
 def test_holm_over_all_pairs_of_a_workload_only(tmp_path: Path) -> None:
@@ -86,7 +87,7 @@ def test_only_common_completed_seeds_are_paired(tmp_path: Path) -> None:
     assert [found["adam"][k] for k in ("n", "completed", "diverged")] == [6, 5, 1]
     assert [found["sgd"][k] for k in ("n", "completed", "failed", "unfinished")] == [8, 6, 1, 1]
     assert study.pairwise.iloc[0]["n_pairs"] == 5
-    facts = study.results[0].answer.facts
+    facts = answers(study)[0].facts
     assert "sgd: 1 failed, 1 unfinished of 8 runs; means and pairs are of completed runs." in facts
 
 
@@ -155,7 +156,7 @@ def test_trials_that_lost_at_a_rung_are_told_from_those_that_diverged(tmp_path: 
     ]
     # 20 + 3 * 10 steps were made; two trials stopped after 10 of 20.
     assert adam["tuning_steps_saved"] == pytest.approx(20 / 70)
-    answer = study.results[0].answer
+    answer = answers(study)[0]
     assert (
         "Successive halving stopped 2 of 4 trials of adam early: 29 % of the tuning steps were "
         "saved." in answer.facts
@@ -169,7 +170,7 @@ def test_without_halving_nothing_is_said_of_it(tmp_path: Path) -> None:
     make_pair(tmp_path, FIRST, SECOND)
     make_run(tmp_path / "tune", "sgd", phase="tune", trial=0, test=None)
     study = analyse([tmp_path])
-    answer = study.results[0].answer
+    answer = answers(study)[0]
     assert "early" not in " ".join([*answer.facts, *answer.notes])
     assert rows(study)["sgd"]["tuning_stopped"] == 0
     assert rows(study)["sgd"]["tuning_steps_saved"] is None
@@ -180,7 +181,7 @@ def test_a_study_cut_off_while_tuning(tmp_path: Path) -> None:
         make_run(tmp_path / str(trial), lr=0.1 * (trial + 1), phase="tune", trial=trial, test=None)
     study = analyse([tmp_path])
     assert rows(study)["sgd"]["n"] == 0
-    assert "no final run yet" in study.verdicts[0]
+    assert "no final run yet" in verdicts(study)[0]
 
 
 def test_a_sweep_shows_its_best_setting_and_says_that_this_is_optimistic(tmp_path: Path) -> None:
@@ -195,7 +196,7 @@ def test_a_sweep_shows_its_best_setting_and_says_that_this_is_optimistic(tmp_pat
     row = rows(study)["sgd"]
     assert row["setting"] == "lr=0.3 momentum=0.9"  # 1.0 is better, but one of its runs diverged
     assert (row["n"], row["settings_tried"]) == (2, 3)
-    notes = " ".join(study.results[0].answer.notes)
+    notes = " ".join(answers(study)[0].notes)
     assert "optimistic" in notes
     assert "ranks after" in notes
 
@@ -220,7 +221,7 @@ def test_a_copy_of_a_run_is_no_replicate(tmp_path: Path) -> None:
     study = analyse([tmp_path / "one", tmp_path / "two", tmp_path / "one"])
     assert rows(study)["sgd"]["n"] == 3
     assert len(study.runs.rows) == 6
-    assert "3 runs repeat" in " ".join(study.results[0].answer.notes)
+    assert "3 runs repeat" in " ".join(answers(study)[0].notes)
 
 
 def test_other_data_and_other_sizes_are_other_workloads(tmp_path: Path) -> None:
@@ -246,5 +247,5 @@ def test_without_test_metric_the_verdict_is_by_validation_and_says_so(tmp_path: 
             )  # fmt: skip
     study = analyse([tmp_path])
     assert study.pairwise.iloc[0]["metric"] == "final_val_metric"
-    assert "final validation accuracy" in study.verdicts[0]
-    assert any("did not" in n or "Not every" in n for n in study.results[0].answer.notes)
+    assert "final validation accuracy" in verdicts(study)[0]
+    assert any("did not" in n or "Not every" in n for n in answers(study)[0].notes)

@@ -6,6 +6,7 @@ from run_folders import make_pair, make_run
 
 from sgdlab.analysis import Analysis, analyse
 from sgdlab.errors import InputError
+from sgdlab.report.verdict import verdicts
 
 FIRST = [0.91, 0.93, 0.95, 0.90, 0.96]
 SECOND = [0.90, 0.90, 0.93, 0.86, 0.93]
@@ -29,7 +30,7 @@ def test_little_or_no_evidence(
 ) -> None:
     make_pair(tmp_path, first, second)
     study = analyse([tmp_path])
-    assert said in study.verdicts[0]
+    assert said in verdicts(study)[0]
     assert all(pair == "undecided" for pair in study.pairwise["verdict"])
 
 
@@ -37,7 +38,7 @@ def test_nothing_completed(tmp_path: Path) -> None:
     for seed in range(2):
         make_run(tmp_path / str(seed), seed=seed, status="diverged")
     study = analyse([tmp_path])
-    assert study.verdicts == [
+    assert verdicts(study) == [
         "On digits/mlp, nothing can be compared: none of 2 runs completed (2 diverged)."
     ]
     assert rows(study)["sgd"]["test_metric_mean"] is None
@@ -46,7 +47,7 @@ def test_nothing_completed(tmp_path: Path) -> None:
 def test_one_alive_against_one_dead(tmp_path: Path) -> None:
     make_run(tmp_path / "a", "adam")
     make_run(tmp_path / "b", "sgd", status="diverged")
-    verdict = analyse([tmp_path]).verdicts[0]
+    verdict = verdicts(analyse([tmp_path]))[0]
     assert "only adam has completed runs" in verdict
     assert "nothing can be concluded against sgd" in verdict
 

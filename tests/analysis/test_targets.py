@@ -11,6 +11,7 @@ from sgdlab.analysis import analyse
 from sgdlab.analysis.environments import environments
 from sgdlab.analysis.statistics import performance_profile
 from sgdlab.errors import InputError
+from sgdlab.report.verdict import answers
 
 CURVES = {"a": [(0.95,), (0.96,), (0.97,)], "b": [(0.90,), (0.93,), (0.91,)]}
 
@@ -30,7 +31,7 @@ def test_a_reference_states_the_target(tmp_path: Path) -> None:
     target = study.results[0].target
     assert (target.value, target.given, target.reference) == (0.96, False, "a")
     assert study.comparison["reached_target"].tolist() == [2, 0]
-    note = next(n for n in study.results[0].answer.notes if n.startswith("Target"))
+    note = next(n for n in answers(study)[0].notes if n.startswith("Target"))
     assert "the median of the best values of the final runs of a." in note
 
 
@@ -50,7 +51,7 @@ def test_a_reference_without_completed_runs_gives_no_target(tmp_path: Path) -> N
     study = analyse([tmp_path], target="c")
     assert study.results[0].target.value is None
     assert study.comparison["median_steps_to_target"].tolist() == [None] * 3
-    assert any("No target: c, its reference" in n for n in study.results[0].answer.notes)
+    assert any("No target: c, its reference" in n for n in answers(study)[0].notes)
 
 
 def test_the_defaults_are_timed_to_the_target_of_the_tuned(tmp_path: Path) -> None:
@@ -60,7 +61,7 @@ def test_the_defaults_are_timed_to_the_target_of_the_tuned(tmp_path: Path) -> No
     study = analyse([tmp_path])
     assert [result.target.value for result in study.results] == [0.91, 0.91]
     assert study.comparison["reached_target"].tolist() == [3, 2, 0, 0]
-    note = next(n for n in study.results[1].answer.notes if n.startswith("Target"))
+    note = next(n for n in answers(study)[1].notes if n.startswith("Target"))
     assert "of their completed runs in the tuned track" in note
 
 

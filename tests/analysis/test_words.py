@@ -22,7 +22,6 @@ from sgdlab.analysis import words
         (words.difference(1.5, "rmse"), "+1.5"),
         (words.p_value(0.04996), "0.04996"),
         (words.p_value(0.0312), "0.031"),
-        (words.p_equals(1e-9), "p < 0.001"),
         (words.memory(999), "999 B"),
         (words.memory(38_480), "38.5 kB"),
         (words.memory(312e6), "312 MB"),

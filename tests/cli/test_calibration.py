@@ -12,7 +12,7 @@ import pytest
 from cli_runs import Cli, summary
 
 from sgdlab.analysis import analyse
-from sgdlab.commands import compare
+from sgdlab.comparison import run as compare
 
 CONTENDERS, STUDIES = 7, 10
 COMPARISONS = STUDIES * CONTENDERS * (CONTENDERS - 1) // 2

@@ -11,8 +11,8 @@ import torch
 import yaml
 from cli_runs import QUICK, Cli, Result, rows, summary
 
-from sgdlab.commands import compare
-from sgdlab.stacked import cohort, cost
+from sgdlab.comparison import run as compare
+from sgdlab.stacked import cost, runner
 from sgdlab.stacked.fit import StackFit
 
 TRIALS, EPOCHS, PER_EPOCH = 9, 9, 4
@@ -297,7 +297,7 @@ def test_a_stack_that_runs_out_of_memory_goes_on_as_two(
 def test_a_stack_that_fails_does_not_stop_the_others(
     halved, sgdlab: Cli, monkeypatch: pytest.MonkeyPatch
 ):
-    real = cohort.begin
+    real = runner.begin
 
     def broken(planner, group, runs, compiler, members):
         if group.settled["names"]["optimizer"] == "adam":
@@ -305,7 +305,7 @@ def test_a_stack_that_fails_does_not_stop_the_others(
         return real(planner, group, runs, compiler, members)
 
     with monkeypatch.context() as patch:
-        patch.setattr(cohort, "begin", broken)
+        patch.setattr(runner, "begin", broken)
         assert halve(sgdlab).code == 1
     study = sgdlab.folder / "runs/s"
     for run in by_trial(study, "adam").values():

@@ -7,8 +7,9 @@ import pytest
 import yaml
 from cli_runs import QUICK, Cli, rows, summary, timeless, write
 
-from sgdlab.commands import compare
 from sgdlab.comparison import pilot
+from sgdlab.comparison import run as compare
+from sgdlab.config.catalogue import conf_dir
 
 SMALL = (*QUICK, "study=s", "epochs=2", "seeds=1", "seed=10", "tracks=[tuned]")
 
@@ -34,7 +35,7 @@ def of_phase(study: Path, phase: str) -> list[dict[str, str]]:
 def test_a_preset_gives_replicates_trials_and_seeds_that_can_be_overridden(
     sgdlab: Cli, preset: str
 ):
-    given = yaml.safe_load((compare.conf_dir() / "protocol" / f"{preset}.yaml").read_text())
+    given = yaml.safe_load((conf_dir() / "protocol" / f"{preset}.yaml").read_text())
     shown = sgdlab("compare", f"protocol={preset}", "trials=5", "--cfg", "job")
     assert shown.code == 0, shown.err
     found = yaml.safe_load(shown.out)
@@ -248,7 +249,7 @@ def test_the_defaults_track_ignores_what_the_search_of_an_optimizer_fixes(
     study = sgdlab.folder / "runs/s"
     assert {row["optimizer.weight_decay"] for row in of_phase(study, "tune")} == {"0.05"}
     (row,) = of_phase(study, "defaults")
-    own = yaml.safe_load((compare.conf_dir() / "optimizer/sgd.yaml").read_text())
+    own = yaml.safe_load((conf_dir() / "optimizer/sgd.yaml").read_text())
     assert float(row["optimizer.weight_decay"]) == own["weight_decay"]
     # The conditions of the comparison are the same in both tracks.
     (final,) = of_phase(study, "final")

@@ -14,8 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 from sgdlab import startup
 from sgdlab.commands import train
 from sgdlab.config import app as hydra_app
-from sgdlab.config.compose import once
-from sgdlab.config.compose.once import OnceLoader
+from sgdlab.config.compose import application
+from sgdlab.config.compose.application import OnceLoader
 
 TRAIN = """
 import sys
@@ -39,7 +39,7 @@ def test_a_run_imports_no_reader_of_tables_and_no_plots(tmp_path):
 def composed(loader: type[ConfigLoaderImpl], arguments: list[str], monkeypatch) -> DictConfig:
     """Return the config with which Hydra starts a single run of ``sgdlab train``."""
     started = []
-    monkeypatch.setattr(once, "OnceLoader", loader)
+    monkeypatch.setattr(application, "OnceLoader", loader)
     monkeypatch.setattr("hydra._internal.hydra.run_job", lambda **given: started.append(given))
     monkeypatch.setattr(train, "preflight", lambda _: None)  # nothing is trained
     monkeypatch.setattr(sys, "argv", ["sgdlab"])

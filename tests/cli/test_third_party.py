@@ -25,7 +25,6 @@ def test_a_yaml_in_a_config_dir_brings_in_a_class_of_another_package(
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     found = summary(tmp_path / "run")

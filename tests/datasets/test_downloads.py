@@ -23,8 +23,6 @@ from sgdlab.datasets.split import prepare
 from sgdlab.datasets.torchvision_compat import import_torchvision
 from sgdlab.errors import InputError
 
-# A module-level import of torchvision would fail beside a torch built for CPU only.
-tv: Any = import_torchvision()
 RNG = np.random.default_rng(0)
 PIXELS = {"train": RNG.integers(0, 256, (40, 28, 28)), "t10k": RNG.integers(0, 256, (10, 28, 28))}
 LABELS = {part: np.arange(len(images)) % 10 for part, images in PIXELS.items()}
@@ -75,6 +73,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for variable in ("http_proxy", "HTTP_PROXY"):
         monkeypatch.delenv(variable, raising=False)
     resources = [(name, md5(content)) for name, content in files.items()]
+    tv: Any = import_torchvision()
     for kind in (tv.MNIST, tv.FashionMNIST):
         monkeypatch.setattr(kind, "mirrors", [f"{address}/"])
         monkeypatch.setattr(kind, "resources", resources)
@@ -130,6 +129,7 @@ def test_idx_archives_are_downloaded_checked_and_read(
     root = tmp_path / "data"
     assert is_mnist(function(root=str(root), download=True))
     # Once there, the files are not asked for again.
+    tv: Any = import_torchvision()
     for kind in (tv.MNIST, tv.FashionMNIST):
         monkeypatch.setattr(kind, "mirrors", [])
     assert is_mnist(function(root=str(root), download=True))
@@ -171,6 +171,7 @@ def test_a_failed_download_says_where_to_put_which_files_and_they_are_found_ther
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     nobody = "http://127.0.0.1:9"
+    tv: Any = import_torchvision()
     for kind in (tv.MNIST, tv.FashionMNIST):
         monkeypatch.setattr(kind, "mirrors", [f"{nobody}/", f"{nobody}/"])
     monkeypatch.setattr(tv.CIFAR10, "url", f"{nobody}/cifar-10-python.tar.gz")

@@ -41,7 +41,7 @@ def test_the_same_settings_make_the_same_data(name: str) -> None:
 BAD = [
     ("quadratic", {"dim": 0}, "dataset.dim=0: must be a whole number from 1"),
     ("quadratic", {"condition": 0.5}, "dataset.condition=0.5: must be a number from 1"),
-    ("quadratic", {"condition": math.nan}, "dataset.condition=nan: must be a positive number"),
+    ("quadratic", {"condition": math.nan}, "dataset.condition=nan: must be a number from 1"),
     ("quadratic", {"spectrum": "lin"}, "dataset.spectrum=lin: valid: linear, log"),
     ("quadratic", {"eigenvalues": [0.0]}, "one of them positive"),
     ("quadratic", {"eigenvalues": [1.0, -1.0]}, "must be numbers from 0"),
@@ -54,18 +54,18 @@ BAD = [
     ("quadratic", {"start": "far"}, "dataset.start=far: must be a finite number"),
     ("quadratic", {"random_state": -1}, "dataset.random_state=-1: must be a whole number from 0"),
     ("quadratic", {"projection": "sphere"}, "dataset.projection=sphere: valid: ball, box, none"),
-    ("quadratic", {"radius": 0.0}, "dataset.radius=0.0: must be a positive number"),
+    ("quadratic", {"radius": 0.0}, "dataset.radius=0.0: must be a number above 0"),
     ("noisy_quadratic", {"noise_shape": "hessain"}, "noise_shape=hessain: valid"),
     ("noisy_quadratic", {"repetitions": 0}, "dataset.repetitions=0: must be a whole number from 1"),
-    ("rosenbrock", {"start": [1.0]}, r"dataset.start=\[1.0\]: must be a list of 2 numbers"),
+    ("rosenbrock", {"start": [1.0]}, r"dataset.start=\[1.0\]: must be 2 numbers"),
     ("rosenbrock", {"projection": "box", "radius": 0.9}, r"must hold the minimum \(1, 1\)"),
     ("beale", {"projection": "ball", "radius": 3.0}, r"must hold the minimum \(3, 0.5\)"),
     ("beale", {"noise": True}, "dataset.noise=True: must be a number from 0"),
     ("logistic", {"source": "cancer"}, "dataset.source=cancer: valid: breast_cancer, generated"),
-    ("logistic", {"l2": 0.0}, "dataset.l2=0.0: must be a positive number"),
+    ("logistic", {"l2": 0.0}, "dataset.l2=0.0: must be a number above 0"),
     ("least_squares", {"l2": -0.1}, "dataset.l2=-0.1: must be a number from 0"),
     ("least_squares", {"rank": 21}, "dataset.rank=21: at most n_features=20"),
-    ("least_squares", {"condition": 0.0}, "dataset.condition=0.0: must be a positive number"),
+    ("least_squares", {"condition": 0.0}, "dataset.condition=0.0: must be a number from 1"),
 ]  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """μP: equal to standard at the base width, exact for copied units, flat in the coordinate check."""
 
+import copy
 import math
 from typing import Any
 
@@ -7,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from sgdlab.config.catalogue import conf_dir
 from sgdlab.config.compose.one import compose_run
+from sgdlab.config.schema import RunConfig
 from sgdlab.errors import InputError
 from sgdlab.models.cnn import CNN
 from sgdlab.models.linear import Linear
@@ -41,8 +42,8 @@ class Rows:
         pass
 
 
-def config_of(*overrides: str) -> DictConfig:
-    return compose_run(*overrides)
+def config_of(*overrides: str) -> RunConfig:
+    return copy.deepcopy(compose_run(*overrides))
 
 
 def built(*overrides: str) -> Run:
@@ -53,7 +54,7 @@ def of_widths(*hidden: list[int], overrides: list[str]) -> list[Run]:
     """Return the same run at several widths; composed once."""
     config, runs = config_of(*overrides), []
     for widths in hidden:
-        config.model.hidden = widths
+        config.model["hidden"] = widths
         runs.append(build_run(config))
     return runs
 

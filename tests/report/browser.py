@@ -9,12 +9,13 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((path for name in _NAMES if (path := shutil.which(name))), None)
-WHY_NONE = "no chromium on the PATH (Debian: apt-get install chromium)"
+WHY_NONE = "needs a browser: on Debian or Ubuntu, apt install chromium"
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
@@ -22,7 +23,8 @@ FLAGS = (
     "--disable-dev-shm-usage", "--hide-scrollbars", "--force-color-profile=srgb",
     "--remote-debugging-pipe",
 )  # fmt: skip
-PATIENCE = 60.0
+PATIENCE = 900.0
+"""Seconds after which a browser counts as hung, however slow the machine."""
 
 
 class Browser:
@@ -128,11 +130,14 @@ class Tab:
         assert "exceptionDetails" not in done, done["exceptionDetails"]
         return done["result"].get("value")
 
-    def wait(self, condition: str, patience: float = 30.0) -> None:
-        end = time.monotonic() + patience
+    def wait(self, condition: str, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Wait until a condition of the page holds; ``meanwhile`` is done before each look."""
+        meanwhile()
+        end = time.monotonic() + PATIENCE
         while not self.run(f"Boolean({condition})"):
-            assert time.monotonic() < end, f"not so after {patience} s: {condition}"
+            assert time.monotonic() < end, f"not so after {PATIENCE} s: {condition}"
             time.sleep(0.05)
+            meanwhile()
 
     def press(self, key: str, code: str = "", shift: bool = False) -> None:
         """Press and release a key, as a user does."""

@@ -2,7 +2,7 @@
 
 import base64
 import gzip
-import time
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def browser() -> Iterator[Browser]:
 def show(browser: Browser, path: Path, width: int = 1280, height: int = 800, **media: str) -> Tab:
     # Without smooth scrolling, what is measured stays where it is.
     tab = browser.page(path, width, height, prefers_reduced_motion="reduce", **media)
-    tab.wait(DRAWN, 90)
+    tab.wait(DRAWN)
     return tab
 
 
@@ -82,7 +82,7 @@ def test_a_report_as_people_use_it(browser: Browser, evil: Report) -> None:
     tab.press("}")
     assert names[1] in reading(tab)
     hover = f"{FIRST}.querySelector('.hoverlayer').textContent"
-    tab.wait(f"{hover}.includes('steps 10')", 10)  # Plotly waits a moment with it
+    tab.wait(f"{hover}.includes('steps 10')")  # Plotly waits a moment with it
 
     tab.run(f"{legend}[0].focus()")
     tab.press("Enter")
@@ -98,16 +98,12 @@ def test_a_report_as_people_use_it(browser: Browser, evil: Report) -> None:
         "return [b.left + l.xaxis._offset + l.xaxis.l2p(t.x[3]),"
         "b.top + l.yaxis._offset + l.yaxis.l2p(t.y[3])]; })()"
     )
-    for attempt in range(100):  # hover labels are drawn at most every 50 ms
-        tab.move(x - attempt % 2, y)
-        if "steps 30" in tab.run(hover):
-            break
-        time.sleep(0.05)
-    assert "steps 30" in tab.run(hover)
+    sides = itertools.cycle((x, x - 1))  # hover labels are drawn at most every 50 ms
+    tab.wait(f"{hover}.includes('steps 30')", lambda: tab.move(next(sides), y))
 
     tab.run("document.querySelector('.copied button').focus()")
     tab.press("Enter")
-    tab.wait("document.querySelector('.copied button').textContent === 'Copied'", 10)
+    tab.wait("document.querySelector('.copied button').textContent === 'Copied'")
     assert "Copied: " in tab.run("document.getElementById('said').textContent")
 
     tab.call("Page.printToPDF")
@@ -126,7 +122,7 @@ def test_a_page_whose_library_does_not_start_names_the_files(
     page = tmp_path / "report.html"
     page.write_text(text[:start] + packed + text[text.index("</script", start) :])
     tab = browser.page(page, 800, 600)
-    tab.wait("document.documentElement.classList.contains('undrawn')", 30)
+    tab.wait("document.documentElement.classList.contains('undrawn')")
     assert tab.run("window.ran === undefined")
     assert tab.run("getComputedStyle(document.querySelector('.file')).display") != "none"
     assert tab.run("getComputedStyle(document.querySelector('.plot')).display") == "none"
@@ -142,9 +138,9 @@ def test_a_phone_in_the_dark(browser: Browser, evil: Report) -> None:
     line = f"{FIRST}.querySelector('.js-line').style.stroke"
     dark, stroke = tab.run(colour), tab.run(line)
     tab.media(prefers_color_scheme="light", prefers_reduced_motion="reduce")
-    tab.wait(f"{colour} === 'rgb(255, 255, 255)'", 5)
+    tab.wait(f"{colour} === 'rgb(255, 255, 255)'")
     assert dark != tab.run(colour)
-    tab.wait(f"{line} !== '{stroke}'", 10)
+    tab.wait(f"{line} !== '{stroke}'")
     check_quiet(tab, evil)
     tab.close()
 
@@ -168,8 +164,8 @@ def test_every_kind_of_report(browser: Browser, tmp_path: Path, size: tuple[int,
         first = tab.run("document.querySelector('.lead').getBoundingClientRect().bottom")
         assert first < size[1]
         tab.run("document.querySelectorAll('details').forEach(d => { d.open = true; })")
-        tab.wait(DRAWN, 90)
-        tab.wait(f"+document.documentElement.dataset.drawn === {len(report_figures(report))}", 90)
+        tab.wait(DRAWN)
+        tab.wait(f"+document.documentElement.dataset.drawn === {len(report_figures(report))}")
         assert tab.run("document.documentElement.scrollWidth") == size[0]
         check_quiet(tab, report)
         tab.close()

@@ -109,7 +109,7 @@ def test_two_plateaus_share_no_state() -> None:
         ({"gamma": 1.0}, r"schedule\.gamma=1\.0: must be a number above 0 to below 1"),
         ({"gamma": 0.0}, r"schedule\.gamma=0\.0"),
         ({"patience": 1.5}, r"schedule\.patience=1\.5: must be a whole number"),
-        ({"patience": -1}, r"schedule\.patience=-1: must be a number from 0"),
+        ({"patience": -1}, r"schedule\.patience=-1: must be a whole number from 0"),
         ({"cooldown": True}, r"schedule\.cooldown=True"),
         ({"threshold": 1.0}, r"schedule\.threshold=1\.0: must be a number from 0 to below 1"),
         ({"threshold_mode": "relative"}, r"threshold_mode=relative: valid: abs, rel"),

@@ -176,7 +176,7 @@ def test_a_schedule_cannot_be_changed() -> None:
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"warmup_steps": -1}, "schedule.warmup_steps=-1: must be a number from 0"),
+        ({"warmup_steps": -1}, "schedule.warmup_steps=-1: must be a whole number from 0"),
         ({"warmup_steps": 1.5}, "whole number"),
         ({"warmup_epochs": -0.5}, "schedule.warmup_epochs=-0.5"),
         ({"warmup_epochs": math.nan}, "schedule.warmup_epochs=nan"),

@@ -113,7 +113,7 @@ def both(cases: dict[str, dict[str, Any]], folder: Path) -> Runs:
         text=True,
     ) as process:
         by_sgdlab = {name: train(made) for name, made in configs.items()}
-        _, errors = process.communicate(timeout=500)
+        _, errors = process.communicate()
     assert process.returncode == 0, errors
     alone = torch.load(folder / "found.pt")
     return {name: (by_sgdlab[name], alone[name]) for name in cases}

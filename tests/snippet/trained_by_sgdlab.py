@@ -7,15 +7,15 @@ from typing import Any
 
 import torch
 import yaml
-from omegaconf import OmegaConf
 from small_problem import BATCH_SIZE, EXAMPLES, VALIDATION, Record, examples, flat, network
 from torch.nn import functional
 
 from sgdlab.averaging import Averager
 from sgdlab.config.catalogue import conf_dir
 from sgdlab.config.instantiate import call
-from sgdlab.config.plain import Plain
+from sgdlab.config.schema import RunConfig
 from sgdlab.results.config_text import config_text
+from sgdlab.schedules.base import as_schedule
 from sgdlab.steps.batches import BatchPlan
 from sgdlab.steps.choose import update_of
 from sgdlab.steps.objective import Objective
@@ -55,32 +55,30 @@ def _read(text: str) -> dict[str, Any]:
 
 @functools.cache
 def _base() -> str:
-    made = OmegaConf.to_container(config_of(*BASE))
-    assert isinstance(made, dict)
-    return config_text({str(key): value for key, value in made.items()})
+    return config_text(config_of(*BASE).plain())
 
 
 def train(plain: Mapping[str, Any]) -> dict[str, Any]:
     """Train as `sgdlab.training.loop.fit` does; return what the optimizer did."""
-    settled: Any = Plain(plain)
-    dtype = getattr(torch, settled.dtype)
+    resolved: Any = RunConfig.of(plain)
+    dtype = getattr(torch, resolved.dtype)
     model = network(dtype)
-    plan = BatchPlan.of(BATCH_SIZE, settled.accumulate, EXAMPLES)
-    lr = call(settled.scaling, "scaling")(settled.lr, plan.effective_batch_size)
-    optimizer = optimizer_of(settled, model, lr)
+    plan = BatchPlan.of(BATCH_SIZE, resolved.accumulate, EXAMPLES)
+    lr = call(resolved.scaling, "scaling")(resolved.lr, plan.effective_batch_size)
+    optimizer = optimizer_of(resolved, model, lr)
     record = Record(optimizer, model)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    bf16 = settled.precision == "bf16"
+    bf16 = resolved.precision == "bf16"
     loss = functional.cross_entropy
-    objective = Objective(model, loss, parameters, settled.clip_norm, bf16)
-    update = update_of(objective, optimizer, plan, settled.staleness, settled.local_sgd, 0)
-    schedule, rule = call(settled.schedule, "schedule"), call(settled.average, "average")
+    objective = Objective(model, loss, parameters, resolved.clip_norm, bf16)
+    update = update_of(objective, optimizer, plan, resolved.staleness, resolved.local_sgd, 0)
+    schedule, rule = as_schedule(call(resolved.schedule, "schedule")), call(resolved.average, "average")
     per_epoch = plan.steps_per_epoch
-    total = settled.max_steps or settled.epochs * per_epoch
+    total = resolved.max_steps or resolved.epochs * per_epoch
     averager = None if rule is None else Averager(rule, model, total, per_epoch)
     x, y = examples(dtype)
     micro = list(zip(x.split(BATCH_SIZE), y.split(BATCH_SIZE), strict=True))
-    accumulate = settled.accumulate
+    accumulate = resolved.accumulate
     epoch = [micro[i : i + accumulate] for i in range(0, len(micro), accumulate)]
     losses = iter(VALIDATION)
     for step, batches in zip(range(total), itertools.cycle(epoch), strict=False):
@@ -88,7 +86,7 @@ def train(plain: Mapping[str, Any]) -> dict[str, Any]:
         update.step(step, batches, lr * schedule(*where), schedule.momentum(*where))
         if averager is not None:
             averager.update(step + 1, update.sync_weights)
-        due = (step + 1) % (per_epoch * settled.eval.every) == 0
+        due = (step + 1) % (per_epoch * resolved.eval.every) == 0
         if due and callable(getattr(schedule, "observe", None)):
             schedule.observe(next(losses))
     content = record.content()

@@ -1,5 +1,6 @@
 """Statistics and tables from finished runs: pandas in, pandas out, no torch."""
 
-from sgdlab.analysis.study import Analysis, Result, analyse
+from sgdlab.analysis.result import Result
+from sgdlab.analysis.study import Analysis, analyse
 
 __all__ = ["Analysis", "Result", "analyse"]

@@ -1,69 +1,33 @@
 # pyright: reportMissingTypeStubs=false
 """From run folders to everything that a report says: `analyse`."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
-from sgdlab.analysis import evidence
-from sgdlab.analysis.audit import AUDIT_COLUMNS, Check
-from sgdlab.analysis.budgets import BUDGET_COLUMNS, BudgetCurve, budget_rows
+from sgdlab.analysis.audit import AUDIT_COLUMNS, audit, audit_rows
+from sgdlab.analysis.budgets import BUDGET_COLUMNS, METRIC, budget_rows, budgets
+from sgdlab.analysis.classical import classical
 from sgdlab.analysis.comparison import COMPARISON_COLUMNS, comparison_row
-from sgdlab.analysis.entries import Entry, entries, tracks
+from sgdlab.analysis.entries import TUNED, entries, tracks
+from sgdlab.analysis.environments import environments
 from sgdlab.analysis.load import Runs, load
 from sgdlab.analysis.pairs import PAIRWISE_COLUMNS, pair_rows, ranked, verdict_column
-from sgdlab.analysis.profiles import profile
-from sgdlab.analysis.sensitivity import SENSITIVITY_COLUMNS, Sensitivity, sensitivity_rows
+from sgdlab.analysis.result import Result
+from sgdlab.analysis.sensitivity import SENSITIVITY_COLUMNS, sensitivity, sensitivity_rows
 from sgdlab.analysis.solo_timing import SoloTiming, with_times
-from sgdlab.analysis.statistics import Profile
+from sgdlab.analysis.statistics import Profile, performance_profile
 from sgdlab.analysis.studies import Study, agreed, margin_of, of_rows, studies
 from sgdlab.analysis.tables import frame
 from sgdlab.analysis.targets import Target, checked_target, choose
 from sgdlab.analysis.times import times
 from sgdlab.analysis.workloads import WorkloadRuns, contender, workloads
-
-
-@dataclass(frozen=True)
-class Result:
-    """One track of one workload, analysed.
-
-    Attributes:
-        workload: What was compared on.
-        track: ``tuned``, ``defaults``, or empty for runs without phases.
-        entries: The contenders, best first.
-        rows: Their rows of ``comparison.csv``, in the same order.
-        pairs: The rows of ``pairwise.csv``: those of ``column`` first, then secondary metrics.
-        column: The metric of the verdicts.
-        target: The value that runs are timed to; that of the tuned track holds for the other, too.
-        margin: The largest difference that does not matter; None: equivalence is not tested.
-        answer: All this in words.
-        audit: What speaks for and against the comparison being fair.
-        sensitivity: The tuning metric against the learning rate, of the contenders tuned.
-        budgets: What a tuning budget buys, of the contenders tuned.
-        classical: SGD against Adam in the terms of the textbooks, where both were compared.
-    """
-
-    workload: WorkloadRuns
-    track: str
-    entries: list[Entry]
-    rows: list[dict[str, Any]]
-    pairs: list[dict[str, Any]]
-    column: str
-    target: Target
-    answer: Any
-    audit: list[Check] = field(default_factory=list[Check])
-    sensitivity: list[Sensitivity] = field(default_factory=list[Sensitivity])
-    budgets: list[BudgetCurve] = field(default_factory=list[BudgetCurve])
-    classical: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    margin: float | None = None
-
-    @property
-    def primary(self) -> list[dict[str, Any]]:
-        """The pairs of the metric of the verdicts."""
-        return [pair for pair in self.pairs if pair["metric"] == self.column]
+from sgdlab.results import DEFAULTS
 
 
 @dataclass(frozen=True)
@@ -109,22 +73,18 @@ class Analysis:
         rows = [
             row
             for result in self.results
-            for row in sensitivity_rows(result.workload, evidence.TUNING_METRIC, result.sensitivity)
+            for row in sensitivity_rows(result.workload, METRIC, result.sensitivity)
         ]
         return frame(rows, SENSITIVITY_COLUMNS)
 
     @property
     def audit(self) -> pd.DataFrame:
         """``audit.csv``."""
-        rows = [row for result in self.results for row in evidence.check_rows(result)]
+        rows: list[dict[str, Any]] = []
+        for result in self.results:
+            beside = f" ({DEFAULTS})" if result.track == DEFAULTS else ""
+            rows += [r | {"workload": f"{r['workload']}{beside}"} for r in audit_rows(result.audit)]
         return frame(rows, AUDIT_COLUMNS)
-
-    @property
-    def verdicts(self) -> list[str]:
-        """The answer in words, one text per workload and track."""
-        if self.results:
-            return [result.answer.verdict for result in self.results]
-        return ["Nothing can be compared: no run says which optimizer, model and data it is of."]
 
 
 def analyse(
@@ -155,7 +115,7 @@ def analyse(
         wanted = checked_target(agreed(own, "target"), [part], names) if given is None else given
         limit = margin_of(margin, own, part.metric)
         results += _results(_Case(runs, alone, part, own, wanted, limit))
-    steps, seconds = profile(results, "steps"), profile(results, "seconds")
+    steps, seconds = _profile(results, "steps"), _profile(results, "seconds")
     return Analysis(runs, results, nowhere, found, steps, seconds)
 
 
@@ -190,10 +150,48 @@ def _result(case: _Case, track: str, target: Target | None) -> Result:
     ]
     pairs = pair_rows(runs, workload, best_first, when, case.margin, track)
     column = verdict_column(runs, best_first)
-    from sgdlab.report.verdict.verdicts import answer
+    bare = Result(workload, track, best_first, rows, pairs, column, target, margin=case.margin)
+    return replace(bare, **_evidence(case, bare))
 
-    said = answer(runs, workload, track, best_first, rows, pairs, column, target, case.margin)
-    bare = Result(
-        workload, track, best_first, rows, pairs, column, target, said, margin=case.margin
-    )
-    return replace(bare, **evidence.collect(runs, case.alone, bare, case.studies))
+
+def _evidence(case: _Case, result: Result) -> dict[str, Any]:
+    """Return the fields of a result that stand beside its pairs.
+
+    The audit knows the plan of one study; runs of several have none that holds for all.
+    """
+    runs, alone, workload, entries = case.runs, case.alone, result.workload, result.entries
+    plan = case.studies[0] if len(case.studies) == 1 else None
+    where = partial(environments, runs)
+    found: dict[str, Any] = {
+        "audit": audit(runs, workload, entries, result.pairs, result.column, plan, where),
+        "classical": classical(runs, alone, workload, entries, result.rows),
+    }
+    if result.track != DEFAULTS:
+        found["sensitivity"] = sensitivity(runs, workload, entries, METRIC)
+        found["budgets"] = budgets(runs, alone, workload, entries)
+    return found
+
+
+def _profile(results: Sequence[Result], clock: Literal["steps", "seconds"]) -> Profile | None:
+    """Return the profile of the median steps or seconds to target over workloads.
+
+    It is of the tuned contenders that every workload with a target has; None where that leaves
+    fewer than two of either, where nobody reached a target, or where a contender that did was not
+    timed.
+    """
+    cases = [result for result in results if result.track == TUNED and result.target.value]
+    tuned = [{entry.optimizer for entry in r.entries if entry.tuned} for r in cases]
+    common = set[str].intersection(*tuned) if tuned else set[str]()
+    if len(cases) < 2 or len(common) < 2:
+        return None
+    cost: dict[str, dict[str, float]] = {name: {} for name in sorted(common)}
+    for case in cases:
+        for row in (row for row in case.rows if row["optimizer"] in common):
+            value = row[f"median_{clock}_to_target"]
+            reached, timed = math.isfinite(row["median_steps_to_target"]), math.isfinite(value)
+            if reached and not timed:
+                return None
+            cost[row["optimizer"]][case.workload.name] = value if timed else math.inf
+    if not any(math.isfinite(value) for costs in cost.values() for value in costs.values()):
+        return None
+    return performance_profile(cost)

@@ -1,49 +1,14 @@
 """``sgdlab compare``: tune every optimizer under one budget, re-run the winners, report."""
 
-import functools
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
-
 import hydra
-from hydra._internal.callbacks import Callbacks
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import HydraContext
-from omegaconf import DictConfig, open_dict, read_write
+from omegaconf import DictConfig
 
 from sgdlab.commands.train import train
-from sgdlab.comparison.check_jobs import check_jobs, check_target
-from sgdlab.comparison.check_settings import check_settings
-from sgdlab.comparison.contenders import (
-    Contender,
-    SearchId,
-    Workload,
-    contenders_of,
-    overrides_of,
-    search_ids_of,
-    seeds_of,
-    workloads_of,
-)
-from sgdlab.comparison.halving import check_halving, tune_by_halving
-from sgdlab.comparison.pilot import trials_for
-from sgdlab.comparison.protocol import candidates_of, first_difference, protocol
-from sgdlab.comparison.timing import time_winners
-from sgdlab.comparison.tuning import Tuning
-from sgdlab.comparison.winners import Trial, winners_of
+from sgdlab.comparison.run import check_comparison, run_comparison
 from sgdlab.config.app import run_app
 from sgdlab.config.catalogue import conf_dir
 from sgdlab.config.gate import refuse_lesson
-from sgdlab.config.run_id import study_name
-from sgdlab.config.schema import COMPARE_ONLY
-from sgdlab.errors import InputError
-from sgdlab.results import DEFAULTS, FAILED, FINAL, TUNE, Cell, read_study, write_study
-from sgdlab.search.halving import halving_of
-from sgdlab.sweep.jobs import QuickLoader, launch, prepare
-from sgdlab.terminal.display import stdout
-from sgdlab.terminal.notices import warn
-
-_OWN_KEYS = (*COMPARE_ONLY, "study")
 
 
 def main(arguments: list[str]) -> int:
@@ -60,23 +25,7 @@ def preflight(composed: DictConfig) -> None:
         InputError: Names what is wrong; every run that is known by now is built once.
     """
     refuse_lesson(composed, "compare")
-    check_settings(composed)
-    loader = _loader(composed)
-    contenders, workloads = contenders_of(composed, loader), workloads_of(composed, loader)
-    halving_of(composed.search)
-    master = composed.copy()
-    with open_dict(master):
-        master.study = "study"
-    search_ids = search_ids_of(workloads, contenders, master.replicates)
-    jobs: dict[SearchId, list[list[str]]] = {}
-    if "tuned" in master.tracks:
-        jobs = Tuning(master, dict.fromkeys(search_ids, int(master.trials))).first_jobs()
-    own = {search_id: _default_jobs(master, [search_id]) for search_id in search_ids}
-    defaults = own if DEFAULTS in master.tracks else {}
-    check_jobs(master, loader, jobs, defaults)
-    check_target(master, loader, jobs or defaults)
-    _refuse_other_study(composed, contenders, workloads)
-    check_halving(composed, loader, [job for own in jobs.values() for job in own])
+    check_comparison(composed)
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="compare")
@@ -86,127 +35,4 @@ def app(composed: DictConfig) -> None:
     Raises:
         SystemExit: With code 1 when a run failed.
     """
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    master = composed.copy()
-    with open_dict(master):
-        master.hydra = HydraConfig.get()
-        master.study = study_name(master)
-        _put_runs_in(folder, master)
-    loader = _loader(master, folder)
-    contenders, workloads = contenders_of(master, loader), workloads_of(master, loader)
-    search_ids = search_ids_of(workloads, contenders, master.replicates)
-    written = _protocol(master, contenders, workloads)
-    write_study(folder, written)
-    context = HydraContext(
-        config_loader=GlobalHydra.instance().config_loader(), callbacks=Callbacks(master)
-    )
-
-    def run(phase: str, jobs: Sequence[Sequence[str]]) -> list[dict[str, Cell]]:
-        prepared = prepare(master, loader, jobs)
-        if phase == TUNE and halving_of(master.search):
-            return tune_by_halving(master, prepared, folder)
-        return launch(master, context, loader, train, prepared, folder, phase)
-
-    rows: list[Mapping[str, Cell]] = []
-    if "tuned" in master.tracks:
-        trials = dict.fromkeys(search_ids, int(master.trials))
-        if master.seconds is not None:
-            trials = trials_for(master, loader, search_ids, folder)
-            write_study(folder, _with_trials(written, trials))
-        tried = Tuning(master, trials, folder).carry_out(run)
-        rows += [trial.row for own in tried.values() for trial in own]
-        finals = _final_jobs(master, winners_of(tried, master.select_by))
-        final = run(FINAL, finals)
-        rows += final
-    else:
-        finals, final = [], []
-    if DEFAULTS in master.tracks:
-        jobs = _default_jobs(master, search_ids)
-        own = run(DEFAULTS, jobs)
-        finals, final = [*finals, *jobs], [*final, *own]
-        rows += own
-    rows += time_winners(master, loader, finals, final, folder)
-    _report(folder, master.target)
-    if any(row["status"] == FAILED for row in rows):
-        raise SystemExit(1)
-
-
-def _put_runs_in(folder: Path, config: DictConfig) -> None:
-    with read_write(config.hydra):
-        config.hydra.sweep.dir = str(folder)
-
-
-def _loader(master: DictConfig, folder: Path = Path("runs")) -> QuickLoader:
-    typed = list(master.hydra.overrides.task)
-    common = [o for o in typed if o.lstrip("+~").split("=")[0].split(".")[0] not in _OWN_KEYS]
-    if candidates_of(master):
-        common.append("scaling.candidates=[]")  # each trial names its own
-    hydra_loader = GlobalHydra.instance().config_loader()
-    adapt = functools.partial(_put_runs_in, folder)
-    return QuickLoader(hydra_loader.get_search_path(), common, adapt)
-
-
-def _final_jobs(master: DictConfig, winners: Mapping[SearchId, Trial]) -> list[list[str]]:
-    seeds = seeds_of(master)
-    return [
-        overrides_of(
-            search_id, trial.settings, master.study, FINAL, seed,
-            trial=trial.number, evaluate_test=True,
-        )
-        for search_id, trial in winners.items()
-        for seed in seeds.final(search_id.replicate)
-    ]  # fmt: skip
-
-
-def _default_jobs(master: DictConfig, search_ids: Sequence[SearchId]) -> list[list[str]]:
-    seeds = seeds_of(master)
-    return [
-        overrides_of(search_id, {}, master.study, DEFAULTS, seed, evaluate_test=True)
-        for search_id in search_ids
-        for seed in seeds.final(search_id.replicate)
-    ]
-
-
-def _refuse_other_study(
-    composed: DictConfig, contenders: Sequence[Contender], workloads: Sequence[Workload]
-) -> None:
-    folder = Path(composed.hydra.run.dir)
-    before = read_study(folder)
-    if before is None:
-        return
-    if difference := first_difference(before, _protocol(composed, contenders, workloads)):
-        raise InputError(
-            f"{folder} holds a comparison with other settings ({difference}): "
-            "choose another study=NAME"
-        )
-
-
-def _protocol(
-    master: DictConfig, contenders: Sequence[Contender], workloads: Sequence[Workload]
-) -> dict[str, Any]:
-    seeds = seeds_of(master)
-    replicates = range(master.replicates)
-    return protocol(
-        master,
-        {contender.name: contender.space for contender in contenders},
-        [workload.name for workload in workloads],
-        [seeds.tuning(r) for r in replicates],
-        [seeds.final(r) for r in replicates],
-    )
-
-
-def _with_trials(written: Mapping[str, Any], trials: Mapping[SearchId, int]) -> dict[str, Any]:
-    """Return the protocol with the trials that its seconds buy."""
-    bought: dict[str, dict[str, int]] = {}
-    for search_id, count in trials.items():
-        bought.setdefault(search_id.workload.name, {})[search_id.contender.name] = count
-    return {**written, "budget": {**written["budget"], "trials_of": bought}}
-
-
-def _report(folder: Path, target: float | str | None) -> None:
-    from sgdlab.report import build  # matplotlib takes a second; only the end needs it
-
-    report = build([folder], folder / "report", target)
-    report.show(stdout())
-    for problem in report.problems:
-        warn(problem)
+    run_comparison(composed, HydraConfig.get(), train)

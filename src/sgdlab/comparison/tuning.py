@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 from sgdlab.comparison.contenders import SearchId, overrides_of, seeds_of
 from sgdlab.comparison.protocol import candidates_of
-from sgdlab.comparison.winners import Trial, objective_value
+from sgdlab.comparison.winners import Trial
 from sgdlab.results import TUNE, Cell
 from sgdlab.search import Search, Value, search_of
 
@@ -94,7 +94,7 @@ class Tuning:
 
     def _verdicts(self, latest: Sequence[Trial]) -> list[float]:
         """Return how bad each drawn setting is: as its best candidate."""
-        values = [objective_value(trial.row, self._master.select_by) for trial in latest]
+        values = [trial.objective(self._master.select_by) for trial in latest]
         width = len(self._factors)
         return [
             min(values[start : start + width], default=math.inf)

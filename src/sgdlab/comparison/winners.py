@@ -1,12 +1,12 @@
 """The best trial of each search of a comparison."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sgdlab.comparison.contenders import SearchId
 from sgdlab.results import COMPLETED, Cell
 from sgdlab.search import Value
+from sgdlab.search.objective import objective_value
 from sgdlab.terminal.display import metric_text, number, stdout
 from sgdlab.terminal.notices import warn
 
@@ -19,16 +19,10 @@ class Trial:
     settings: Mapping[str, Value]
     row: Mapping[str, Cell]
 
-
-def objective_value(row: Mapping[str, Cell], select_by: str) -> float:
-    """Return what chooses the winner; less is better, ``inf`` for a run that did not complete."""
-    value = row.get(select_by)
-    if row["status"] != COMPLETED or not isinstance(value, int | float):
-        return math.inf
-    bad = float(value)
-    if select_by.endswith("metric") and row["metric_direction"] == "max":
-        bad = -bad
-    return bad if math.isfinite(bad) else math.inf
+    def objective(self, select_by: str) -> float:
+        """Return what its search minimises; see `objective_value`."""
+        value = self.row.get(select_by) if self.row["status"] == COMPLETED else None
+        return objective_value(value, select_by, self.row.get("metric_direction"))
 
 
 def winners_of(tried: Mapping[SearchId, Sequence[Trial]], select_by: str) -> dict[SearchId, Trial]:
@@ -45,7 +39,7 @@ def winners_of(tried: Mapping[SearchId, Sequence[Trial]], select_by: str) -> dic
         completed = [trial for trial in trials if trial.row["status"] == COMPLETED]
         if completed:
             winners[search_id] = min(
-                completed, key=lambda trial: (objective_value(trial.row, select_by), trial.number)
+                completed, key=lambda trial: (trial.objective(select_by), trial.number)
             )
         else:
             search = f" in search {search_id.replicate}" if _searches(tried, search_id) > 1 else ""

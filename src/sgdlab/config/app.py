@@ -8,14 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from sgdlab.config import register as register
 from sgdlab.config.catalogue import groups, refuse_shadowed
-from sgdlab.config.compose.once import composing_once
+from sgdlab.config.compose.application import composing_once, get_args_parser
 from sgdlab.config.explain import explain
 from sgdlab.config.gate import RefusedError
 from sgdlab.config.parser import Parser

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -11,7 +12,7 @@ from hydra.errors import (
     MissingConfigException,
     OverrideParseException,
 )  # fmt: skip
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from sgdlab.config.catalogue import conf_dir, groups
@@ -98,14 +99,11 @@ def _valid_keys(name: str, own: Path | None, overrides: Sequence[str]) -> list[s
             config = compose(name, chosen)
         except (HydraException, OmegaConfBaseException):
             config = compose("train")
-    return list(_keys(config, ""))
+    return list(_keys(OmegaConf.to_container(config, resolve=False), ""))
 
 
-def _keys(config: DictConfig, prefix: str) -> Iterator[str]:
-    for key in map(str, config):
-        yield f"{prefix}{key}"
-        if OmegaConf.is_interpolation(config, key):
-            continue
-        node = config._get_node(key)
-        if isinstance(node, DictConfig):
-            yield from _keys(node, f"{prefix}{key}.")
+def _keys(section: object, prefix: str) -> Iterator[str]:
+    if isinstance(section, dict):
+        for key, value in cast("dict[object, object]", section).items():
+            yield f"{prefix}{key}"
+            yield from _keys(value, f"{prefix}{key}.")

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sgdlab.checks import require_number, require_one_of, require_whole
 from sgdlab.datasets.base import Examples
-from sgdlab.datasets.checks import not_negative, one_of, positive, whole
 from sgdlab.datasets.diabetes import diabetes
 from sgdlab.datasets.minimum import Smooth, minimise
 from sgdlab.datasets.problem import Confined, Problem, standardised
@@ -81,8 +81,8 @@ def least_squares(
     Source: Hoerl and Kennard (1970), "Ridge regression"; rates without strong convexity: Karimi,
     Nutini and Schmidt (2016).
     """
-    generated = one_of("source", source, ("diabetes", "generated")) == "generated"
-    penalty = not_negative("l2", l2)
+    generated = require_one_of("dataset.source", source, ("diabetes", "generated")) == "generated"
+    penalty = require_number("dataset.l2", l2)
     convex_set = projection_of(projection, radius)
     data = _generate(n_samples, n_features, rank, condition, noise, random_state)
     if not generated:
@@ -115,15 +115,14 @@ def _generate(
     noise: object,
     random_state: object,
 ) -> np.ndarray:
-    count, features = whole("n_samples", n_samples, at_least=2), whole("n_features", n_features)
-    different = features if rank is None else whole("rank", rank)
+    count = require_whole("dataset.n_samples", n_samples, 2)
+    features = require_whole("dataset.n_features", n_features)
+    different = features if rank is None else require_whole("dataset.rank", rank)
     if different > features:
         raise InputError(f"dataset.rank={rank}: at most n_features={features}")
-    if positive("condition", condition) < 1:
-        raise InputError(f"dataset.condition={condition}: must be a number from 1")
-    random = np.random.RandomState(whole("random_state", random_state, at_least=0))
-    scale = np.geomspace(1.0, positive("condition", condition) ** -0.5, different)
+    random = np.random.RandomState(require_whole("dataset.random_state", random_state, 0))
+    scale = np.geomspace(1.0, require_number("dataset.condition", condition, 1) ** -0.5, different)
     x = (random.standard_normal((count, different)) * scale)[:, np.arange(features) % different]
     y = x @ random.standard_normal(features)
-    y += not_negative("noise", noise) * random.standard_normal(count)
+    y += require_number("dataset.noise", noise) * random.standard_normal(count)
     return np.column_stack([x, y])

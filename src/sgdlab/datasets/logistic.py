@@ -6,9 +6,9 @@ from scipy.special import expit
 from torch import Tensor
 from torch.nn import functional as F
 
+from sgdlab.checks import require_number, require_one_of, require_whole
 from sgdlab.datasets.base import Examples
 from sgdlab.datasets.breast_cancer import breast_cancer
-from sgdlab.datasets.checks import one_of, positive, whole
 from sgdlab.datasets.minimum import Smooth, minimise
 from sgdlab.datasets.problem import Confined, Problem, standardised
 from sgdlab.datasets.projection import Projection, projection_of
@@ -73,12 +73,13 @@ def logistic(
     Source: Cox (1958), "The regression analysis of binary sequences"; as a test of rates, Bach
     (2014), "Adaptivity of averaged stochastic gradient descent".
     """
-    generated = one_of("source", source, ("breast_cancer", "generated")) == "generated"
-    shape = whole("n_samples", n_samples, at_least=2), whole("n_features", n_features)
-    seed = whole("random_state", random_state, at_least=0)
-    penalty = positive("l2", l2)
+    kind = require_one_of("dataset.source", source, ("breast_cancer", "generated"))
+    count = require_whole("dataset.n_samples", n_samples, 2)
+    width = require_whole("dataset.n_features", n_features)
+    seed = require_whole("dataset.random_state", random_state, 0)
+    penalty = require_number("dataset.l2", l2, open_low=True)
     convex_set = projection_of(projection, radius)
-    features, labels = _generate(*shape, seed) if generated else _tumours()
+    features, labels = _generate(count, width, seed) if kind == "generated" else _tumours()
     ones = np.ones((len(labels), 1))
     rows = torch.from_numpy(-labels[:, None] * np.hstack([standardised(features), ones])).float()
 

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sgdlab.checks import require_number, require_one_of, require_whole
 from sgdlab.datasets.base import Examples
-from sgdlab.datasets.checks import finite, not_negative, one_of, whole
 from sgdlab.datasets.problem import Function, Problem, without_data
 from sgdlab.datasets.projection import Projection, projection_of
 from sgdlab.datasets.spectrum import diagonal_optimum, eigenvalues_of
@@ -91,15 +91,15 @@ def noisy_quadratic(
     Source: Zhang, Li, Nado, Martens, Sachdeva, Dahl, Shallue and Grosse (2019), "Which algorithmic
     choices matter at which batch sizes? Insights from a noisy quadratic model".
     """
-    copies = whole("repetitions", repetitions)
+    copies = require_whole("dataset.repetitions", repetitions)
     h = np.repeat(eigenvalues_of(eigenvalues, dim, condition, spectrum), copies)
-    target = np.full(len(h), finite("minimum", minimum))
-    sigma = not_negative("noise", noise)
-    shape = one_of("noise_shape", noise_shape, ("isotropic", "hessian"))
+    target = np.full(len(h), require_number("dataset.minimum", minimum, -np.inf))
+    sigma = require_number("dataset.noise", noise)
+    shape = require_one_of("dataset.noise_shape", noise_shape, ("isotropic", "hessian"))
     std = sigma * (np.sqrt(h) if shape == "hessian" else np.ones_like(h))
     convex_set = projection_of(projection, radius)
     function = NoisyQuadratic(
-        start=torch.from_numpy(target + finite("start", start)),
+        start=torch.from_numpy(target + require_number("dataset.start", start, -np.inf)),
         minimum=torch.from_numpy(target),
         projection=convex_set,
         std=torch.from_numpy(std) if sigma > 0 else None,

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from sgdlab.checks import require_number, require_numbers
 from sgdlab.datasets.base import Examples
-from sgdlab.datasets.checks import not_negative, numbers
 from sgdlab.datasets.problem import Function, Problem, without_data
 from sgdlab.datasets.projection import projection_of
 from sgdlab.errors import InputError
@@ -34,9 +34,9 @@ def plane(
         raise InputError(
             f"dataset.radius={radius}: the {projection} must hold the minimum ({x:g}, {y:g})"
         )
-    std = not_negative("noise", noise)
+    std = require_number("dataset.noise", noise)
     built = function(
-        torch.tensor(numbers("start", start, 2), dtype=torch.float64),
+        torch.tensor(require_numbers("dataset.start", start, 2, -np.inf), dtype=torch.float64),
         torch.from_numpy(point),
         convex_set,
         torch.full((2,), std, dtype=torch.float64) if std > 0 else None,

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sgdlab.datasets.checks import whole
+from sgdlab.checks import require_whole
 from sgdlab.datasets.projection import Projection
 
 
@@ -125,7 +125,7 @@ def without_data(n_samples: object) -> tuple[Tensor, Tensor]:
     Raises:
         InputError: Not a whole number from 1.
     """
-    n = whole("n_samples", n_samples)
+    n = require_whole("dataset.n_samples", n_samples)
     return torch.zeros(n, 1), torch.zeros(n, 1)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sgdlab.datasets.checks import one_of, positive
+from sgdlab.checks import require_number, require_one_of
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,6 @@ def projection_of(name: object, radius: object) -> Projection | None:
     Raises:
         InputError: Neither ``none``, ``box`` nor ``ball``, or a radius that is not positive.
     """
-    kind = one_of("projection", name, ("none", "box", "ball"))
-    size = positive("radius", radius)
+    kind = require_one_of("dataset.projection", name, ("none", "box", "ball"))
+    size = require_number("dataset.radius", radius, open_low=True)
     return None if kind == "none" else (Box if kind == "box" else Ball)(size)

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sgdlab.checks import require_number, require_whole
 from sgdlab.datasets.base import Examples
-from sgdlab.datasets.checks import finite, not_negative, whole
 from sgdlab.datasets.minimum import Smooth, minimise
 from sgdlab.datasets.problem import Function, Problem, without_data
 from sgdlab.datasets.projection import Box, Projection, projection_of
@@ -106,12 +106,12 @@ def quadratic(
     Source: Nesterov (2004), "Introductory lectures on convex optimization", section 2.1.
     """
     h = eigenvalues_of(eigenvalues, dim, condition, spectrum)
-    target = np.full(len(h), finite("minimum", minimum))
-    random = np.random.RandomState(whole("random_state", random_state, at_least=0))
+    target = np.full(len(h), require_number("dataset.minimum", minimum, -np.inf))
+    random = np.random.RandomState(require_whole("dataset.random_state", random_state, 0))
     q = _rotation(random, len(h)) if rotate else None
-    distance = np.full(len(h), finite("start", start))
+    distance = np.full(len(h), require_number("dataset.start", start, -np.inf))
     convex_set = projection_of(projection, radius)
-    sigma = not_negative("noise", noise)
+    sigma = require_number("dataset.noise", noise)
     x, y = without_data(n_samples)
     if sigma > 0:
         x = _centred(random, n_samples, len(h), sigma)

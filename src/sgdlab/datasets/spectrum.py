@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sgdlab.datasets.checks import numbers, one_of, positive, whole
+from sgdlab.checks import require_number, require_numbers, require_one_of, require_whole
 from sgdlab.datasets.minimum import on_sphere
 from sgdlab.datasets.projection import Ball, Box, Projection
 from sgdlab.errors import InputError
@@ -22,15 +22,13 @@ def eigenvalues_of(
     Raises:
         InputError: Values of which there is no spectrum.
     """
-    count = whole("dim", dim)
-    if positive("condition", condition) < 1:
-        raise InputError(f"dataset.condition={condition}: must be a number from 1")
-    smallest = 1 / positive("condition", condition)
-    kind = one_of("spectrum", spectrum, ("log", "linear"))
+    count = require_whole("dataset.dim", dim)
+    smallest = 1 / require_number("dataset.condition", condition, 1)
+    kind = require_one_of("dataset.spectrum", spectrum, ("log", "linear"))
     if eigenvalues is None:
         spaced = np.geomspace if kind == "log" else np.linspace
         return spaced(1.0, smallest, count)
-    values = np.array(numbers("eigenvalues", eigenvalues))
+    values = np.array(require_numbers("dataset.eigenvalues", eigenvalues, None, -np.inf))
     if values.min() < 0 or values.max() == 0:
         raise InputError(
             f"dataset.eigenvalues={eigenvalues}: must be numbers from 0, one of them positive"

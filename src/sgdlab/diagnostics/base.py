@@ -119,10 +119,16 @@ class Quantity(ABC):
     Attributes:
         every: Steps from one measurement to the next; None: as ``diagnostics.every`` says.
         needs_previous: Whether `Moment.previous` is wanted.
+        provides: Names of the results that it leaves in `Moment.shared`.
+        needs: Names of the results that it cannot do without.
+        uses: Names of the results that it takes over where another quantity provides them.
     """
 
     every: int | None = None
     needs_previous: bool = False
+    provides: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
 
     @abstractmethod
     def begin(self, subject: Subject) -> tuple[str, ...]:

@@ -39,6 +39,9 @@ class HessianTrace(Quantity):
         InputError: A setting is out of its range.
     """
 
+    provides = ("hessian_trace",)
+    uses = ("sharpness",)
+
     def __init__(self, examples: int | None = None, probes: int = 1) -> None:
         key = "diagnostics.quantities.hessian_trace"
         check_settings(key, examples, probes=probes)

@@ -45,6 +45,8 @@ class NoiseAlignment(Quantity):
         InputError: A setting is out of its range.
     """
 
+    uses = ("sharpness", "hessian_trace")
+
     def __init__(self, examples: int | None = None, probes: int = 1) -> None:
         key = "diagnostics.quantities.noise_alignment"
         check_settings(key, examples, probes=probes)

@@ -1,22 +1,16 @@
 """The largest eigenvalue of the Hessian as an optimizer sees it, against what it tolerates."""
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from sgdlab.diagnostics.base import Moment, Quantity, Subject
-from sgdlab.diagnostics.curvature import (
-    check_settings,
-    curvature,
-    examples_of,
-)
-from sgdlab.diagnostics.lanczos import Basis, largest
+from sgdlab.diagnostics.base import Moment, Subject
+from sgdlab.diagnostics.curvature import curvature
+from sgdlab.diagnostics.lanczos import Basis
 from sgdlab.diagnostics.preconditioner import Preconditioner, preconditioner
-from sgdlab.diagnostics.sharpness import seeded
+from sgdlab.diagnostics.sharpness import TopEigenvalue
 
 
-class PreconditionedSharpness(Quantity):
+class PreconditionedSharpness(TopEigenvalue):
     """The top eigenvalue of ``P⁻¹H``, the limit of stability, and their quotient.
 
     ``P`` is the diagonal that this very update divided by (`sgdlab.diagnostics.preconditioner`):
@@ -33,37 +27,16 @@ class PreconditionedSharpness(Quantity):
       eigenvector; about 1 is where full-batch training settles by itself.
 
     All three are NaN for an optimizer whose ``P`` is not known. By Lanczos, as `Sharpness`, whose
-    products are reused; for SGD there are no others. A subset raises this eigenvalue more than the
-    sharpness, as ``P⁻¹`` magnifies directions in which few examples have a gradient: for numbers to
-    rely on, ask for all ``examples``.
+    products are reused and do not count as ``iterations``; for SGD there are no others. A subset
+    raises this eigenvalue more than the sharpness, as ``P⁻¹`` magnifies directions in which few
+    examples have a gradient: for numbers to rely on, ask for all ``examples``.
 
     Source: Cohen, Ghorbani, Krishnan, Agarwal, Medapati et al. (2022), "Adaptive gradient methods
     at the edge of stability".
-
-    Args:
-        examples: As for `Sharpness`.
-        iterations: Products at most beside those of `Sharpness`, from 1.
-        tolerance: As for `Sharpness`.
-
-    Raises:
-        InputError: A setting is out of its range.
     """
 
-    def __init__(
-        self, examples: int | None = None, iterations: int = 4, tolerance: float = 0.1
-    ) -> None:
-        key = "diagnostics.quantities.preconditioned_sharpness"
-        check_settings(key, examples, iterations, tolerance)
-        self._asked = examples
-        self._iterations = iterations
-        self._tolerance = tolerance
-        self._vector: Tensor | None = None
-
-    def begin(self, subject: Subject) -> tuple[str, ...]:
-        """Return the columns; see `Quantity.begin`."""
-        self._examples = examples_of(subject, self._asked)
-        self._vector = None
-        return ("preconditioned_sharpness", "stability_limit", "stability")
+    columns = ("preconditioned_sharpness", "stability_limit", "stability")
+    uses = ("sharpness",)
 
     def measure(self, subject: Subject, moment: Moment) -> Tensor:
         """Return the three values."""
@@ -85,23 +58,9 @@ class PreconditionedSharpness(Quantity):
             x = scale * v
             return scale * (by.sign * here.product(x) + by.decay * x)
 
-        found = largest(
-            product,
-            seeded(self._vector, scale * here.gradient, subject),
-            iterations=self._iterations,
-            tolerance=self._tolerance,
-            known=None if same is None else _transformed(same.basis, scale, by),
-        )
-        self._vector = None if found is None else found.vector
+        known = None if same is None else _transformed(same.basis, scale, by)
+        found = self._find(product, scale * here.gradient, subject, known)
         return float("nan") if found is None else found.value
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the last vector."""
-        return {"vector": self._vector}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the last vector."""
-        self._vector = state["vector"]
 
 
 def _transformed(basis: Basis, scale: Tensor, by: Preconditioner) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ from torch import Tensor
 from sgdlab.config.instantiate import is_out_of_memory
 from sgdlab.diagnostics.base import Moment, Quantity, Subject, flat
 from sgdlab.diagnostics.cadence import is_due
+from sgdlab.diagnostics.order import measuring_order
 from sgdlab.errors import reason_of
 from sgdlab.steps.base import MicroBatches, StepValues
 from sgdlab.steps.objective import Objective
@@ -41,6 +42,7 @@ class Recorder:
         """Time spent here, which is none of the run's training time."""
         self._objective = objective
         self._quantities = dict(quantities)
+        self._order = measuring_order(quantities)
         self._widths: dict[str, int] = {}
         self._every = {name: q.every or every for name, q in self._quantities.items()}
         columns: list[str] = []
@@ -119,12 +121,10 @@ class Recorder:
             previous, self._shapes, self._random_state,
         )  # fmt: skip
         random_state = torch.get_rng_state()
-        found: list[float] = []
-        for name in self._widths:
-            found += self._measure(name, moment)
+        measured = {name: self._measure(name, moment) for name in self._order}
         torch.set_rng_state(random_state)
         self.seconds += time.perf_counter() - began
-        return found
+        return [value for name in self._widths for value in measured[name]]
 
     def _measure(self, name: str, moment: Moment) -> Sequence[float]:
         width = self._widths[name]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from sgdlab.checks import is_whole
 from sgdlab.errors import InputError
 from sgdlab.models.parts import activation as activation_layer
 from sgdlab.models.parts import dense, require_floats, widths
@@ -49,8 +50,7 @@ class CNN(nn.Module):
                 f"model=cnn needs images [channels, height, width], the inputs are "
                 f"{list(input_shape)}{hint}: model=mlp takes any shape"
             )
-        whole = isinstance(kernel_size, int) and not isinstance(kernel_size, bool)
-        if not whole or kernel_size < 1 or kernel_size % 2 == 0:
+        if not is_whole(kernel_size) or kernel_size % 2 == 0:
             raise InputError(f"model.kernel_size={kernel_size}: must be an odd number: 1, 3, 5, …")
         planes, height, width = input_shape
         layers: list[nn.Module] = []

@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import nn
 
-from sgdlab.errors import InputError
+from sgdlab.checks import require_whole
 from sgdlab.models.parts import Flatten, dense, dense_roles
 from sgdlab.parametrization import Width
 
@@ -43,9 +43,7 @@ class MLP(nn.Sequential):
         mup_base_width: int = 64,
         parametrization: Literal["standard", "mup"] = "standard",
     ) -> None:
-        base = mup_base_width
-        if isinstance(base, bool) or not isinstance(base, int) or base < 1:
-            raise InputError(f"model.mup_base_width={base}: must be a whole number from 1")
+        base = require_whole("model.mup_base_width", mup_base_width)
         layers = dense(
             math.prod(input_shape),
             hidden,

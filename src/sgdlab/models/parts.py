@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sgdlab.checks import require_number
-from sgdlab.errors import InputError, suggest
+from sgdlab.checks import is_whole, require_number, require_one_of
+from sgdlab.errors import InputError
 from sgdlab.parametrization import Width
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -50,9 +50,7 @@ def activation(name: object) -> nn.Module:
     Raises:
         InputError: No such name; the nearest are offered.
     """
-    if not isinstance(name, str) or name not in ACTIVATIONS:
-        raise InputError(f"model.activation={name}: {suggest(str(name), ACTIVATIONS)}")
-    return ACTIVATIONS[name]()
+    return ACTIVATIONS[require_one_of("model.activation", name, ACTIVATIONS)]()
 
 
 def widths(key: str, values: Any, *, at_least: int = 0) -> list[int]:
@@ -63,9 +61,8 @@ def widths(key: str, values: Any, *, at_least: int = 0) -> list[int]:
     """
     if not isinstance(values, Sequence) or isinstance(values, str):
         raise InputError(f"model.{key}={values}: must be a list, such as [{values}]")
-    for value in values:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InputError(f"model.{key}={list(values)}: widths must be whole numbers from 1")
+    if not all(map(is_whole, values)):
+        raise InputError(f"model.{key}={list(values)}: widths must be whole numbers from 1")
     if len(values) < at_least:
         raise InputError(f"model.{key}={list(values)}: needs at least {at_least}")
     return list(values)

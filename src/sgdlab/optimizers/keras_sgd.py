@@ -6,7 +6,7 @@ import torch
 from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 
-from sgdlab.optimizers.checks import require_flag, require_number
+from sgdlab.checks import require_flag, require_number
 from sgdlab.optimizers.closure import loss_of
 
 
@@ -47,10 +47,10 @@ class KerasSGD(Optimizer):
         nesterov: bool = False,
         weight_decay: float = 0.0,
     ) -> None:
-        require_number("lr", lr)
-        require_number("momentum", momentum, below=1)
-        require_flag("nesterov", nesterov)
-        require_number("weight_decay", weight_decay)
+        require_number("optimizer.lr", lr)
+        require_number("optimizer.momentum", momentum, high=1, open_high=True)
+        require_flag("optimizer.nesterov", nesterov)
+        require_number("optimizer.weight_decay", weight_decay)
         defaults = {
             "lr": lr,
             "momentum": momentum,

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 
+from sgdlab.checks import require_number
 from sgdlab.errors import InputError
-from sgdlab.optimizers.checks import require_number
 
 
 class KieferWolfowitz(Optimizer):
@@ -56,9 +56,9 @@ class KieferWolfowitz(Optimizer):
         width_power: float = 0.0,
         max_parameters: int = 10_000,
     ) -> None:
-        require_number("lr", lr)
-        require_number("width", width, open_low=True)
-        require_number("width_power", width_power)
+        require_number("optimizer.lr", lr)
+        require_number("optimizer.width", width, open_low=True)
+        require_number("optimizer.width_power", width_power)
         if type(max_parameters) is not int or max_parameters < 1:
             raise InputError(
                 f"optimizer.max_parameters={max_parameters}: must be a whole number from 1"

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 
+from sgdlab.checks import require_flag, require_number, require_numbers
 from sgdlab.errors import InputError
-from sgdlab.optimizers.checks import require_flag, require_number, require_numbers
 from sgdlab.optimizers.closure import loss_of
 from sgdlab.optimizers.trust_ratio import trust_ratio
 
@@ -69,19 +69,19 @@ class LAMB(Optimizer):
         phi_upper: float | None = None,
         exclude_bias_and_norm: bool = True,
     ) -> None:
-        require_number("lr", lr)
-        require_numbers("betas", betas, 2, below=1)
-        require_number("eps", eps)
-        require_number("weight_decay", weight_decay)
-        require_flag("bias_correction", bias_correction)
-        require_number("phi_lower", phi_lower)
+        require_number("optimizer.lr", lr)
+        require_numbers("optimizer.betas", betas, 2, below=1)
+        require_number("optimizer.eps", eps)
+        require_number("optimizer.weight_decay", weight_decay)
+        require_flag("optimizer.bias_correction", bias_correction)
+        require_number("optimizer.phi_lower", phi_lower)
         if phi_upper is not None:
-            require_number("phi_upper", phi_upper, open_low=True)
+            require_number("optimizer.phi_upper", phi_upper, open_low=True)
             if phi_upper < phi_lower:
                 raise InputError(
                     f"optimizer.phi_upper={phi_upper}: must be at least phi_lower={phi_lower}"
                 )
-        require_flag("exclude_bias_and_norm", exclude_bias_and_norm)
+        require_flag("optimizer.exclude_bias_and_norm", exclude_bias_and_norm)
         defaults = {
             "lr": lr,
             "betas": tuple(betas),

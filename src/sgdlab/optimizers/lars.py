@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 
-from sgdlab.optimizers.checks import require_flag, require_number
+from sgdlab.checks import require_flag, require_number
 from sgdlab.optimizers.closure import loss_of
 from sgdlab.optimizers.trust_ratio import trust_ratio
 
@@ -67,14 +67,14 @@ class LARS(Optimizer):
         lr_in_velocity: bool = True,
         exclude_bias_and_norm: bool = True,
     ) -> None:
-        require_number("lr", lr)
-        require_number("momentum", momentum, below=1)
-        require_number("weight_decay", weight_decay)
-        require_number("trust_coefficient", trust_coefficient, open_low=True)
-        require_number("eps", eps)
-        require_flag("nesterov", nesterov)
-        require_flag("lr_in_velocity", lr_in_velocity)
-        require_flag("exclude_bias_and_norm", exclude_bias_and_norm)
+        require_number("optimizer.lr", lr)
+        require_number("optimizer.momentum", momentum, high=1, open_high=True)
+        require_number("optimizer.weight_decay", weight_decay)
+        require_number("optimizer.trust_coefficient", trust_coefficient, open_low=True)
+        require_number("optimizer.eps", eps)
+        require_flag("optimizer.nesterov", nesterov)
+        require_flag("optimizer.lr_in_velocity", lr_in_velocity)
+        require_flag("optimizer.exclude_bias_and_norm", exclude_bias_and_norm)
         defaults = {
             "lr": lr,
             "momentum": momentum,

@@ -6,7 +6,7 @@ import torch
 from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 
-from sgdlab.optimizers.checks import require_number, require_numbers
+from sgdlab.checks import require_number, require_numbers
 from sgdlab.optimizers.closure import loss_of
 
 
@@ -39,9 +39,9 @@ class Lion(Optimizer):
         betas: Sequence[float] = (0.9, 0.99),
         weight_decay: float = 0.0,
     ) -> None:
-        require_number("lr", lr)
-        require_numbers("betas", betas, 2, below=1)
-        require_number("weight_decay", weight_decay)
+        require_number("optimizer.lr", lr)
+        require_numbers("optimizer.betas", betas, 2, below=1)
+        require_number("optimizer.weight_decay", weight_decay)
         defaults = {"lr": lr, "betas": tuple(betas), "weight_decay": weight_decay}
         super().__init__(params, defaults)
 

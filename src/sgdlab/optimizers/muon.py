@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 
+from sgdlab.checks import require_flag, require_number, require_numbers
 from sgdlab.errors import InputError, suggest
-from sgdlab.optimizers.checks import require_flag, require_number, require_numbers
 from sgdlab.optimizers.closure import loss_of
 
 ADJUSTMENTS = ("original", "match_rms_adamw")
@@ -84,20 +84,20 @@ class Muon(Optimizer):
         adamw_betas: Sequence[float] = (0.9, 0.95),
         adamw_eps: float = 1e-10,
     ) -> None:
-        require_number("lr", lr)
-        require_number("momentum", momentum, below=1)
-        require_flag("nesterov", nesterov)
-        require_number("weight_decay", weight_decay)
-        require_numbers("ns_coefficients", ns_coefficients, 3, low=-math.inf)
+        require_number("optimizer.lr", lr)
+        require_number("optimizer.momentum", momentum, high=1, open_high=True)
+        require_flag("optimizer.nesterov", nesterov)
+        require_number("optimizer.weight_decay", weight_decay)
+        require_numbers("optimizer.ns_coefficients", ns_coefficients, 3, low=-math.inf)
         if type(ns_steps) is not int or not 1 <= ns_steps <= 99:
             raise InputError(f"optimizer.ns_steps={ns_steps}: must be a whole number from 1 to 99")
-        require_number("eps", eps, open_low=True)
+        require_number("optimizer.eps", eps, open_low=True)
         if adjust_lr_fn not in ADJUSTMENTS:
             hint = suggest(str(adjust_lr_fn), ADJUSTMENTS)
             raise InputError(f"optimizer.adjust_lr_fn={adjust_lr_fn}: {hint}")
-        require_number("adamw_lr_ratio", adamw_lr_ratio, open_low=True)
-        require_numbers("adamw_betas", adamw_betas, 2, below=1)
-        require_number("adamw_eps", adamw_eps)
+        require_number("optimizer.adamw_lr_ratio", adamw_lr_ratio, open_low=True)
+        require_numbers("optimizer.adamw_betas", adamw_betas, 2, below=1)
+        require_number("optimizer.adamw_eps", adamw_eps)
         matrices = {
             "use_muon": True,
             "momentum": momentum,

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
+from sgdlab.checks import require_number, require_numbers
 from sgdlab.errors import InputError
-from sgdlab.optimizers.checks import require_number, require_numbers
 from sgdlab.optimizers.schedule_free import ScheduleFree
 
 
@@ -57,10 +57,10 @@ class ScheduleFreeAdamW(ScheduleFree):
         r: float = 0.0,
         weight_lr_power: float = 2.0,
     ) -> None:
-        require_numbers("betas", betas, 2, below=1)
+        require_numbers("optimizer.betas", betas, 2, below=1)
         if betas[0] == 0:
             raise InputError(f"optimizer.betas={list(betas)}: the first must be above 0")
-        require_number("eps", eps)
+        require_number("optimizer.eps", eps)
         defaults = {
             "lr": lr,
             "betas": tuple(betas),

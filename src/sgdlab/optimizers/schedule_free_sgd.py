@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from sgdlab.optimizers.checks import require_number
+from sgdlab.checks import require_number
 from sgdlab.optimizers.schedule_free import ScheduleFree
 
 
@@ -48,7 +48,7 @@ class ScheduleFreeSGD(ScheduleFree):
         r: float = 0.0,
         weight_lr_power: float = 2.0,
     ) -> None:
-        require_number("momentum", momentum, below=1, open_low=True)
+        require_number("optimizer.momentum", momentum, high=1, open_low=True, open_high=True)
         defaults = {
             "lr": lr,
             "momentum": momentum,

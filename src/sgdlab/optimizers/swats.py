@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 
-from sgdlab.optimizers.checks import require_number, require_numbers
+from sgdlab.checks import require_number, require_numbers
 from sgdlab.optimizers.closure import loss_of
 
 
@@ -67,11 +67,11 @@ class SWATS(Optimizer):
         switch_tolerance: float = 1e-3,
         weight_decay: float = 0.0,
     ) -> None:
-        require_number("lr", lr)
-        require_numbers("betas", betas, 2, below=1)
-        require_number("eps", eps)
-        require_number("switch_tolerance", switch_tolerance, open_low=True)
-        require_number("weight_decay", weight_decay)
+        require_number("optimizer.lr", lr)
+        require_numbers("optimizer.betas", betas, 2, below=1)
+        require_number("optimizer.eps", eps)
+        require_number("optimizer.switch_tolerance", switch_tolerance, open_low=True)
+        require_number("optimizer.weight_decay", weight_decay)
         defaults = {
             "lr": lr,
             "betas": tuple(betas),

@@ -21,6 +21,7 @@ from sgdlab.report.content import Drawn
 from sgdlab.report.document import Table
 from sgdlab.report.figures.profiles import profile
 from sgdlab.report.figures.workload import figures, prefixes
+from sgdlab.report.verdict import verdicts
 from sgdlab.report.winners import winners
 from sgdlab.results import atomic_write, text, write_runs
 
@@ -105,7 +106,7 @@ def build(
         out=out,
         html=out / "report.html",
         markdown=out / "report.md",
-        verdicts=analysis.verdicts,
+        verdicts=verdicts(analysis),
         comparison=analysis.comparison,
         pairwise=analysis.pairwise,
         problems=list(analysis.runs.problems),

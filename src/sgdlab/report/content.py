@@ -19,6 +19,7 @@ from sgdlab.report.document import (
 )
 from sgdlab.report.figures.workload import Figures
 from sgdlab.report.repeat import LISTED, commands
+from sgdlab.report.verdict import answers, verdicts
 from sgdlab.report.winners import Winners
 from sgdlab.report.workload_sections import FOLD_FROM, defaults, tuned
 from sgdlab.results import COMPLETED, DEFAULTS, TIMING
@@ -51,12 +52,12 @@ def document(
     title = "Optimizer comparison" if several or not results else results[0].workload.name
     sections = [_answer(analysis)]
     before = ""
-    for result, figures in zip(results, drawn.of, strict=True):
+    for result, said, figures in zip(results, answers(analysis), drawn.of, strict=True):
         if several and result.workload.name != before:
             sections.append(Section(result.workload.name, []))
         before = result.workload.name
         make = defaults if result.track == DEFAULTS else tuned
-        sections += make(result, figures, 3 if several else 2)
+        sections += make(result, said, figures, 3 if several else 2)
     if drawn.whole:
         sections.append(Section("Over all workloads", _profile(analysis, drawn.whole)))
     sections += _whole(analysis)
@@ -88,8 +89,10 @@ def _subtitle(analysis: Analysis, version: str) -> str:
 
 
 def _answer(analysis: Analysis) -> Section:
-    main = [r.answer.verdict for r in analysis.results if r.track != DEFAULTS]
-    blocks: list[Block] = [Text(verdict, "lead") for verdict in main or analysis.verdicts]
+    said = verdicts(analysis)
+    tracks = zip(said, analysis.results, strict=False)
+    main = [verdict for verdict, result in tracks if result.track != DEFAULTS]
+    blocks: list[Block] = [Text(verdict, "lead") for verdict in main or said]
     checks = [check for result in analysis.results for check in result.audit]
     failed = list(dict.fromkeys(check.check for check in checks if check.status == "fail"))
     if failed:

@@ -7,7 +7,6 @@ from sgdlab.analysis import Result, words
 from sgdlab.analysis.statistics import UNDECIDED
 from sgdlab.checks import is_number
 from sgdlab.report.document import Table
-from sgdlab.report.verdict.verdicts import metric_name
 from sgdlab.results import COMPLETED
 
 _ORDER = ("fail", "warn", "pass")
@@ -42,7 +41,7 @@ def pairs_note(result: Result) -> str:
 def pairs(result: Result) -> Table:
     """Return the pairwise tests of the metric of the verdicts."""
     metric = result.workload.metric
-    title = f"Difference in {metric_name(result.workload, result.column)}"
+    title = f"Difference in {result.metric_name}"
     return _pairs(result.primary, title + (" (points)" if metric == "accuracy" else ""), metric)
 
 

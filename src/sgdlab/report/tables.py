@@ -11,12 +11,9 @@ from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.workloads import text
 from sgdlab.checks import is_number
 from sgdlab.report.document import Table
-from sgdlab.report.verdict.verdicts import metric_name
 from sgdlab.results import COMPLETED
 
 _LOST = ("stopped", "diverged", "failed", "unfinished")
-PREFIXES = {"test_metric": "test_metric", "final_val_metric": "val_metric"}
-"""Columns of ``comparison.csv`` about a column of ``runs.csv`` begin with this."""
 
 
 def comparison(result: Result) -> Table:
@@ -48,7 +45,7 @@ def comparison(result: Result) -> Table:
 
 def spread(result: Result) -> Table:
     """Return all that describes the metric of the verdicts, per optimizer."""
-    metric, prefix = result.workload.metric, PREFIXES[result.column]
+    metric, prefix = result.workload.metric, result.prefix
 
     def value(row: Mapping[str, Any], part: str) -> str:
         return words.plain(row[f"{prefix}_{part}"], metric)
@@ -68,7 +65,7 @@ def spread(result: Result) -> Table:
         for row in result.rows
     ]
     unit = ", in %" if metric == "accuracy" else ""
-    name = metric_name(result.workload, result.column)
+    name = result.metric_name
     caption = f"{name[0].upper()}{name[1:]} of every {result.rows[0]['unit']}{unit}."
     columns = list(dict.fromkeys(key for record in records for key in record))
     records = [{c: record.get(c, words.NOTHING) for c in columns} for record in records]

@@ -8,6 +8,7 @@ from sgdlab.report import classical_table, evidence_tables, tables
 from sgdlab.report.charts.model import Chart
 from sgdlab.report.document import Block, Fold, Gallery, Notes, Section, Text
 from sgdlab.report.figures.workload import Figures
+from sgdlab.report.verdict import Answer
 
 FOLD_FROM = 25
 """A table with more rows is folded away until asked for."""
@@ -19,16 +20,16 @@ FEW_PASSES = 8
 """More checks that passed are folded away until asked for."""
 
 
-def tuned(result: Result, figures: Figures, level: int) -> list[Section]:
+def tuned(result: Result, answer: Answer, figures: Figures, level: int) -> list[Section]:
     """Return the sections about the tuned optimizers, or those of a sweep, of one workload."""
     first: list[Block] = [tables.comparison(result)]
-    if result.answer.facts:
-        first.append(Notes(result.answer.facts))
+    if answer.facts:
+        first.append(Notes(answer.facts))
     if figures.units:
         first.append(Gallery(figures.units))
     first += [tables.spread(result), tables.cost(result)]
-    if result.answer.notes:
-        first.append(Text(" ".join(result.answer.notes), "note"))
+    if answer.notes:
+        first.append(Text(" ".join(answer.notes), "note"))
     parts: list[tuple[str, list[Block]]] = [
         ("Comparison", first),
         ("Audit", _audit(result)),
@@ -44,7 +45,7 @@ def tuned(result: Result, figures: Figures, level: int) -> list[Section]:
     return [Section(title, blocks, level) for title, blocks in parts if blocks]
 
 
-def defaults(result: Result, figures: Figures, level: int) -> list[Section]:
+def defaults(result: Result, answer: Answer, figures: Figures, level: int) -> list[Section]:
     """Return the track of published settings, as one section apart from the tuned one."""
     blocks: list[Block] = [
         Text(
@@ -52,7 +53,7 @@ def defaults(result: Result, figures: Figures, level: int) -> list[Section]:
             "runs than those above.",
             "note",
         ),
-        Text(result.answer.verdict, "second"),
+        Text(answer.verdict, "second"),
         tables.comparison(result),
         *_gallery([*figures.units, *figures.forest]),
     ]

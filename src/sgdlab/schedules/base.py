@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sgdlab.schedules.checks import require_number, require_one_of, require_whole
+from sgdlab.checks import require_number, require_one_of, require_whole
 
 WARMUP_SHAPES = ("linear", "exponential", "constant")
 
@@ -54,12 +54,11 @@ class Schedule(ABC):
     warmup_start: float = 0.1
 
     def __post_init__(self) -> None:
-        require_number("warmup_epochs", self.warmup_epochs, self.warmup_epochs, low=0)
+        require_number("schedule.warmup_epochs", self.warmup_epochs)
         if self.warmup_steps is not None:
-            require_whole("warmup_steps", self.warmup_steps)
-        require_one_of("warmup_shape", self.warmup_shape, WARMUP_SHAPES)
-        start = self.warmup_start
-        require_number("warmup_start", start, start, low=0, high=1, open_low=True)
+            require_whole("schedule.warmup_steps", self.warmup_steps, 0, as_float=True)
+        require_one_of("schedule.warmup_shape", self.warmup_shape, WARMUP_SHAPES)
+        require_number("schedule.warmup_start", self.warmup_start, 0, 1, open_low=True)
 
     def warmup(self, steps_per_epoch: int) -> int:
         """Return ``W``, the steps of the warm-up."""

@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from sgdlab.checks import require_number
 from sgdlab.schedules.base import Schedule, progress
-from sgdlab.schedules.checks import require_number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Cosine(Schedule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_number("final", self.final, self.final, low=0, high=1)
+        require_number("schedule.final", self.final, 0, 1)
 
     def factor(self, step: int, total_steps: int, steps_per_epoch: int) -> float:
         """Return ``f(step)`` for ``T = total_steps``."""

@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from sgdlab.checks import require_number
 from sgdlab.schedules.base import Schedule
-from sgdlab.schedules.checks import require_number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,13 +45,12 @@ class CosineRestarts(Schedule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        fraction, epochs, decay = self.cycle_fraction, self.cycle_epochs, self.restart_decay
-        require_number("cycle_fraction", fraction, fraction, low=0, high=1, open_low=True)
-        if epochs is not None:
-            require_number("cycle_epochs", epochs, epochs, low=0, open_low=True)
-        require_number("t_mult", self.t_mult, self.t_mult, low=1)
-        require_number("final", self.final, self.final, low=0, high=1)
-        require_number("restart_decay", decay, decay, low=0, high=1, open_low=True)
+        require_number("schedule.cycle_fraction", self.cycle_fraction, 0, 1, open_low=True)
+        if self.cycle_epochs is not None:
+            require_number("schedule.cycle_epochs", self.cycle_epochs, open_low=True)
+        require_number("schedule.t_mult", self.t_mult, 1)
+        require_number("schedule.final", self.final, 0, 1)
+        require_number("schedule.restart_decay", self.restart_decay, 0, 1, open_low=True)
 
     def factor(self, step: int, total_steps: int, steps_per_epoch: int) -> float:
         """Return ``f(step)`` for ``T = total_steps`` and epochs of ``steps_per_epoch``."""

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from sgdlab.checks import require_flag, require_number
 from sgdlab.schedules.base import Schedule
-from sgdlab.schedules.checks import require_flag, require_number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +28,8 @@ class Exponential(Schedule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_number("gamma", self.gamma, self.gamma, low=0, high=1, open_low=True)
-        require_flag("staircase", self.staircase)
+        require_number("schedule.gamma", self.gamma, 0, 1, open_low=True)
+        require_flag("schedule.staircase", self.staircase)
 
     def factor(self, step: int, total_steps: int, steps_per_epoch: int) -> float:
         """Return ``f(step)`` for ``E = steps_per_epoch``."""

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from sgdlab.checks import require_number
 from sgdlab.schedules.base import Schedule
-from sgdlab.schedules.checks import require_number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class InverseTime(Schedule):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.timescale is not None:
-            require_number("timescale", self.timescale, self.timescale, low=0, open_low=True)
+            require_number("schedule.timescale", self.timescale, open_low=True)
 
     def factor(self, step: int, total_steps: int, steps_per_epoch: int) -> float:
         """Return ``f(step)``."""

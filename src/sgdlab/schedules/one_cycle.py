@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from sgdlab.checks import require_flag, require_number, require_one_of
 from sgdlab.errors import InputError
 from sgdlab.schedules.base import Schedule
-from sgdlab.schedules.checks import require_flag, require_number, require_one_of
 
 SHAPES = ("cosine", "linear")
 
@@ -71,18 +71,17 @@ class OneCycle(Schedule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_one_of("shape", self.shape, SHAPES)
-        require_flag("three_phase", self.three_phase)
-        require_flag("cycle_momentum", self.cycle_momentum)
+        require_one_of("schedule.shape", self.shape, SHAPES)
+        require_flag("schedule.three_phase", self.three_phase)
+        require_flag("schedule.cycle_momentum", self.cycle_momentum)
         if self.pct_start is not None:
             most = 0.5 if self.three_phase else 1
-            require_number("pct_start", self.pct_start, self.pct_start, low=0, high=most)
-        require_number("div_factor", self.div_factor, self.div_factor, low=1)
+            require_number("schedule.pct_start", self.pct_start, 0, most)
+        require_number("schedule.div_factor", self.div_factor, 1)
         if self.final_div_factor is not None:
-            require_number("final_div_factor", self.final_div_factor, self.final_div_factor, low=1)
+            require_number("schedule.final_div_factor", self.final_div_factor, 1)
         for key in ("base_momentum", "max_momentum"):
-            value = getattr(self, key)
-            require_number(key, value, value, low=0, high=1, open_high=True)
+            require_number(f"schedule.{key}", getattr(self, key), 0, 1, open_high=True)
         if self.base_momentum > self.max_momentum:
             raise InputError(
                 f"schedule.base_momentum={self.base_momentum}: must not exceed "

@@ -3,8 +3,8 @@
 import math
 from dataclasses import asdict, dataclass, field, fields
 
+from sgdlab.checks import require_number, require_one_of, require_whole
 from sgdlab.schedules.base import Schedule
-from sgdlab.schedules.checks import require_number, require_one_of, require_whole
 
 MODES = ("rel", "abs")
 
@@ -65,15 +65,13 @@ class Plateau(Schedule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        gamma, threshold, least = self.gamma, self.threshold, self.min_factor
-        require_number("gamma", gamma, gamma, low=0, high=1, open_low=True, open_high=True)
-        require_whole("patience", self.patience)
-        require_one_of("threshold_mode", self.threshold_mode, MODES)
-        relative = self.threshold_mode == "rel"
-        high = 1 if relative else math.inf
-        require_number("threshold", threshold, threshold, low=0, high=high, open_high=relative)
-        require_whole("cooldown", self.cooldown)
-        require_number("min_factor", least, least, low=0, high=1)
+        require_number("schedule.gamma", self.gamma, 0, 1, open_low=True, open_high=True)
+        require_whole("schedule.patience", self.patience, 0, as_float=True)
+        require_one_of("schedule.threshold_mode", self.threshold_mode, MODES)
+        high = 1 if self.threshold_mode == "rel" else math.inf
+        require_number("schedule.threshold", self.threshold, 0, high, open_high=True)
+        require_whole("schedule.cooldown", self.cooldown, 0, as_float=True)
+        require_number("schedule.min_factor", self.min_factor, 0, 1)
 
     def factor(self, step: int, total_steps: int, steps_per_epoch: int) -> float:
         """Return the present factor, whatever the step."""

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from sgdlab.checks import require_number
 from sgdlab.schedules.base import Schedule, progress
-from sgdlab.schedules.checks import require_number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +28,8 @@ class Polynomial(Schedule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_number("power", self.power, self.power, low=0, open_low=True)
-        require_number("final", self.final, self.final, low=0, high=1)
+        require_number("schedule.power", self.power, open_low=True)
+        require_number("schedule.final", self.final, 0, 1)
 
     def factor(self, step: int, total_steps: int, steps_per_epoch: int) -> float:
         """Return ``f(step)`` for ``T = total_steps``."""

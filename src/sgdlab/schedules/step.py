@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
+from sgdlab.checks import require_number
 from sgdlab.errors import InputError
 from sgdlab.schedules.base import Schedule
-from sgdlab.schedules.checks import require_number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +36,14 @@ class Step(Schedule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_number("step_size", self.step_size, self.step_size, low=0, open_low=True)
-        require_number("gamma", self.gamma, self.gamma, low=0, high=1, open_low=True)
+        require_number("schedule.step_size", self.step_size, open_low=True)
+        require_number("schedule.gamma", self.gamma, 0, 1, open_low=True)
         # Whatever the command line gave: the annotation is a promise that nobody checked yet.
         given = cast(object, self.milestones)
         if not isinstance(given, Sequence) or isinstance(given, str):
             raise InputError(f"schedule.milestones={given}: must be a list, such as [15,25]")
         for epoch in self.milestones:
-            require_number("milestones", epoch, list(self.milestones), low=0, open_low=True)
+            require_number("schedule.milestones", epoch, open_low=True, shown=list(self.milestones))
         if sorted(set(self.milestones)) != list(self.milestones):
             raise InputError(f"schedule.milestones={list(self.milestones)}: must rise")
 

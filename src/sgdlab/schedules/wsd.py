@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from sgdlab.checks import require_number, require_one_of
 from sgdlab.schedules.base import Schedule, progress
-from sgdlab.schedules.checks import require_number, require_one_of
 
 SHAPES = ("linear", "sqrt", "cosine")
 
@@ -43,9 +43,9 @@ class Wsd(Schedule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_number("decay", self.decay, self.decay, low=0, high=1, open_low=True)
-        require_one_of("shape", self.shape, SHAPES)
-        require_number("final", self.final, self.final, low=0, high=1)
+        require_number("schedule.decay", self.decay, 0, 1, open_low=True)
+        require_one_of("schedule.shape", self.shape, SHAPES)
+        require_number("schedule.final", self.final, 0, 1)
 
     def factor(self, step: int, total_steps: int, steps_per_epoch: int) -> float:
         """Return ``f(step)`` for ``T = total_steps``."""

@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
+from sgdlab.checks import require_one_of, require_whole
 from sgdlab.errors import InputError, suggest
 from sgdlab.search.draw import POINTS, Settings, different, patience_for
 from sgdlab.search.grid import grid
@@ -76,11 +77,9 @@ def search_of(
         InputError: No such method, a budget that is none, a grid that cannot have so many
             points, or ``recentre`` with a method that has no use for it.
     """
-    if method not in METHODS:
-        raise InputError(f"search.method={method}: {suggest(method, METHODS)}")
-    for key, count in (("trials", trials), ("search.batch", batch)):
-        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-            raise InputError(f"{key}={count}: must be a whole number from 1")
+    require_one_of("search.method", method, METHODS)
+    require_whole("trials", trials)
+    require_whole("search.batch", batch)
     if recentre and method not in POINTS:
         raise InputError(
             f"search.recentre=true: search.method={method} has a plan of its own; "

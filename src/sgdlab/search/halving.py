@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sgdlab.checks import is_number
-from sgdlab.errors import InputError
+from sgdlab.checks import is_number, require_flag, require_whole
 from sgdlab.results import STOPPED, Cell
 
 SETTINGS = ("halving", "reduction_factor", "min_epochs")
@@ -74,12 +73,9 @@ def halving_of(search: Mapping[Any, Any]) -> Halving | None:
         InputError: A value is impossible.
     """
     on = search.get("halving", False)
-    if not isinstance(on, bool):
-        raise InputError(f"search.halving={on}: must be true or false")
-    factor, epochs = search.get("reduction_factor", 3), search.get("min_epochs", 1)
-    for key, value, low in (("reduction_factor", factor, 2), ("min_epochs", epochs, 1)):
-        if not isinstance(value, int) or isinstance(value, bool) or value < low:
-            raise InputError(f"search.{key}={value}: must be a whole number from {low}")
+    require_flag("search.halving", on)
+    factor = require_whole("search.reduction_factor", search.get("reduction_factor", 3), 2)
+    epochs = require_whole("search.min_epochs", search.get("min_epochs", 1))
     return Halving(factor, epochs) if on else None
 
 

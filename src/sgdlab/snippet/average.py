@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sgdlab.checks import lies_in
+from sgdlab.checks import require_number
 from sgdlab.errors import InputError
 from sgdlab.snippet.source import Part
 from sgdlab.snippet.values import literal, section, settings, target, whole
@@ -42,9 +42,7 @@ def average_part(config: Mapping[str, Any]) -> Part | None:
     if module != "sgdlab.averaging" or name not in _KINDS:
         raise InputError(f"average={module}.{name}: a snippet can hold polyak, ema and swa only")
     given = settings(config, "average")
-    start = given.get("start", 0.0)
-    if not lies_in(start, 0, 1, open_high=True):
-        raise InputError(f"average.start={start}: must be a fraction from 0 to below 1")
+    start = require_number("average.start", given.get("start", 0.0), 0, 1, open_high=True)
     due = f"step > {literal(start)} * total_steps" if start else "step > 0"
     words = f"All do after a fraction of {start:g} of the steps" if start else "All do"
     if name == "Stochastic":

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sgdlab import scaling
-from sgdlab.checks import lies_in
+from sgdlab.checks import require_number
 from sgdlab.errors import InputError, one_line
 from sgdlab.snippet.values import section, settings, target, whole
 
@@ -18,10 +18,9 @@ def rate_of(config: Mapping[str, Any]) -> float:
     lr = config.get("lr")
     if lr is None:
         lr = section(config, "optimizer").get("lr")
-    if not lies_in(lr, 0, open_low=True):
-        raise InputError(f"lr={lr}: must be a positive number")
+    lr = require_number("lr", lr, open_low=True)
     if not section(config, "scaling"):
-        return float(lr)
+        return lr
     module, name = target(config, "scaling")
     rule = getattr(scaling, name, None) if module == "sgdlab.scaling" else None
     if rule is None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from sgdlab.checks import require_whole
 from sgdlab.errors import InputError
 
 WIDTH = 100
@@ -32,10 +33,7 @@ def whole(config: Mapping[str, Any], key: str, default: int) -> int:
     Raises:
         InputError: It is none.
     """
-    value = config.get(key, default)
-    if type(value) is not int or value < 1:
-        raise InputError(f"{key}={value}: must be a whole number from 1")
-    return value
+    return require_whole(key, config.get(key, default))
 
 
 def member(config: Mapping[str, Any], group: str) -> str:

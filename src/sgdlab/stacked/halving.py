@@ -19,6 +19,7 @@ from sgdlab.results import (
     read_summary,
 )  # fmt: skip
 from sgdlab.search.halving import Halving, order, ordinal
+from sgdlab.search.objective import objective_value
 from sgdlab.stacked import cost
 from sgdlab.stacked.compiler import Compiler
 from sgdlab.stacked.group import Group, StackPlanner
@@ -229,11 +230,8 @@ def _objective_at(table: Columns, step: int, select_by: str, metric: str, direct
     rows &= np.isfinite(table["loss"].astype(float))  # what is not finite is never the best
     if select_by.startswith("final"):
         rows &= table["step"] == step
-    of_metric = select_by.endswith("metric")
-    values = table[metric if of_metric else "loss"][rows].astype(float)
-    if of_metric and direction == "max":
-        values = -values
-    return float(np.min(values, initial=math.inf))
+    values = table[metric if select_by.endswith("metric") else "loss"][rows].astype(float).tolist()
+    return min((objective_value(value, select_by, direction) for value in values), default=math.inf)
 
 
 def _in_words(select_by: str, group: Group) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict, read_write
@@ -15,6 +14,7 @@ from sgdlab.config.run_id import run_id
 from sgdlab.errors import InputError
 from sgdlab.results import read_summary
 from sgdlab.stacked.launch import sort, train_group
+from sgdlab.sweep.launchers import BasicLauncher
 from sgdlab.sweep.preflight import check
 from sgdlab.training.folder import finished
 

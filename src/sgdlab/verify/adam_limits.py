@@ -7,8 +7,7 @@ import numpy as np
 import torch
 
 from sgdlab.datasets.projection import Box
-from sgdlab.verify.adaptive import FAMILY
-from sgdlab.verify.case import Experiment, VerifyCheck, VerifyCurve
+from sgdlab.verify.case import VerifyCheck, VerifyCurve
 from sgdlab.verify.lab import train
 from sgdlab.verify.noise import five_errors
 from sgdlab.verify.problems import Rows, dataset
@@ -45,7 +44,7 @@ def reddi() -> Iterator[VerifyCheck]:
             name, counts.astype(float).tolist(), gaps, panel="Reddi's problem: f - f*"
         )
         experiment = f"{name} on Reddi's problem: w after {steps} steps"
-        yield VerifyCheck(row, FAMILY, experiment, end, float(run.iterates[-1, 0]), tolerance,
+        yield VerifyCheck(row, experiment, end, float(run.iterates[-1, 0]), tolerance,
                     "absolute", (curve,))  # fmt: skip
 
 
@@ -67,13 +66,13 @@ def batch_scaling() -> Iterator[VerifyCheck]:
     lr, larger = 1e-3, 16
     base, off = _floor(lr, 1, "none", 3000)
     experiment = "Adam, noise-dominated, B=1: floor E x² = lr·σ/(2h)"
-    yield VerifyCheck("21a", FAMILY, experiment, lr / 2, base, off)
+    yield VerifyCheck("21a", experiment, lr / 2, base, off)
     for row, rule, factor in (("21b", "sqrt", 4), ("21c", "linear", 16), ("21d", "none", 1)):
         floor, its_off = _floor(lr, larger, rule, 900)
         predicted = factor / math.sqrt(larger)
         experiment = f"Adam, batch x 16, scaling={rule}: ratio of the floors"
         tolerance = math.hypot(off, its_off)
-        yield VerifyCheck(row, FAMILY, experiment, predicted, floor / base, tolerance)
+        yield VerifyCheck(row, experiment, predicted, floor / base, tolerance)
 
 
 def _floor(lr: float, batch: int, rule: str, steps: int) -> tuple[float, float]:
@@ -119,7 +118,4 @@ def frozen() -> Iterator[VerifyCheck]:
         )  # fmt: skip
         measured = largest_stable(h, growth(run.iterates))
         experiment = f"{optimizer}, preconditioner frozen: largest stable lr·h"
-        yield VerifyCheck(row, FAMILY, experiment, limit, measured, 1e-7)
-
-
-EXPERIMENTS: tuple[Experiment, ...] = (reddi, batch_scaling, frozen)
+        yield VerifyCheck(row, experiment, limit, measured, 1e-7)

@@ -7,13 +7,12 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from sgdlab.verify.case import Experiment, VerifyCheck, VerifyCurve
+from sgdlab.verify.case import VerifyCheck, VerifyCurve
 from sgdlab.verify.equivalence import same
 from sgdlab.verify.lab import Trajectory, train
 from sgdlab.verify.problems import Slope, dataset
 from sgdlab.verify.schedules import CORRECTION
 
-FAMILY = "adaptive"
 
 _GRADIENTS = (1e-3, 1.0, -1.0, 1e3, -1e3)
 
@@ -46,7 +45,7 @@ def adagrad() -> Iterator[VerifyCheck]:
     measured = _worst(moved[-1], float(predicted[-1]))
     experiment = f"AdaGrad, constant gradient, {steps} steps: lr·Σ 1/√t"
     yield VerifyCheck(
-        "13", FAMILY, experiment, float(predicted[-1]), measured, 1e-12, curves=(curve,)
+        "13", experiment, float(predicted[-1]), measured, 1e-12, curves=(curve,)
     )
 
 
@@ -60,7 +59,7 @@ def rmsprop() -> Iterator[VerifyCheck]:
         measured = _worst(run.iterates.diff(dim=0).abs(), predicted)
         experiment = f"RMSprop, α={alpha:g}: first step lr/√(1-α)"
         # 1 - α loses up to two digits.
-        yield VerifyCheck(row, FAMILY, experiment, predicted, measured, 1e-12)
+        yield VerifyCheck(row, experiment, predicted, measured, 1e-12)
 
 
 def adam() -> Iterator[VerifyCheck]:
@@ -79,7 +78,7 @@ def adam() -> Iterator[VerifyCheck]:
                   panel="constant gradient: distance moved")  # fmt: skip
     experiment = f"Adam, constant gradient: the step of {steps} furthest from lr"
     # 1 - 0.999^t loses three digits.
-    yield VerifyCheck("15", FAMILY, experiment, lr, _worst(moves, lr), 1e-11, curves=(curve,))
+    yield VerifyCheck("15", experiment, lr, _worst(moves, lr), 1e-11, curves=(curve,))
 
 
 def decay_only() -> Iterator[VerifyCheck]:
@@ -100,7 +99,7 @@ def decay_only() -> Iterator[VerifyCheck]:
                   predicted.tolist(),
                   panel="no gradient, decay only: w")  # fmt: skip
     experiment = f"AdamW, decay only: w after {steps} steps"
-    yield VerifyCheck("16a", FAMILY, experiment, float(predicted[-1]), float(sizes[-1]), 1e-12,
+    yield VerifyCheck("16a", experiment, float(predicted[-1]), float(sizes[-1]), 1e-12,
                 curves=(curve,))  # fmt: skip
     lr, steps = 1e-5, 100
     for row, decay in (("16b", 1e-4), ("16c", 0.1), ("16d", 10.0)):
@@ -108,7 +107,7 @@ def decay_only() -> Iterator[VerifyCheck]:
         sizes = _slide((0.0,), steps, *chosen, "optimizer.eps=0.0").iterates[:, 0]
         measured = float(sizes[0] - sizes[-1]) / steps
         experiment = f"Adam, L2 only, wd={decay:g}: mean step is lr"
-        yield VerifyCheck(row, FAMILY, experiment, lr, measured, lr * steps)
+        yield VerifyCheck(row, experiment, lr, measured, lr * steps)
 
 
 def scale_free() -> Iterator[VerifyCheck]:
@@ -126,7 +125,7 @@ def scale_free() -> Iterator[VerifyCheck]:
 
 
 def _same(row: str, experiment: str, one: torch.Tensor, other: torch.Tensor) -> VerifyCheck:
-    check = same(row, FAMILY, experiment, one, other)
+    check = same(row, experiment, one, other)
     panel = "same iterates: distance"
     return replace(check, curves=tuple(replace(curve, panel=panel) for curve in check.curves))
 
@@ -145,6 +144,3 @@ def huge_eps() -> Iterator[VerifyCheck]:
     rate = (f"lr={eps * eta / (1 - beta)}", f"optimizer.eps={eps}", CORRECTION)
     huge = train(*problem, "optimizer=adam", f"optimizer.betas=[{beta},0.999]", *rate)
     yield _same("18", "Adam with eps 1e20 = heavy ball", huge.iterates, ball.iterates)
-
-
-EXPERIMENTS: tuple[Experiment, ...] = (adagrad, rmsprop, adam, decay_only, scale_free, huge_eps)

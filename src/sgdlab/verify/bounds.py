@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sgdlab.verify.case import Experiment, VerifyCheck, VerifyCurve
-from sgdlab.verify.descent import FAMILY, curve_of
+from sgdlab.verify.case import VerifyCheck, VerifyCurve
+from sgdlab.verify.descent import curve_of
 from sgdlab.verify.lab import Trajectory, train
 from sgdlab.verify.problems import Huber, dataset
 from sgdlab.verify.schedules import RISING_MOMENTUM
@@ -53,7 +53,7 @@ def smooth_convex() -> Iterator[VerifyCheck]:
         experiment = f"GD, Huber's function for N={steps}: f_N - f*"
         curves = (curve,) if steps == 50 else ()
         predicted, measured = float(bound[steps - 1]), float(values[steps - 1])
-        yield VerifyCheck(row, FAMILY, experiment, predicted, measured, 1e-12, curves=curves)
+        yield VerifyCheck(row, experiment, predicted, measured, 1e-12, curves=curves)
 
 
 def accelerated() -> Iterator[VerifyCheck]:
@@ -79,7 +79,7 @@ def accelerated() -> Iterator[VerifyCheck]:
     panel = "smooth convex, accelerated: f - f* against its bound"
     curve = curve_of("quadratic, κ = 1e8", losses, bound, panel)
     measured = float((losses / bound).max())
-    yield VerifyCheck("31a", FAMILY, experiment, 1.0, measured, 0.0, "at_most", (curve,))
+    yield VerifyCheck("31a", experiment, 1.0, measured, 0.0, "at_most", (curve,))
 
     n = np.arange(1.0, 101)
     run, values = _worst_cases(1 + (n - 1) * (n + 6) / 8, *chosen)
@@ -90,7 +90,7 @@ def accelerated() -> Iterator[VerifyCheck]:
         experiment = f"accelerated GD, Huber's function for N={steps}: f_N - f*"
         curves = (curve,) if steps == 100 else ()
         predicted, measured = float(exact[steps - 1]), float(values[steps - 1])
-        yield VerifyCheck(row, FAMILY, experiment, predicted, measured, 1e-12, curves=curves)
+        yield VerifyCheck(row, experiment, predicted, measured, 1e-12, curves=curves)
 
 
 def polyak_lojasiewicz() -> Iterator[VerifyCheck]:
@@ -121,13 +121,10 @@ def polyak_lojasiewicz() -> Iterator[VerifyCheck]:
     curve = curve_of("least squares of rank 20 in 60", losses, bound, panel)
     measured = float((losses / bound)[1:].max())
     experiment = "GD, rank-deficient least squares: largest (f - f*)/bound at any k"
-    yield VerifyCheck("32a", FAMILY, experiment, 1.0, measured, 0.0, "at_most", (curve,))
+    yield VerifyCheck("32a", experiment, 1.0, measured, 0.0, "at_most", (curve,))
     x = run.run.data.train.x[:, :-1].numpy()
     slowest = np.linalg.eigh(x.T @ x)[1][:, -rank]
     moves = np.abs(np.diff(run.iterates.numpy() @ slowest))
     measured = float((moves[100] / moves[0]) ** (1 / 100))
     experiment = "the same: factor per step in the slowest direction"
-    yield VerifyCheck("32b", FAMILY, experiment, factor, measured, 1e-9)
-
-
-EXPERIMENTS: tuple[Experiment, ...] = (smooth_convex, accelerated, polyak_lojasiewicz)
+    yield VerifyCheck("32b", experiment, factor, measured, 1e-9)

@@ -1,10 +1,14 @@
 """One line of ``verify.csv``: what theory predicts, what was measured, and how far off it is."""
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from torch import Tensor
+
+Values = Sequence[float] | np.ndarray | Tensor
 Kind = Literal["relative", "absolute", "at_most", "at_least"]
 
 
@@ -13,18 +17,18 @@ class VerifyCurve:
     """A line of a family's plot: measured error against steps, and the predicted one.
 
     Attributes:
-        name: For the legend.
-        steps: From 1.
-        values: Measured, positive.
-        predicted: At the same steps; empty when theory gives only a slope.
+        name: The name in the legend.
+        steps: The steps, counted from 1.
+        values: The measured values, which are positive.
+        predicted: The predicted values at the same steps; empty when theory gives only a slope.
         slope: Predicted slope of log(value) against log(steps), drawn through the last point.
         panel: Title of the part of the plot that it stands in; curves without one share the first.
     """
 
     name: str
-    steps: list[float]
-    values: list[float]
-    predicted: list[float] = field(default_factory=list[float])
+    steps: Values
+    values: Values
+    predicted: Values = ()
     slope: float | None = None
     panel: str = ""
 
@@ -34,20 +38,18 @@ class VerifyCheck:
     """A prediction and its measurement.
 
     Attributes:
-        row: Of the theory's table, such as ``"9"``; letters tell several checks of a row apart.
-        family: Checks of one family share a plot.
+        row: Row of the theory's table, such as ``"9"``; letters tell several checks of it apart.
         experiment: What was run, in a line.
-        predicted: By the closed form.
-        measured: Through the trainer.
-        tolerance: Largest error.
+        predicted: The value of the closed form.
+        measured: What the trainer gave.
+        tolerance: The largest error that passes.
         kind: ``relative``: error is ``|measured/predicted - 1|``; ``absolute``: ``|measured -
             predicted|``; ``at_most`` (``at_least``): the bound may be passed by ``tolerance``
             times its size, and error is the share by which it is passed.
-        curves: For the plot.
+        curves: What to draw of it.
     """
 
     row: str
-    family: str
     experiment: str
     predicted: float
     measured: float

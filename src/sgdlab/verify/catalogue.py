@@ -23,8 +23,8 @@ class CatalogueEntry:
     """An experiment and what it covers.
 
     Attributes:
-        family: Of all its checks.
-        rows: Of the theory's table, without letters; or the name of a real problem.
+        family: The family of all its checks, which share a plot.
+        rows: Rows of the theory's table, without letters; or the name of a real problem.
         run: Yields the checks.
     """
 

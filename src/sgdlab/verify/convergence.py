@@ -23,7 +23,7 @@ import numpy as np
 from scipy import optimize
 from scipy.special import expit
 
-from sgdlab.verify.case import Experiment, VerifyCheck, VerifyCurve
+from sgdlab.verify.case import VerifyCheck, VerifyCurve
 from sgdlab.verify.gaps import GapCurves, curves, gaps, slope
 from sgdlab.verify.lab import Trajectory, train
 
@@ -200,6 +200,3 @@ def logistic() -> Iterator[VerifyCheck]:
 def ridge() -> Iterator[VerifyCheck]:
     """Ridge regression on ``diabetes``."""
     yield from classes("ridge", "least_squares")
-
-
-EXPERIMENTS: tuple[Experiment, ...] = (logistic, ridge)

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from sgdlab.verify.case import Experiment, VerifyCheck, VerifyCurve
+from sgdlab.verify.case import VerifyCheck, VerifyCurve
 from sgdlab.verify.lab import Trajectory, train
 from sgdlab.verify.stability import around, growth, largest_stable
 
-FAMILY = "descent"
 
 _POINTS = 200
 _L, _MU = 1.0, 0.01
@@ -68,7 +67,7 @@ def gradient_descent() -> Iterator[VerifyCheck]:
         measured = float(sizes[-1] ** (1 / steps))
         experiment = f"GD, lr {name}, κ=100: factor per step"
         # Roundings of 500 steps, spread over them.
-        yield VerifyCheck(row, FAMILY, experiment, factor, measured, 1e-12, curves=(curve,))
+        yield VerifyCheck(row, experiment, factor, measured, 1e-12, curves=(curve,))
 
 
 def heavy_ball() -> Iterator[VerifyCheck]:
@@ -88,7 +87,7 @@ def heavy_ball() -> Iterator[VerifyCheck]:
     measured = float((sizes[-1] / polynomial[-1]) ** (1 / steps))
     experiment = "heavy ball, κ=100: factor per step √β"
     # A double root spreads roundings: their effect grows with t².
-    yield VerifyCheck("3", FAMILY, experiment, root, measured, 1e-11, curves=(curve,))
+    yield VerifyCheck("3", experiment, root, measured, 1e-11, curves=(curve,))
 
 
 def nesterov() -> Iterator[VerifyCheck]:
@@ -106,7 +105,7 @@ def nesterov() -> Iterator[VerifyCheck]:
     curve = curve_of("Nesterov", sizes, (1 - q) ** t * polynomial, _PANEL)
     measured = float((sizes[-1] / polynomial[-1]) ** (1 / steps))
     experiment = "Nesterov, κ=100: factor per step 1 - 1/√κ"
-    yield VerifyCheck("4", FAMILY, experiment, 1 - q, measured, 1e-11, curves=(curve,))
+    yield VerifyCheck("4", experiment, 1 - q, measured, 1e-11, curves=(curve,))
 
 
 def _predicted_norms(rule: tuple[str, float, float], steps: int) -> np.ndarray:
@@ -142,7 +141,7 @@ def steps_to_target() -> Iterator[VerifyCheck]:
         due, found = (_first_below(values, 1e-6 * norms[0]) for values in (predicted, norms))
         curve = curve_of(name, norms / norms[0], predicted / norms[0], panel)
         experiment = f"{name}: steps until the norm has fallen by 1e-6"
-        yield VerifyCheck(row, FAMILY, experiment, due, found, 0.0, "absolute", (curve,))
+        yield VerifyCheck(row, experiment, due, found, 0.0, "absolute", (curve,))
 
 
 def _first_below(values: np.ndarray, target: float) -> float:
@@ -174,13 +173,4 @@ def stability() -> Iterator[VerifyCheck]:
         measured = largest_stable(h, growth(run.iterates))
         name = optimizer if momentum == 0 else f"{optimizer} {momentum}"
         experiment = f"{name}: largest stable lr·h"
-        yield VerifyCheck(row, FAMILY, experiment, limit, measured, 1e-7)
-
-
-EXPERIMENTS: tuple[Experiment, ...] = (
-    gradient_descent,
-    heavy_ball,
-    nesterov,
-    steps_to_target,
-    stability,
-)
+        yield VerifyCheck(row, experiment, limit, measured, 1e-7)

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from sgdlab.verify.case import Experiment, VerifyCheck, VerifyCurve
+from sgdlab.verify.case import VerifyCheck, VerifyCurve
 from sgdlab.verify.lab import Trajectory, train
 from sgdlab.verify.problems import Slope, dataset
 
-FAMILY = "equivalence"
 
 _QUADRATIC = (
     "dataset=quadratic", "dataset.dim=10", "dataset.condition=20.0", "dataset.rotate=true",
@@ -65,15 +64,15 @@ def swats() -> Iterator[VerifyCheck]:
     plain = train(*_QUADRATIC, "optimizer=sgd", f"lr={eta}")
     rate, step = _found(learned, "switch_lr"), _found(learned, "switch_step")
     name = "SWATS on SGD steps"
-    yield VerifyCheck("20a", FAMILY, f"{name}: learned lr p·p/(-p·g)", eta, rate, 1e-10)
-    yield VerifyCheck("20b", FAMILY, f"{name}: switches at step", 2, step, 0.0, "absolute")
-    yield same("20c", FAMILY, f"{name}: iterates before and after", learned.iterates,
+    yield VerifyCheck("20a", f"{name}: learned lr p·p/(-p·g)", eta, rate, 1e-10)
+    yield VerifyCheck("20b", f"{name}: switches at step", 2, step, 0.0, "absolute")
+    yield same("20c", f"{name}: iterates before and after", learned.iterates,
                plain.iterates, 1e-10)  # fmt: skip
     beta = 0.9
     hasty = ("optimizer.switch_tolerance=1.0e+9", f"optimizer.betas=[0.0,{beta}]", "max_steps=3")
     learned = train(*_QUADRATIC, *adam, *hasty)
     predicted = eta * (beta * math.sqrt(1 - beta) + math.sqrt(1 - beta**2)) / (1 + beta)
-    yield VerifyCheck("20d", FAMILY, f"{name}: average of two rates, corrected", predicted,
+    yield VerifyCheck("20d", f"{name}: average of two rates, corrected", predicted,
                 _found(learned, "switch_lr"), 1e-10)  # fmt: skip
 
 
@@ -86,12 +85,12 @@ def nesterov_forms() -> Iterator[VerifyCheck]:
     torchs = train(*_QUADRATIC, "optimizer=nesterov", *rates).iterates
     ours = train(*_QUADRATIC, "optimizer=nesterov_lookahead", *rates).iterates
     ahead = torch.cat([ours[:1], ours[1:] + 0.9 * (ours[1:] - ours[:-1])])
-    yield same("23a", FAMILY, "Nesterov in torch's form = look-ahead points", torchs, ahead)
+    yield same("23a", "Nesterov in torch's form = look-ahead points", torchs, ahead)
     decay = ("optimizer.weight_decay=0.1", "decay.bias_and_norm=true")
     torchs = train(*_QUADRATIC, "optimizer=nesterov", *rates, *decay).iterates
     ours = train(*_QUADRATIC, "optimizer=nesterov_lookahead", *rates, *decay).iterates
     ahead = torch.cat([ours[:1], ours[1:] + 0.9 * (ours[1:] - ours[:-1])])
-    yield same("23b", FAMILY, "the same with weight decay", torchs, ahead)
+    yield same("23b", "the same with weight decay", torchs, ahead)
 
 
 def heavy_ball_forms() -> Iterator[VerifyCheck]:
@@ -103,7 +102,7 @@ def heavy_ball_forms() -> Iterator[VerifyCheck]:
     rates = ("lr=0.5", "optimizer.momentum=0.9")
     torchs = train(*_QUADRATIC, "optimizer=momentum", *rates).iterates
     keras = train(*_QUADRATIC, "optimizer=keras_sgd", *rates).iterates
-    yield same("24a", FAMILY, "heavy ball: Keras's form = torch's, constant lr", keras, torchs)
+    yield same("24a", "heavy ball: Keras's form = torch's, constant lr", keras, torchs)
 
     one = torch.ones(1, dtype=torch.float64)
     slope = dataset(Slope(one, one))
@@ -125,11 +124,11 @@ def heavy_ball_forms() -> Iterator[VerifyCheck]:
     experiment = "Keras's first step over torch's after lr/10"
     predicted = mu * ratio + (1 - mu)
     yield VerifyCheck(
-        "24b", FAMILY, experiment, predicted, float(longer[0]), 1e-10, curves=(curve,)
+        "24b", experiment, predicted, float(longer[0]), 1e-10, curves=(curve,)
     )
     experiment = "the same, 20 steps after the drop"
     predicted = 1 + mu**20 * (ratio - 1)
-    yield VerifyCheck("24c", FAMILY, experiment, predicted, float(longer[19]), 1e-10)
+    yield VerifyCheck("24c", experiment, predicted, float(longer[19]), 1e-10)
 
 
 def kiefer_wolfowitz() -> Iterator[VerifyCheck]:
@@ -139,7 +138,7 @@ def kiefer_wolfowitz() -> Iterator[VerifyCheck]:
         settings = ("lr=1.0", f"optimizer.width={width}", "max_steps=30")
         found = train(*_QUADRATIC, "optimizer=kiefer_wolfowitz", *settings)
         experiment = f"Kiefer–Wolfowitz, width {width:g} = gradient step"
-        yield same(row, FAMILY, experiment, found.iterates, gradient.iterates)
+        yield same(row, experiment, found.iterates, gradient.iterates)
 
 
 def penalty_and_decay() -> Iterator[VerifyCheck]:
@@ -171,17 +170,8 @@ def penalty_and_decay() -> Iterator[VerifyCheck]:
         decayed = train(*_RIDGE, f"optimizer={optimizer}", rate, *own).iterates
         name = f"{optimizer}, {mode or 'its own'} decay 2λ"
         if is_same:
-            yield same(row, FAMILY, f"{name} = penalty λ|w|²", decayed, penalised[twin])
+            yield same(row, f"{name} = penalty λ|w|²", decayed, penalised[twin])
             continue
         apart = float(distances(decayed, penalised[twin])[-1])
         experiment = f"{name}: distance from the penalty's w"
-        yield VerifyCheck(row, FAMILY, experiment, 0.01, apart, 0.0, "at_least")
-
-
-EXPERIMENTS: tuple[Experiment, ...] = (
-    swats,
-    nesterov_forms,
-    heavy_ball_forms,
-    kiefer_wolfowitz,
-    penalty_and_decay,
-)
+        yield VerifyCheck(row, experiment, 0.01, apart, 0.0, "at_least")

@@ -10,11 +10,10 @@ from torch import Tensor
 
 from sgdlab.analysis.budget import expected_best
 from sgdlab.training.build import Run, build_run
-from sgdlab.verify.case import Experiment, VerifyCheck, VerifyCurve
+from sgdlab.verify.case import VerifyCheck, VerifyCurve
 from sgdlab.verify.lab import config_of, parameters, train
 from sgdlab.verify.noise_scale import NoiseScale, two_batches
 
-FAMILY = "estimators"
 
 _PANEL = "error, relative (of the best of 5: absolute)"
 
@@ -45,11 +44,11 @@ def noise_scale() -> Iterator[VerifyCheck]:
     found = two_batches(small, large, 5, 50, examples)
     curve = _running(small, large, examples, scale)
     experiment = "noise scale from batches of 5 and 50 of 100"
-    yield VerifyCheck("22a", FAMILY, experiment, scale, found.scale, 0.04, curves=(curve,))
+    yield VerifyCheck("22a", experiment, scale, found.scale, 0.04, curves=(curve,))
     raw = two_batches(small, large, 5, 50)
     bias = raw.square - dim
     experiment = "its |G|² without the correction is off by -trΣ/N"
-    yield VerifyCheck("22b", FAMILY, experiment, -dim * scale / examples, bias, 0.1)
+    yield VerifyCheck("22b", experiment, -dim * scale / examples, bias, 0.1)
 
 
 def _running(small: np.ndarray, large: np.ndarray, examples: int, scale: float) -> VerifyCurve:
@@ -70,7 +69,7 @@ def best_of_k() -> Iterator[VerifyCheck]:
         every = [min(subset) for subset in itertools.combinations(few.tolist(), k)]
         experiment = f"best of {k} of 12 trials, all {len(every)} subsets"
         predicted = expected_best(few.tolist(), k)
-        yield VerifyCheck(row, FAMILY, experiment, predicted, float(np.mean(every)), 1e-12)
+        yield VerifyCheck(row, experiment, predicted, float(np.mean(every)), 1e-12)
     draws, k = 1_000_000, 5
     best = np.concatenate(
         [
@@ -86,7 +85,7 @@ def best_of_k() -> Iterator[VerifyCheck]:
     curve = VerifyCurve(name, draws, errors.tolist(), slope=-0.5, panel=_PANEL)
     experiment = "best of 5 of 20 trials, a million subsets drawn"
     yield VerifyCheck(
-        "30d", FAMILY, experiment, predicted, float(best.mean()), 3e-4, "absolute", (curve,)
+        "30d", experiment, predicted, float(best.mean()), 3e-4, "absolute", (curve,)
     )
 
 
@@ -124,7 +123,7 @@ def mini_batches() -> Iterator[VerifyCheck]:
     measured = float((every - full).square().sum(dim=1).mean())
     predicted = variance / batch * (examples - batch) / (examples - 1)
     experiment = f"variance of all batches of {batch} of {examples}"
-    yield VerifyCheck("34c", FAMILY, experiment, predicted, measured, 1e-12)
+    yield VerifyCheck("34c", experiment, predicted, measured, 1e-12)
 
     examples, batch, epochs = 60, 5, 200
     run = _least_squares(examples, batch)
@@ -148,13 +147,10 @@ def mini_batches() -> Iterator[VerifyCheck]:
     curve = VerifyCurve(name, seen, errors.tolist(), slope=-0.5, panel=_PANEL)
     experiment = f"variance of the batches of {epochs} epochs, 5 of 60"
     measured = float(squares.mean())
-    yield VerifyCheck("34e", FAMILY, experiment, predicted, measured, 0.05, curves=(curve,))
+    yield VerifyCheck("34e", experiment, predicted, measured, 0.05, curves=(curve,))
 
 
 def _unbiased(row: str, experiment: str, gradients: Tensor, full: Tensor) -> VerifyCheck:
     off = torch.linalg.vector_norm(gradients.mean(dim=0) - full) / torch.linalg.vector_norm(full)
     experiment = f"{experiment} - full gradient"
-    return VerifyCheck(row, FAMILY, experiment, 0.0, float(off), 1e-12, "absolute")
-
-
-EXPERIMENTS: tuple[Experiment, ...] = (noise_scale, best_of_k, mini_batches)
+    return VerifyCheck(row, experiment, 0.0, float(off), 1e-12, "absolute")

@@ -13,12 +13,11 @@ import torch
 from torch import Tensor
 
 from sgdlab.datasets.projection import Box
-from sgdlab.verify.case import Experiment, VerifyCheck, VerifyCurve
+from sgdlab.verify.case import VerifyCheck, VerifyCurve
 from sgdlab.verify.gaps import slope
 from sgdlab.verify.lab import Trajectory, train
 from sgdlab.verify.problems import Distance, Ripples, dataset
 
-FAMILY = "noise"
 
 _NOISE = 3.0
 
@@ -78,7 +77,7 @@ def floor() -> Iterator[VerifyCheck]:
         name = f"SGD, lr·h = {lr * curvature:g}"
         curve = VerifyCurve(name, steps.astype(float).tolist(), early, growing, panel=panel)
         experiment = f"SGD floor, lr·h={lr * curvature:g}, B={batch}: E x²"
-        yield VerifyCheck(f"8{'abcd'[i]}", FAMILY, experiment, predicted, float(late.mean()),
+        yield VerifyCheck(f"8{'abcd'[i]}", experiment, predicted, float(late.mean()),
                     tolerance, curves=(curve,))  # fmt: skip
 
 
@@ -101,7 +100,7 @@ def heavy_ball_floor() -> Iterator[VerifyCheck]:
         name = f"heavy ball, lr·h = {lr * curvature:g}"
         curve = VerifyCurve(name, steps, squares[1:101, i].tolist(), [predicted] * 100, panel=panel)
         experiment = f"heavy-ball floor, β=0.9, lr·h={lr * curvature:g}: E x²"
-        yield VerifyCheck(f"9{'abc'[i]}", FAMILY, experiment, predicted, float(late.mean()),
+        yield VerifyCheck(f"9{'abc'[i]}", experiment, predicted, float(late.mean()),
                     tolerance, curves=(curve,))  # fmt: skip
 
 
@@ -129,7 +128,7 @@ def inverse_time() -> Iterator[VerifyCheck]:
         experiment = f"SGD, lr 1/(h t), T={counts[place]:.0f}: T·E x²"
         curves = (curve,) if place else ()
         tolerance = five_errors(repetitions)
-        yield VerifyCheck(row, FAMILY, experiment, predicted, measured, tolerance, curves=curves)
+        yield VerifyCheck(row, experiment, predicted, measured, tolerance, curves=curves)
 
 
 def _gaps(run: Trajectory, weights: str) -> tuple[np.ndarray, np.ndarray]:
@@ -160,7 +159,7 @@ def averaging() -> Iterator[VerifyCheck]:
         curve = VerifyCurve(f"average, lr·h = {share:g}", counts.tolist(), squares.tolist(),
                       (predicted / counts).tolist(), slope=-1.0, panel=_RATES)  # fmt: skip
         experiment = f"average of {steps} iterates, lr·h={share:g}: T·E x̄²"
-        yield VerifyCheck(row, FAMILY, experiment, float(predicted[-1]), float(steps * squares[-1]),
+        yield VerifyCheck(row, experiment, float(predicted[-1]), float(steps * squares[-1]),
                     five_errors(repetitions), curves=(curve,))  # fmt: skip
 
 
@@ -189,9 +188,9 @@ def convex_lipschitz() -> Iterator[VerifyCheck]:
         curves.append(VerifyCurve(name, counts.tolist(), gaps.tolist(), slope=predicted,
                             panel="|x|, lr 1/√t: mean of |x|"))  # fmt: skip
     experiment = "SGD on |x|, lr 1/√t, T=100…20,000: slope of the last iterate"
-    yield VerifyCheck("12a", FAMILY, experiment, -0.5, slopes[0], 0.05, "absolute", tuple(curves))
+    yield VerifyCheck("12a", experiment, -0.5, slopes[0], 0.05, "absolute", tuple(curves))
     experiment = "the same, average of the iterates: slope, steeper"
-    yield VerifyCheck("12b", FAMILY, experiment, slopes[0], slopes[1], 0.0, "at_most")
+    yield VerifyCheck("12b", experiment, slopes[0], slopes[1], 0.0, "at_most")
 
 
 def non_convex() -> Iterator[VerifyCheck]:
@@ -222,16 +221,6 @@ def non_convex() -> Iterator[VerifyCheck]:
     curve = VerifyCurve("lr 1/√T", counts, best, slope=-0.5, panel=panel)
     experiment = "SGD, not convex, lr 1/√T, T=32…2048: slope of min E‖∇f‖²"
     fitted = slope(np.array(counts), np.array(best))
-    yield VerifyCheck("33a", FAMILY, experiment, -0.5, fitted, 0.2, "at_most", (curve,))
+    yield VerifyCheck("33a", experiment, -0.5, fitted, 0.2, "at_most", (curve,))
     experiment = "the same: largest min E‖∇f‖² over its bound"
-    yield VerifyCheck("33b", FAMILY, experiment, 1.0, max(shares), 0.0, "at_most")
-
-
-EXPERIMENTS: tuple[Experiment, ...] = (
-    floor,
-    heavy_ball_floor,
-    inverse_time,
-    averaging,
-    convex_lipschitz,
-    non_convex,
-)
+    yield VerifyCheck("33b", experiment, 1.0, max(shares), 0.0, "at_most")

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sgdlab.verify.case import Experiment, VerifyCheck, VerifyCurve
+from sgdlab.verify.case import VerifyCheck, VerifyCurve
 from sgdlab.verify.equivalence import same
 from sgdlab.verify.lab import train
 from sgdlab.verify.stability import growth, largest_stable
 
-FAMILY = "parallel"
 
 
 def _stability(tau: int, limit: float, momentum: float) -> tuple[float, VerifyCurve]:
@@ -52,10 +51,10 @@ def staleness() -> Iterator[VerifyCheck]:
         measured, curve = _stability(tau, limit, 0.0)
         curves = (curve,) if tau in (0, 1, 4, 10) else ()
         experiment = f"gradients {tau} steps late: largest stable lr·h"
-        yield VerifyCheck("26", FAMILY, experiment, limit, measured, 1e-4, curves=curves)
+        yield VerifyCheck("26", experiment, limit, measured, 1e-4, curves=curves)
     measured, curve = _stability(1, 0.1, 0.9)
     experiment = "the same, 1 step late, momentum 0.9"
-    yield VerifyCheck("26m", FAMILY, experiment, 0.1, measured, 1e-4)
+    yield VerifyCheck("26m", experiment, 0.1, measured, 1e-4)
 
 
 _DATA = ("dataset=least_squares", "epochs=5")
@@ -72,13 +71,13 @@ def synchronous() -> Iterator[VerifyCheck]:
         one = train(*_DATA, *rate, "batch_size=64").iterates
         four = train(*_DATA, *rate, "batch_size=16", "accumulate=4").iterates
         experiment = f"{optimizer}, 4 micro-batches of 16 = a batch of 64"
-        yield same(row, FAMILY, experiment, four, one)
+        yield same(row, experiment, four, one)
     for row, size in (("27c", 16), ("27d", 32)):
         rate = ("optimizer=sgd", "lr=0.1")
         one = train(*_DATA, *rate, f"batch_size={4 * size}").iterates
         four = train(*_DATA, *rate, f"batch_size={size}", "local_sgd.workers=4").iterates
         experiment = f"sgd, 4 workers of {size} = a batch of {4 * size}"
-        yield same(row, FAMILY, experiment, four, one)
+        yield same(row, experiment, four, one)
 
 
 def local() -> Iterator[VerifyCheck]:
@@ -89,7 +88,4 @@ def local() -> Iterator[VerifyCheck]:
         one = train(*_DATA, *rate, f"batch_size={4 * size}").iterates
         four = train(*_DATA, *rate, f"batch_size={size}", "local_sgd.workers=4").iterates
         experiment = f"{optimizer}, 4 workers of {size}, H=1 = a batch of {4 * size}"
-        yield same(row, FAMILY, experiment, four, one)
-
-
-EXPERIMENTS: tuple[Experiment, ...] = (staleness, synchronous, local)
+        yield same(row, experiment, four, one)

@@ -23,9 +23,9 @@ def draw(file: Path, family: str, curves: Sequence[VerifyCurve]) -> bool:
     that it predicts is drawn through the last point, thin and dashed, with its number.
 
     Args:
-        file: To write.
-        family: For the title.
-        curves: Of its checks; points that a logarithm does not have are left out.
+        file: The file to write.
+        family: Its name, for the title.
+        curves: The curves of its checks; points that a logarithm does not have are left out.
     """
     with context():
         figure = figure_of(family, curves)
@@ -69,7 +69,7 @@ def _panel(axes: Axes, title: str, curves: Sequence[VerifyCurve]) -> None:
     axes.set_title(plain(title), loc="left", fontsize=9)
     axes.set_yscale("log")
     # A straight line is what theory predicts: of log(value) against steps, or against their log.
-    if all(curve.slope is not None or not curve.predicted for curve in curves):
+    if all(curve.slope is not None or not len(curve.predicted) for curve in curves):
         axes.set_xscale("log")
     for index, curve in enumerate(curves):
         colour = COLOURS[index % len(COLOURS)]
@@ -77,7 +77,7 @@ def _panel(axes: Axes, title: str, curves: Sequence[VerifyCurve]) -> None:
         steps = np.array(curve.steps)
         values = np.array([v if _is_drawable(v) else math.nan for v in curve.values])
         axes.plot(steps, values, color=colour, linestyle=dash, label=plain(curve.name))
-        if curve.predicted:
+        if len(curve.predicted):
             axes.plot(steps, curve.predicted, color=INK, linewidth=0.7)
         if curve.slope is not None:
             _slope(axes, steps, values, curve.slope, colour)

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sgdlab.verify.case import Experiment, VerifyCheck, VerifyCurve
+from sgdlab.verify.case import VerifyCheck, VerifyCurve
 from sgdlab.verify.lab import train
 
-FAMILY = "step_sizes"
 
 _RATE, _STEPS = 0.5, 1000
 
@@ -41,31 +40,28 @@ def step_sizes() -> Iterator[VerifyCheck]:
     total = inverse.cumsum()
     low = curve("c/t: Σα, bound c ln(N+1)", total, _RATE * np.log(n + 1))
     name = f"c/t, {_STEPS} steps:"
-    yield VerifyCheck("25a", FAMILY, f"{name} Σα at least c ln(N+1)", low.predicted[-1],
+    yield VerifyCheck("25a", f"{name} Σα at least c ln(N+1)", low.predicted[-1],
                 float(total[-1]), 1e-12, "at_least", (low,))  # fmt: skip
     added = float(total[-1] - total[half - 1])
-    yield VerifyCheck("25b", FAMILY, f"{name} the last doubling adds c ln 2 to Σα",
+    yield VerifyCheck("25b", f"{name} the last doubling adds c ln 2 to Σα",
                 _RATE * math.log(2), added, 1e-3)  # fmt: skip
     squares = np.square(inverse).cumsum()
     high = curve("c/t: Σα², bound c²(2 - 1/N)", squares, _RATE**2 * (2 - 1 / n))
-    yield VerifyCheck("25c", FAMILY, f"{name} Σα² at most c²π²/6", _RATE**2 * math.pi**2 / 6,
+    yield VerifyCheck("25c", f"{name} Σα² at most c²π²/6", _RATE**2 * math.pi**2 / 6,
                 float(squares[-1]), 1e-12, "at_most", (high,))  # fmt: skip
     added = float(squares[-1] - squares[half - 1])
-    yield VerifyCheck("25d", FAMILY, f"{name} the last doubling adds c²/N to Σα² at most",
+    yield VerifyCheck("25d", f"{name} the last doubling adds c²/N to Σα² at most",
                 _RATE**2 / half, added, 1e-12, "at_most")  # fmt: skip
 
     total = root.cumsum()
     low = curve("c/√t: Σα, bound 2c(√(N+1) - 1)", total, 2 * _RATE * (np.sqrt(n + 1) - 1))
     name = f"c/√t, {_STEPS} steps:"
-    yield VerifyCheck("25e", FAMILY, f"{name} Σα at least 2c(√(N+1) - 1)", low.predicted[-1],
+    yield VerifyCheck("25e", f"{name} Σα at least 2c(√(N+1) - 1)", low.predicted[-1],
                 float(total[-1]), 1e-12, "at_least", (low,))  # fmt: skip
     squares = np.square(root).cumsum()
     low = curve("c/√t: Σα², bound c² ln(N+1)", squares, _RATE**2 * np.log(n + 1))
-    yield VerifyCheck("25f", FAMILY, f"{name} Σα² at least c² ln(N+1)", low.predicted[-1],
+    yield VerifyCheck("25f", f"{name} Σα² at least c² ln(N+1)", low.predicted[-1],
                 float(squares[-1]), 1e-12, "at_least", (low,))  # fmt: skip
     added = float(squares[-1] - squares[half - 1])
-    yield VerifyCheck("25g", FAMILY, f"{name} the last doubling adds c² ln 2 to Σα²",
+    yield VerifyCheck("25g", f"{name} the last doubling adds c² ln 2 to Σα²",
                 _RATE**2 * math.log(2), added, 1e-3)  # fmt: skip
-
-
-EXPERIMENTS: tuple[Experiment, ...] = (step_sizes,)

@@ -20,11 +20,13 @@ class VerifyResult:
     """A check and what it took.
 
     Attributes:
-        check: With its measurement.
-        seconds: Since the check before it, or since the start of its experiment.
+        check: The check with its measurement.
+        family: The family of its experiment.
+        seconds: Time since the check before it, or since the start of its experiment.
     """
 
     check: VerifyCheck
+    family: str
     seconds: float
 
     @property
@@ -45,7 +47,7 @@ def run_one(place: int) -> list[VerifyResult]:
     try:
         for check in entry.run():
             now = time.perf_counter()
-            found.append(VerifyResult(check, now - began))
+            found.append(VerifyResult(check, entry.family, now - began))
             began = now
     except Exception as error:  # whatever it was: this row does not hold, others may
         reason = " ".join(f"{type(error).__name__}: {error}".split())
@@ -55,8 +57,8 @@ def run_one(place: int) -> list[VerifyResult]:
     for row in missing:
         nothing = float("nan")
         name = f"{entry.run.__name__}: {reason}"
-        failed = VerifyCheck(row, entry.family, name, nothing, nothing, 0.0)
-        found.append(VerifyResult(failed, time.perf_counter() - began))
+        failed = VerifyCheck(row, name, nothing, nothing, 0.0)
+        found.append(VerifyResult(failed, entry.family, time.perf_counter() - began))
     return found
 
 
@@ -67,8 +69,8 @@ def run_all(places: Sequence[int], processes: int) -> Iterator[VerifyResult]:
     two processes do not wait for each other.
 
     Args:
-        places: In the catalogue.
-        processes: 1: all in this one; more: none in this one.
+        places: Positions in the catalogue.
+        processes: With 1 all run in this process; with more, none does.
     """
     if processes == 1 or len(places) <= 1:
         threads = torch.get_num_threads()

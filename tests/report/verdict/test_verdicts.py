@@ -9,6 +9,7 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 
 from sgdlab.analysis import Analysis, analyse
+from sgdlab.report.verdict import answers, verdicts
 
 
 def sample(mean: float, sd: float, n: int = 5, seed: int = 0) -> list[list[float]]:
@@ -39,7 +40,7 @@ def test_two_that_are_level_and_how_many_replicates_would_tell(tmp_path: Path) -
     half = 2.7764451 * 2 / np.sqrt(5)
     p = 2 * stats.t.sf(0.45 * np.sqrt(5), 4)
     needed = np.ceil(TTestPower().solve_power(0.45, alpha=0.05, power=0.8))
-    assert study.verdicts[0] == (
+    assert verdicts(study)[0] == (
         "On digits/mlp, nesterov and adamw are not distinguishable: difference (nesterov − adamw) "
         f"+0.90 ± {half:.2f} points (95 % CI) in mean test accuracy over 5 replicates, each an "
         f"independent search of 16 trials and a fresh seed (p = {p:.3f}); about "
@@ -48,7 +49,7 @@ def test_two_that_are_level_and_how_many_replicates_would_tell(tmp_path: Path) -
         "memory. This is about optimizer and tuning under this budget."
     )
     note = "Wilcoxon's test cannot go below p = 0.0625 with 5 replicates"
-    assert any(note in text for text in study.results[0].answer.notes)
+    assert any(note in text for text in answers(study)[0].notes)
 
 
 def test_one_that_is_really_better_is_called_so(tmp_path: Path) -> None:
@@ -56,9 +57,9 @@ def test_one_that_is_really_better_is_called_so(tmp_path: Path) -> None:
     better = [[v[0] + 0.03 + d[0]] for v, d in zip(base, sample(0, 0.005, seed=2), strict=True)]
     make_replicates(tmp_path, {"good": better, "bad": base})
     study = analyse([tmp_path])
-    assert study.verdicts[0].startswith("On digits/mlp, good is better than bad: difference ")
-    assert "(good − bad) +3.00 ± 0.62 points" in study.verdicts[0]
-    assert "would be needed" not in study.verdicts[0]
+    assert verdicts(study)[0].startswith("On digits/mlp, good is better than bad: difference ")
+    assert "(good − bad) +3.00 ± 0.62 points" in verdicts(study)[0]
+    assert "would be needed" not in verdicts(study)[0]
     pair = study.results[0].primary[0]
     assert (pair["first"], pair["verdict"]) == ("good", "first better")
 
@@ -72,19 +73,19 @@ def test_equivalent_needs_a_margin(tmp_path: Path, margin: float, verdict: str) 
     assert study.results[0].primary[0]["verdict"] == verdict
     assert study.results[0].margin == margin
     limit = "equivalent within the margin of 1 point: difference (a − b) +0.05 ± 0.25 points"
-    assert (limit in study.verdicts[0]) == (verdict == "equivalent")
+    assert (limit in verdicts(study)[0]) == (verdict == "equivalent")
 
 
 def test_two_replicates_decide_nothing_small(tmp_path: Path) -> None:
     make_replicates(tmp_path, {"a": [[0.92], [0.95]], "b": [[0.90], [0.94]]})
-    verdict = analyse([tmp_path]).verdicts[0]
+    verdict = verdicts(analyse([tmp_path]))[0]
     assert "a and b are not distinguishable" in verdict
     assert "over 2 replicates" in verdict
 
 
 def test_one_replicate_of_one_seed_concludes_nothing(tmp_path: Path) -> None:
     make_replicates(tmp_path, {"a": [[0.92]], "b": [[0.90]]})
-    verdict = analyse([tmp_path]).verdicts[0]
+    verdict = verdicts(analyse([tmp_path]))[0]
     assert "nothing can be concluded: the optimizers share one seed" in verdict
 
 
@@ -97,7 +98,7 @@ def test_all_diverged(tmp_path: Path) -> None:
                 phase="final", summary=cells,
             )  # fmt: skip
     study = analyse([tmp_path])
-    assert study.verdicts == [
+    assert verdicts(study) == [
         "On digits/mlp, nothing can be compared: none of 6 runs completed (6 diverged)."
     ]
     assert [row["units"] for row in study.results[0].rows] == [0, 0]
@@ -117,8 +118,8 @@ def test_zero_variance_is_no_proof(tmp_path: Path) -> None:
     make_replicates(tmp_path, {"a": [[0.92]] * 4, "b": [[0.90]] * 4})
     study = analyse([tmp_path])
     assert study.results[0].primary[0]["verdict"] == "undecided"
-    assert "the same difference for every replicate: no spread to test" in study.verdicts[0]
-    assert "would be needed" not in study.verdicts[0]
+    assert "the same difference for every replicate: no spread to test" in verdicts(study)[0]
+    assert "would be needed" not in verdicts(study)[0]
     assert study.comparison["test_metric_ci_low"].tolist() == [None, None]
 
 
@@ -143,12 +144,12 @@ def test_of_twenty_the_best_the_level_and_the_beaten(tmp_path: Path) -> None:
     said = {p["second"]: p["verdict"] for p in pairs if p["first"] == best}
     assert {said[name] for name in level} <= {"undecided", "equivalent"}
     assert sum(verdict == "first better" for verdict in said.values()) == 17
-    assert f"{best} has the best mean test accuracy" in study.verdicts[0]
+    assert f"{best} has the best mean test accuracy" in verdicts(study)[0]
     assert (
         "better than 17 others (paired t-tests, Holm over 190 pairs, 0.05 level)"
-        in (study.verdicts[0])
+        in (verdicts(study)[0])
     )
-    note = next(text for text in study.results[0].answer.notes if "Wilcoxon" in text)
+    note = next(text for text in answers(study)[0].notes if "Wilcoxon" in text)
     assert "p = 0.00781 with 8 seeds, 1 after Holm over 190 pairs" in note
 
 
@@ -163,14 +164,14 @@ def test_without_a_margin_equivalence_is_not_tested_and_that_is_said(tmp_path: P
     study = analyse([tmp_path])
     assert study.results[0].margin is None
     assert study.results[0].primary[0]["p_equivalence"] != 0
-    assert any("Equivalence was not tested" in n for n in study.results[0].answer.notes)
+    assert any("Equivalence was not tested" in n for n in answers(study)[0].notes)
     study = analyse([tmp_path], margin=2)
     assert study.results[0].primary[0]["verdict"] == "equivalent"
 
 
 def test_ratios_are_left_out_where_the_data_lack_them(tmp_path: Path) -> None:
     make_pair(tmp_path, [0.91, 0.93, 0.95], [0.90, 0.90, 0.93])
-    verdict = analyse([tmp_path], target=0.99).verdicts[0]
+    verdict = verdicts(analyse([tmp_path], target=0.99))[0]
     assert "reached" not in verdict
     assert "memory" not in verdict
 
@@ -190,13 +191,13 @@ def survivors() -> dict[str, list[list[float]]]:
 def test_the_best_mean_of_survivors_is_not_called_better_without_a_word(tmp_path: Path) -> None:
     """B's mean is over the easy replicates only."""
     study = analyse([make_replicates(tmp_path, survivors())])
-    (said,) = study.verdicts
+    (said,) = verdicts(study)
     assert "b has the best mean test accuracy 94.00 % over 5 replicates" in said
     assert "Not completed: b 5 of 10 replicates; what is left may flatter it." in said
     checks = {check.check: check.status for check in study.results[0].audit}
     assert checks["missing or failed runs"] != "pass"
     two = {name: found for name, found in survivors().items() if name != "c"}
-    (said,) = analyse([make_replicates(tmp_path / "two", two)]).verdicts
+    (said,) = verdicts(analyse([make_replicates(tmp_path / "two", two)]))
     assert "b is better than a on the replicates that both completed: difference" in said
     assert "Not completed: b 5 of 10 replicates" in said
 
@@ -210,7 +211,7 @@ def test_a_best_mean_that_loses_where_both_completed_is_called_worse(tmp_path: P
         "c": [[v] for v in 0.70 + noise[::-1]],
     }
     study = analyse([make_replicates(tmp_path, samples)])
-    (said,) = study.verdicts
+    (said,) = verdicts(study)
     assert "a has the best mean" in said
     assert "better than every other" not in said
     assert "it is worse than b on the replicates that both completed and better than c" in said
@@ -219,7 +220,7 @@ def test_a_best_mean_that_loses_where_both_completed_is_called_worse(tmp_path: P
 def test_equal_means_share_the_first_place(tmp_path: Path) -> None:
     values = sample(0.9, 0.01)
     samples = {"a": values, "b": values, "c": sample(0.8, 0.01, seed=3)}
-    (said,) = analyse([make_replicates(tmp_path, samples)]).verdicts
+    (said,) = verdicts(analyse([make_replicates(tmp_path, samples)]))
     assert "a and b share the best mean test accuracy 90.00 %" in said
 
 
@@ -236,8 +237,8 @@ def test_a_ratio_of_steps_needs_a_decided_test(tmp_path: Path) -> None:
     (row,) = (pair for pair in study.results[0].pairs if pair["metric"] == "steps_to_target")
     assert row["verdict"] == "undecided"
     said = "median steps to 90.00 % validation accuracy: adam 10, sgd 20 (log-rank, p = "
-    assert said in study.verdicts[0]
-    assert "half the steps" not in study.verdicts[0]
+    assert said in verdicts(study)[0]
+    assert "half the steps" not in verdicts(study)[0]
 
 
 def test_equivalence_is_judged_by_the_p_value_that_is_shown(tmp_path: Path) -> None:

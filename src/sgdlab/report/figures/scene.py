@@ -7,7 +7,6 @@ from sgdlab.analysis import Result, words
 from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.load import Runs
 from sgdlab.report.charts.model import Axis
-from sgdlab.report.verdict.verdicts import metric_name
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Scene:
     @property
     def metric(self) -> str:
         """What the verdicts are about: ``test accuracy``."""
-        return metric_name(self.result.workload, self.result.column)
+        return self.result.metric_name
 
     def axis(self, label: str, low: float | None = None, high: float | None = None) -> Axis:
         """Return the axis of a metric; limits are in its own unit."""

@@ -1,1 +1,5 @@
-"""What a report concludes, in numbers and in sentences."""
+"""The answer of a report in sentences; its first one is made in `first_sentence`."""
+
+from sgdlab.report.verdict.verdicts import Answer, answer, answers, verdicts
+
+__all__ = ["Answer", "answer", "answers", "verdicts"]

@@ -1,4 +1,4 @@
-"""Composes the config of a single run once."""
+"""Hydra's application as we start it: its flags, and a config that is composed once."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from typing import Any
 # Hydra makes its loader by this name, and offers no other way to give it one.
 import hydra._internal.hydra
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import get_args_parser as get_args_parser
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
