@@ -4,8 +4,10 @@ The default command and CI draw the same examples in every run, so that a test f
 is wrong and never by luck; ``scripts/fuzz.sh`` looks for new ones with the profile ``fuzz``.
 """
 
+import importlib
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # Tests measure numbers, not speed; several threads on shared cores can be ten times slower.
@@ -19,3 +21,11 @@ FREE_OF_THE_CLOCK = {
 settings.register_profile("default", derandomize=True, max_examples=20, **FREE_OF_THE_CLOCK)
 settings.register_profile("fuzz", max_examples=300, print_blob=True, **FREE_OF_THE_CLOCK)
 settings.load_profile("default")
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the figures of reports empty: drawing them takes most of a report's time."""
+    # By its full name: the package has a function of the same name.
+    build = importlib.import_module("sgdlab.report.build")
+    monkeypatch.setattr(build, "files", lambda chart, looks, formats: dict.fromkeys(formats, b""))

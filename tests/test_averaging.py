@@ -9,7 +9,7 @@ from torch import Tensor
 from sgdlab.averaging import Exponential, Polyak, Stochastic
 from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training.evaluation import evaluate
-from sgdlab.training.loop import averager_of, fit
+from sgdlab.training.loop import fit
 from trainer_runs import Rows, built, train
 
 SMALL = ["model=linear", "dtype=float64", "batch_size=256", "epochs=6"]  # five steps an epoch
@@ -26,9 +26,8 @@ def with_iterates(*overrides: str) -> tuple[list[list[Tensor]], list[Tensor] | N
         return values
 
     run.update.step = kept
-    average = averager_of(run)
-    fit(run, rows, NoDisplay(), averager=average)
-    model = average.model([]) if average else None
+    fit(run, rows, NoDisplay())
+    model = run.averager.model([]) if run.averager else None
     return iterates, [p.detach() for p in model.parameters()] if model else None, rows
 
 
@@ -95,10 +94,9 @@ def test_statistics_of_batch_norm_are_those_of_the_averaged_weights(device: str)
     """Recomputed by hand: the mean of the batches' statistics over one pass."""
     settings = ["model.batch_norm=true", "model.dropout=0.3", "epochs=3", "average=ema"]
     run, rows = built(*settings, "average.decay=0.9"), Rows()
-    average = averager_of(run)
-    fit(run, rows, NoDisplay(), averager=average)
+    fit(run, rows, NoDisplay())
     state = torch.get_rng_state()
-    model = average.model(list(run.data.train.x.split(64)))
+    model = run.averager.model(list(run.data.train.x.split(64)))
     assert torch.equal(state, torch.get_rng_state())
     first, norm = model[1], model[2]
     batches = [first(x.flatten(1)) for x in run.data.train.x.split(64)]

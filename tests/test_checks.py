@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgdlab.checks import is_number, lies_in, range_text, require_number
+from sgdlab.checks import (
+    is_number,
+    is_whole,
+    lies_in,
+    range_text,
+    require_flag,
+    require_number,
+    require_numbers,
+    require_one_of,
+    require_whole,
+)
 from sgdlab.errors import InputError
 
 
@@ -61,6 +71,48 @@ def test_an_element_is_refused_with_its_list():
         require_number("schedule.milestones", -2, 0, shown=[1, -2])
     with pytest.raises(InputError, match=r"^schedule\.milestones=\[\]: must be"):
         require_number("schedule.milestones", None, 0, shown=[])
+
+
+def test_without_a_smallest_value_any_finite_number_is_right():
+    assert require_number("dataset.start", -3, -math.inf) == -3.0
+    with pytest.raises(InputError, match=r"^dataset\.start=inf: must be a finite number$"):
+        require_number("dataset.start", math.inf, -math.inf)
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "right"), [(1, 1, True), (0, 1, False), (True, 1, False), (2.0, 1, False)]
+)
+def test_whole_numbers_are_integers_from_the_smallest(value, low, right):
+    assert is_whole(value, low) == right
+
+
+def test_a_whole_number_may_be_written_as_a_float_where_that_will_do():
+    assert require_whole("schedule.warmup_steps", 1e3, 0, as_float=True) == 1000
+    for value in (1.5, -1.0, math.nan, "2"):
+        with pytest.raises(InputError, match=r"=.*: must be a whole number from 0$"):
+            require_whole("schedule.warmup_steps", value, 0, as_float=True)
+    with pytest.raises(InputError, match=r"every=2\.0: must be a whole number of epochs from 1$"):
+        require_whole("average.every", 2.0, of="of epochs")
+
+
+def test_lists_have_as_many_numbers_as_are_wanted_each_in_its_range():
+    assert require_numbers("optimizer.betas", (0.9, 0), 2, below=1) == [0.9, 0.0]
+    for values in ([0.9], [0.9, 1.0], 0.9, "ab"):
+        with pytest.raises(InputError, match=r": must be 2 numbers from 0 to below 1$"):
+            require_numbers("optimizer.betas", values, 2, below=1)
+    with pytest.raises(InputError, match=r"=\[\]: must be a list of at least one number$"):
+        require_numbers("dataset.eigenvalues", [], None, -math.inf)
+
+
+def test_flags_are_true_or_false_and_names_are_known():
+    require_flag("optimizer.nesterov", False)
+    with pytest.raises(InputError, match=r"^optimizer\.nesterov=0: must be true or false$"):
+        require_flag("optimizer.nesterov", 0)
+    shapes = ("linear", "sqrt", "cosine", "constant")
+    assert require_one_of("schedule.shape", "sqrt", shapes) == "sqrt"
+    for value in ("cosinus", None):
+        with pytest.raises(InputError, match=rf"^schedule\.shape={value}: (did you|valid)"):
+            require_one_of("schedule.shape", value, shapes)
 
 
 def test_checks_need_no_torch():

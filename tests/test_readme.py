@@ -1,4 +1,7 @@
-"""Every command in the README runs as it is written there."""
+"""Every command in the README and in docs runs as it is written there.
+
+Blocks of ``bash`` are run, in the order of their page; what cannot be typed as it stands is ``sh``.
+"""
 
 import re
 import shlex
@@ -10,12 +13,22 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-COMMANDS = [
-    line.partition("#")[0].strip()
-    for block in re.findall(r"```bash\n(.*?)```", README, re.S)
-    for line in block.splitlines()
-    if line.strip()
-]
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text()
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+}
+
+
+def commands(page: str) -> list[str]:
+    return [
+        line.partition("#")[0].strip()
+        for block in re.findall(r"```bash\n(.*?)```", PAGES[page], re.S)
+        for line in block.splitlines()
+        if line.strip()
+    ]
+
+
+COMMANDS = commands("README.md")
 # Set-up belongs to the scripts' own test; everything else is run below.
 SETUP = ["scripts/demo.sh", "scripts/test.sh", "pip install --constraint constraints.txt ."]
 # Each takes the seconds of an import of torch, and some much more; CI runs them all.
@@ -23,15 +36,15 @@ QUICK = ["sgdlab train", "sgdlab list optimizer", "sgdlab lr-find optimizer=adam
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the files that the README shows, where its commands run in order."""
-    folder = tmp_path_factory.mktemp("readme")
-    for language in ("python", "yaml"):
-        for block in re.findall(rf"```{language}\n(.*?)```", README, re.S):
-            path = folder / block.splitlines()[0].removeprefix("# ")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return a folder for each page, with the files that it shows; its commands run there."""
+    made = {page: tmp_path_factory.mktemp("page") for page in PAGES}
+    for page, text in PAGES.items():
+        for name, block in re.findall(r"```(?:python|yaml)\n# (my/\S+)\n(.*?)```", text, re.S):
+            path = made[page] / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block)
-    return folder
+    return made
 
 
 def test_the_readme_has_commands_of_every_kind() -> None:
@@ -42,19 +55,25 @@ def test_the_readme_has_commands_of_every_kind() -> None:
 
 
 @pytest.mark.parametrize(
-    "command",
+    ("page", "command"),
     [
-        pytest.param(command, marks=() if command in QUICK else pytest.mark.slow)
+        pytest.param("README.md", command, marks=() if command in QUICK else pytest.mark.slow)
         for command in COMMANDS
         if command not in SETUP
+    ]
+    + [
+        pytest.param(page, command, marks=pytest.mark.slow)
+        for page in PAGES
+        for command in commands(page)
+        if page != "README.md"
     ],
 )
-def test_command_of_the_readme(command: str, folder: Path) -> None:
+def test_command_of_a_page(page: str, command: str, folders: dict[str, Path]) -> None:
     words = shlex.split(command)
     assert words[0] == "sgdlab"
     done = subprocess.run(
         [sys.executable, "-m", "sgdlab", *words[1:]],
-        cwd=folder, capture_output=True, text=True, check=False,
+        cwd=folders[page], capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()

@@ -1,6 +1,6 @@
 """Milliseconds a run of a sweep: composing and checking it, and writing its files.
 
-The peer is the plain way: Hydra composes each job, `resolve` settles it, `check` builds it.
+The peer is the plain way: Hydra composes each job, `resolve` closes its ends, `check` builds it.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from sgdlab.results import (
     RunWriter,
     write_config,
     write_environment,
+    write_summary,
 )
 from sgdlab.sweep.jobs import Job, QuickLoader, prepare
 from sgdlab.sweep.preflight import check
@@ -93,5 +94,6 @@ def _write(jobs: list[Job]) -> None:
             directory = Path(folder) / job.run_id
             write_config(directory, job.config.plain())
             write_environment(directory, environment(cpu, "0" * 64))
-            writer = RunWriter(directory, "accuracy")
-            writer.finish(dict.fromkeys(SUMMARY_COLUMNS) | {"run_id": job.run_id, "lr": 0.1})
+            RunWriter(directory, "accuracy").close()
+            row = dict.fromkeys(SUMMARY_COLUMNS) | {"run_id": job.run_id, "lr": 0.1}
+            write_summary(directory, row)

@@ -54,7 +54,7 @@ class Exponential(Average):
     a moving target, and unlike `Stochastic` it needs no choice of a start.
 
     Attributes:
-        decay: From 0 to below 1.
+        decay: The weight of the old average in an update, from 0 to below 1.
     """
 
     decay: float = 0.999
@@ -77,7 +77,7 @@ class Stochastic(Average):
     above zero.
 
     Attributes:
-        every: Epochs between two weights that enter the average.
+        every: The epochs between two weights that enter the average.
     """
 
     start: float = 0.75
@@ -102,24 +102,24 @@ class Averager:
     """The running average of a model's weights.
 
     Args:
-        rule: What is averaged.
-        model: The trained model; read, never changed.
-        total_steps: Of the run.
-        steps_per_epoch: Updates of an epoch.
+        rule: Which weights enter the average, and how.
+        model: The trained model, which is read and never changed.
+        total_steps: The steps of the run.
+        steps_per_epoch: The steps of an epoch.
     """
 
     def __init__(
         self, rule: Average, model: nn.Module, total_steps: int, steps_per_epoch: int
     ) -> None:
-        self._rule = rule
+        self.rule = rule
         self._model = model
         self._length = total_steps, steps_per_epoch
         self._averaged: AveragedModel | None = None
 
-    def update(self, step: int, settle: Callable[[], None]) -> None:
-        """Take in the weights after ``step`` updates, if they are due; ``settle`` shows them."""
-        if self._rule.due(step, *self._length):
-            settle()
+    def update(self, step: int, sync_weights: Callable[[], None]) -> None:
+        """Take in the weights after ``step`` updates, if due; ``sync_weights`` shows them."""
+        if self.rule.due(step, *self._length):
+            sync_weights()
             self._create().update_parameters(self._model)
 
     def model(self, batches: Iterable[Tensor]) -> nn.Module | None:
@@ -144,7 +144,7 @@ class Averager:
 
     def _create(self) -> AveragedModel:
         if self._averaged is None:
-            self._averaged = AveragedModel(self._model, multi_avg_fn=self._rule.rule())
+            self._averaged = AveragedModel(self._model, multi_avg_fn=self.rule.rule())
         return self._averaged
 
 

@@ -26,7 +26,9 @@ units computes the same function, and goes on doing so in training.
 
 A model takes part by the parameter ``parametrization`` of its constructor, which sets variances
 and multipliers, and by a method `Scalable.width_roles`, from which `lr_multipliers` follow. An
-optimizer of the user's own takes part by a class attribute ``mup_family = "sgd"`` or ``"adam"``.
+optimizer of the user's own takes part by ``_traits_: {family: sgd}`` or ``adam`` in its YAML. The
+scale of a layer's update is set by LARS, LAMB and Muon themselves, that of all layers by L-BFGS and
+Adadelta: these have no column.
 
 Weight decay that is multiplied by lr (coupled or decoupled) is multiplied by the multiplier, too:
 under AdamW the hidden matrices of a network 4 times as wide decay at a quarter of the rate. With
@@ -70,53 +72,22 @@ class Scalable(Protocol):
         ...
 
 
-# The classes by their exact names: a subclass may have another rule. LARS, LAMB and Muon set the
-# scale of a layer's update by themselves, L-BFGS and Adadelta that of all.
-_FAMILIES: dict[str, Literal["sgd", "adam"]] = {
-    **dict.fromkeys(("SGD", "KerasSGD", "NesterovLookahead"), "sgd"),
-    **dict.fromkeys(
-        (
-            "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adagrad", "RMSprop", "Lion", "SignSGD",
-        ),
-        "adam",
-    ),
-}  # fmt: skip
-
-
-def family_of(optimizer_class: type) -> Literal["sgd", "adam"]:
-    """Return whether updates are in proportion to the gradient (``sgd``) or scale-free (``adam``).
-
-    Raises:
-        InputError: μP has no rule for this optimizer here.
-    """
-    family = getattr(optimizer_class, "mup_family", None)
-    if family in ("sgd", "adam"):
-        return family
-    module, name = optimizer_class.__module__, optimizer_class.__name__
-    if name in _FAMILIES and module.startswith(("torch.optim", "sgdlab.optimizers")):
-        return _FAMILIES[name]
-    raise InputError(
-        f"parametrization=mup: no rule for {name}; supported: {', '.join(_FAMILIES)}, and classes "
-        "with mup_family = 'sgd' or 'adam'"
-    )
-
-
-def lr_multipliers(model: nn.Module, optimizer_class: type) -> dict[str, float]:
+def lr_multipliers(model: nn.Module, family: Literal["sgd", "adam"]) -> dict[str, float]:
     """Return the factor on the learning rate of each parameter under μP, by its name.
 
     Args:
         model: Built with ``parametrization="mup"``.
-        optimizer_class: Decides the column of the table.
+        family: The column of the table, which `sgdlab.optimizers.family.family_of` tells.
 
     Raises:
-        InputError: The model does not say how it scales with width, or the optimizer has no rule.
+        InputError: The model does not say how it scales with width.
     """
     if not isinstance(model, Scalable):
         raise InputError(
             f"parametrization=mup: {type(model).__name__} does not say how it grows with its "
             "width (a method width_roles); use model=mlp, or parametrization=standard"
         )
-    family, roles = family_of(optimizer_class), model.width_roles()
+    roles = model.width_roles()
     for name, _ in model.named_parameters():
         if name not in roles:
             raise InputError(

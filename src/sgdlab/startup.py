@@ -1,9 +1,17 @@
-"""Python's search for garbage, left out where there is none."""
+"""What a process needs before it works: where the configs lie, and no search for garbage."""
 
 import contextlib
 import gc
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+
+
+def conf_dir() -> Path:
+    """Return the folder of the shipped configs: inside the wheel, or beside ``src``."""
+    here = Path(__file__).resolve().parent
+    packaged = here / "conf"
+    return packaged if packaged.is_dir() else here.parents[1] / "conf"
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sgdlab.analysis.audit import audit
+from sgdlab.analysis.audit import Case, DeclaredPlan, audit
 from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.load import Runs
 from sgdlab.analysis.workloads import WorkloadRuns
@@ -15,6 +15,7 @@ RATES = (0.01, 0.03, 0.1, 0.3)
 """Learning rates of the trials; the third one is the best."""
 LOSSES = (0.30, 0.25, 0.20, 0.22)
 METRICS = (0.945, 0.948, 0.955, 0.951)
+TARGETS = {"adamw": "torch.optim.AdamW", "sgd": "torch.optim.SGD"}
 SPACE = {"low": 0.001, "high": 1.0, "scale": "log"}
 COLUMNS = ("directory", *SUMMARY_COLUMNS, *LABEL_COLUMNS)
 
@@ -89,7 +90,7 @@ class Study:
             "gradient_evaluations": 340, "function_evaluations": 340,
         } | cells  # fmt: skip
         config = {
-            "optimizer._target_": f"torch.optim.{name}", "optimizer.lr": lr, "batch_size": 64,
+            "optimizer._target_": TARGETS.get(name, name), "optimizer.lr": lr, "batch_size": 64,
             "schedule._target_": "sgdlab.schedules.cosine.Cosine", "schedule.warmup_epochs": 3.0,
             "schedule.warmup_steps": None, "epochs": 20, "max_steps": None, "eval.every": 1,
             "model.hidden": "[64, 64]", "dtype": "float32",
@@ -139,7 +140,14 @@ class Study:
     @property
     def runs(self) -> Runs:
         """What was loaded."""
-        return Runs(list(COLUMNS), self.rows, self.configs, self.evals, [])
+        return Runs(
+            list(COLUMNS),
+            self.rows,
+            self.configs,
+            self.evals,
+            [],
+            environments=dict(self.environments),
+        )
 
     @property
     def workload(self) -> WorkloadRuns:
@@ -178,13 +186,8 @@ class Study:
 
     def audit(self) -> dict[str, tuple[str, str]]:
         """Return status and detail of every check by its name."""
-
-        def environments(rows: Sequence[int]) -> list[dict[str, Any]]:
-            return [self.environments.get(row, {}) for row in rows]
-
-        checks = audit(
-            self.runs, self.workload, self.entries, self.pairs, self.column, self.plan, environments
-        )
+        known = self.runs, self.workload, self.entries, self.pairs, self.column
+        checks = audit(Case(*known, DeclaredPlan(self.plan)))
         assert {check.workload for check in checks} == {"digits/mlp"}
         return {check.check: (check.status, check.detail) for check in checks}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from sgdlab.results import OTHER_SETTINGS, RunWriter, other_settings
+from sgdlab.results import OTHER_SETTINGS, RunWriter, other_settings, write_summary
 
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
@@ -102,7 +102,8 @@ def make_run(
     cells |= summary or {}
     if told:
         cells[OTHER_SETTINGS] = other_settings(whole, cells)
-    writer.finish(cells)
+    writer.close()
+    write_summary(folder, cells)
     return folder
 
 

@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 from audit_study import Study, defaults, sweep
 
-from sgdlab.analysis.audit import AUDIT_COLUMNS, CHECKS, Check, audit, audit_rows
+from sgdlab.analysis.audit import (
+    AUDIT_COLUMNS,
+    CHECKS,
+    Case,
+    Check,
+    DeclaredPlan,
+    audit,
+    audit_rows,
+)
 from sgdlab.analysis.audit.check import failed, overall, passed, some, span, warned
 
 NEEDS_TUNING = {
@@ -61,7 +69,7 @@ def test_single_settings_of_a_sweep_are_no_fair_comparison() -> None:
 
 def test_no_contender_is_not_known() -> None:
     study = Study(0)
-    checks = audit(study.runs, study.workload, [], [], "test_metric", None, lambda rows: [])
+    checks = audit(Case(study.runs, study.workload, [], [], "test_metric", DeclaredPlan(None)))
     assert [check.check for check in checks] == list(CHECKS)
     assert {check.status for check in checks} == {"warn"}
     assert all(check.detail.startswith("not known: ") for check in checks)

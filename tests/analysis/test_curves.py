@@ -5,7 +5,7 @@ import pytest
 from run_folders import make_run
 
 from sgdlab.analysis import analyse
-from sgdlab.analysis.curves import band, binned_steps, curves, evaluations, to_seconds
+from sgdlab.analysis.curves import band, binned_steps, by_clock, curves, evaluations
 
 
 def line(x: list[float], y: list[float]) -> tuple[np.ndarray, np.ndarray]:
@@ -47,7 +47,7 @@ def test_lines_of_a_run(tmp_path: Path) -> None:
     steps = np.arange(1, 21)
     assert list(binned[0]) == [8, 18]
     assert binned[1] == pytest.approx([np.mean(2 / steps[:15]), np.mean(2 / steps[15:])])
-    timed = to_seconds(study.runs, 0, binned)
+    timed = by_clock(study.runs, 0, binned, "train_seconds")
     assert timed is not None
     assert timed[0] == pytest.approx([0.2, 0.45])
     found = curves(

@@ -13,6 +13,7 @@ from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import ttost_paired
 
 from sgdlab.analysis import Analysis
+from sgdlab.report.verdict import verdicts
 
 
 def power(effect: float, n: float, level: float) -> float:
@@ -83,14 +84,13 @@ def test_pairs(simulated_analysis: Analysis, simulated_table: pd.DataFrame, metr
 
 def test_every_verdict_occurs(simulated_analysis: Analysis) -> None:
     primary = simulated_analysis.results[0].primary
-    verdicts = {(pair["first"], pair["second"]): pair["verdict"] for pair in primary}
-    assert set(verdicts.values()) == {"first better", "equivalent", "undecided"}
-    assert verdicts["twin", "adam"] == "equivalent"
-    assert "it is equivalent to adam within 1 point" in verdicts(simulated_analysis)[0]
-    assert "better than" in verdicts(simulated_analysis)[0]
-    assert (
-        "This is about optimizer and tuning under this budget." in verdicts(simulated_analysis)[0]
-    )
+    judged = {(pair["first"], pair["second"]): pair["verdict"] for pair in primary}
+    assert set(judged.values()) == {"first better", "equivalent", "undecided"}
+    assert judged["twin", "adam"] == "equivalent"
+    said = verdicts(simulated_analysis)[0]
+    assert "it is equivalent to adam within 1 point" in said
+    assert "better than" in said
+    assert "This is about optimizer and tuning under this budget." in said
 
 
 def test_times_are_compared_by_their_medians(
@@ -105,6 +105,6 @@ def test_times_are_compared_by_their_medians(
     known = [p for p in pairs["p_value"] if p is not None]
     adjusted = multipletests(known, method="holm")[1]
     assert [p for p in pairs["p_adjusted"] if p is not None] == pytest.approx(list(adjusted))
-    verdicts = dict(zip(zip(pairs["first"], pairs["second"], strict=True), pairs["verdict"],
+    judged = dict(zip(zip(pairs["first"], pairs["second"], strict=True), pairs["verdict"],
                         strict=True))  # fmt: skip
-    assert verdicts["adam", "worse"] == "first better"
+    assert judged["adam", "worse"] == "first better"

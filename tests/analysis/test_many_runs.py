@@ -11,6 +11,7 @@ from run_folders import make_run
 
 from sgdlab.analysis import Analysis, analyse
 from sgdlab.analysis.curves import MOST_LOST, curves, evaluations
+from sgdlab.report.verdict import answers
 
 _listeners: list[Counter[str]] = []
 
@@ -58,7 +59,8 @@ def said(study: Analysis) -> list[object]:
         study.comparison.to_dict("records"),
         study.pairwise.to_dict("records"),
         study.runs.configs,
-        [(r.workload, r.entries, r.answer) for r in study.results],
+        [(r.workload, r.entries) for r in study.results],
+        answers(study),
     ]
 
 

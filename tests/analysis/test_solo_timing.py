@@ -6,7 +6,7 @@ import pytest
 from run_folders import make_run
 
 from sgdlab.analysis import Analysis, analyse
-from sgdlab.analysis.curves import evaluations, to_seconds
+from sgdlab.analysis.curves import by_clock, evaluations
 from sgdlab.report.verdict import answers, verdicts
 
 SHORT = {"max_steps": 10, "eval": {"every": 10}}
@@ -76,7 +76,7 @@ def test_curves_have_the_same_clock(tmp_path: Path) -> None:
     assert list(line[0]) == pytest.approx([0, 0.3, 0.6])
     by_steps = evaluations(runs, row, "accuracy", "val", "step")
     assert by_steps is not None
-    by_seconds = to_seconds(runs, row, by_steps)
+    by_seconds = by_clock(runs, row, by_steps, "train_seconds")
     assert by_seconds is not None
     assert list(by_seconds[0]) == pytest.approx([0, 0.3, 0.6])
 

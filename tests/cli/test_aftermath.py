@@ -4,6 +4,7 @@ from pathlib import Path
 from unittest import mock
 
 from cli.cli_runs import QUICK, Cli
+from sgdlab.terminal.numbers import number
 
 HOT = ("lr=3.0", "schedule.warmup_epochs=0", "epochs=5", "hydra.run.dir=hot")
 
@@ -59,7 +60,8 @@ def test_what_full_diagnostics_measured_is_said_and_drawn(tmp_path: Path) -> Non
     quotient = last["preconditioned_sharpness"] / last["stability_limit"]
     assert lines["stability"].startswith(
         f"{quotient:.2f} at step {last['step']:.0f}: preconditioned sharpness "
-        f"{last['preconditioned_sharpness']:.4g} against a limit of {last['stability_limit']:.4g}"
+        f"{number(last['preconditioned_sharpness'])} against a limit of "
+        f"{number(last['stability_limit'])}"
     )
     assert f"about {steps['noise_scale'].median():.3g} examples" in result.out
     assert lines["landscape"] == "run/landscape.svg"

@@ -165,6 +165,7 @@ def test_the_traceback_appears_on_request_before_the_line(sgdlab: Cli, monkeypat
     assert result.err.splitlines()[-1].startswith("sgdlab: lr=-1")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_truncated_csv_is_named_with_its_line_and_the_other_runs_are_reported(sgdlab: Cli):
     damaged = sgdlab.train("all/damaged", "optimizer=adam", "max_steps=3")
     sgdlab.train("all/sound", "optimizer=sgd", "max_steps=3")

@@ -160,6 +160,7 @@ def test_the_protocol_is_written_down(study: Path):
     assert protocol["run"]["epochs"] == 2
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_same_command_again_trains_nothing(sgdlab: Cli, copied: Path):
     before = {p: p.stat().st_mtime_ns for p in copied.glob("*/*/steps.csv")}
     result = compare(sgdlab)
@@ -169,6 +170,7 @@ def test_the_same_command_again_trains_nothing(sgdlab: Cli, copied: Path):
     assert "6 of 6 runs are finished" in result.err
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_interrupted_comparison_continues_to_the_same_files(
     sgdlab: Cli, copied: Path, study: Path
 ):

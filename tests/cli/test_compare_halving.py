@@ -299,10 +299,10 @@ def test_a_stack_that_fails_does_not_stop_the_others(
 ):
     real = runner.begin
 
-    def broken(planner, group, runs, compiler, members):
-        if group.settled["names"]["optimizer"] == "adam":
+    def broken(planner, group, runs, compiler, built):
+        if group.config.names["optimizer"] == "adam":
             raise RuntimeError("a nail in the machine")
-        return real(planner, group, runs, compiler, members)
+        return real(planner, group, runs, compiler, built)
 
     with monkeypatch.context() as patch:
         patch.setattr(runner, "begin", broken)

@@ -230,7 +230,7 @@ def test_seconds_buy_trials_by_what_a_run_takes_alone(
     ],
 )
 def test_a_bad_protocol_is_refused_in_one_line(sgdlab: Cli, typed: str, said: str):
-    result = sgdlab("compare", *typed.replace(": ", ":").split())
+    result = sgdlab("compare", "optimizers=[nesterov]", *typed.replace(": ", ":").split())
     assert result.code == 2
     assert result.err.count("\n") == 1, result.err
     assert said in result.err

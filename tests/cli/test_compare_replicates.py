@@ -1,5 +1,6 @@
 """Replicates of a comparison: independent searches, fresh paired seeds, and both tracks."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -22,8 +23,12 @@ Shown = tuple[Path, Result]
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
+    """The folder of a comparison without timing runs and figures, and what it printed."""
     cli = Cli(tmp_path_factory.mktemp("replicates") / "here")
-    result = cli("compare", *STUDY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sgdlab.comparison.run.time_winners", lambda *_: [])
+        patch.setattr(importlib.import_module("sgdlab.report.build"), "files", lambda *_: {})
+        result = cli("compare", *STUDY)
     assert result.code == 0, result.err
     return cli.folder / "runs/s", result
 
@@ -134,29 +139,30 @@ def test_the_defaults_track_alone_needs_no_search(sgdlab: Cli):
 
 def test_the_winners_run_without_sgdlab(shown: Shown, tmp_path: Path):
     study, _ = shown
-    for optimizer in OPTIMIZERS:
-        finals = [row for r in range(REPLICATES) for row in of(study, "final", optimizer, r)]
-        best = min(finals, key=lambda row: float(row["final_val_loss"]))
-        source = study / "report" / f"winner-wine-linear-{optimizer}.py"
-        program = f"""
+    sources = [study / "report" / f"winner-wine-linear-{name}.py" for name in OPTIMIZERS]
+    program = f"""
 import runpy, sys
 sys.modules["sgdlab"] = None  # importing it fails
-found = runpy.run_path({str(source)!r})
 import torch
-model = torch.nn.Linear(13, 3)
-optimizer = found["make_optimizer"](model)
-found["make_schedule"](optimizer, 10, 2)
+for source in {list(map(str, sources))!r}:
+    found = runpy.run_path(source)
+    model = torch.nn.Linear(13, 3)
+    optimizer = found["make_optimizer"](model)
+    found["make_schedule"](optimizer, 10, 2)
+    model(torch.ones(1, 13)).sum().backward()
+    optimizer.step()
+    decays = sorted(group["weight_decay"] for group in optimizer.param_groups)
+    print(repr(optimizer.param_groups[0]["lr"]), repr(decays[-1]))
 assert "sgdlab" not in [name for name, module in sys.modules.items() if module]
-model(torch.ones(1, 13)).sum().backward()
-optimizer.step()
-decays = sorted(group["weight_decay"] for group in optimizer.param_groups)
-print(repr(optimizer.param_groups[0]["lr"]), repr(decays[-1]))
 """
-        done = subprocess.run(
-            [sys.executable, "-I", "-c", program], cwd=tmp_path, capture_output=True, text=True,
-            timeout=120, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        lr, decay = map(float, done.stdout.split())
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for optimizer, line in zip(OPTIMIZERS, done.stdout.splitlines(), strict=True):
+        finals = [row for r in range(REPLICATES) for row in of(study, "final", optimizer, r)]
+        best = min(finals, key=lambda row: float(row["final_val_loss"]))
+        lr, decay = map(float, line.split())
         assert lr == pytest.approx(float(best["lr"]), rel=1e-12)
         assert decay == float(best["optimizer.weight_decay"])

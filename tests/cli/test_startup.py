@@ -3,6 +3,7 @@
 import gc
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 from cli_runs import QUICK
@@ -14,8 +15,12 @@ from omegaconf import DictConfig, OmegaConf
 from sgdlab import startup
 from sgdlab.commands import train
 from sgdlab.config import app as hydra_app
+from sgdlab.config import resolve
 from sgdlab.config.compose import application
 from sgdlab.config.compose.application import OnceLoader
+from sgdlab.sweep import preflight
+from sgdlab.training import folder
+from sgdlab.training import run as training_run
 
 TRAIN = """
 import sys
@@ -121,3 +126,37 @@ def test_only_what_imports_made_is_left_out_of_later_searches(monkeypatch):
         assert gc.get_freeze_count() > frozen
     finally:
         gc.unfreeze()
+
+
+def counting_calls(monkeypatch, calls: Counter[str], module, name: str) -> None:
+    """Count the calls of a function through one of the modules that use it."""
+    original = getattr(module, name)
+
+    def counted_call(*arguments, **further):
+        calls[name] += 1
+        return original(*arguments, **further)
+
+    monkeypatch.setattr(module, name, counted_call)
+
+
+def test_a_run_is_resolved_looked_up_and_built_once(sgdlab, monkeypatch):
+    calls: Counter[str] = Counter()
+    counting_calls(monkeypatch, calls, resolve, "unchecked")
+    counting_calls(monkeypatch, calls, folder, "read_summary")
+    for module in (training_run, preflight):
+        counting_calls(monkeypatch, calls, module, "build_run")
+    assert sgdlab("train", *QUICK, "max_steps=1").code == 0
+    assert calls == {"unchecked": 1, "read_summary": 1, "build_run": 1}
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("hydra.run.dir=runs/${run_name:}", "runs/sgd-r*"),
+        ("hydra.run.dir=runs/a/${run_id:}/b", "runs/a/r*/b"),
+        ("hydra.run.dir=runs/${run_folder:}-${seed}", "runs/r*-3"),
+    ],
+)
+def test_names_of_a_run_are_put_into_any_folder(typed: str, found: str, sgdlab):
+    assert sgdlab("train", *QUICK, "optimizer=sgd", "max_steps=1", "seed=3", typed).code == 0
+    assert len(list(sgdlab.folder.glob(f"{found}/summary.csv"))) == 1

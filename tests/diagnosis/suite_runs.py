@@ -1,5 +1,6 @@
 """Trains entries of the suite in this process, into folders of their own."""
 
+import dataclasses
 import hashlib
 import re
 import sys
@@ -13,7 +14,7 @@ from sgdlab.config.catalogue import conf_dir
 from sgdlab.config.resolve import resolve
 from sgdlab.diagnosis import judge, read_run
 from sgdlab.terminal.progress import NoDisplay
-from sgdlab.training.run import run_experiment
+from sgdlab.training.run import train_run
 
 OWN = Path(__file__).parent / "own"
 
@@ -26,10 +27,10 @@ def train(overrides: tuple[str, ...], directory: Path) -> Path:
         composed = compose("train", [*own, *overrides], return_hydra_config=True)
     config = resolve(composed)
     if own:
-        config.import_from = [str(OWN)]
+        config = dataclasses.replace(config, import_from=[str(OWN)])
     sys.path.insert(0, str(OWN))
     try:
-        run_experiment(config, directory, NoDisplay())
+        train_run(config, directory, NoDisplay())
     finally:
         sys.path.remove(str(OWN))
     return directory

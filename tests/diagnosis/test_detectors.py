@@ -236,6 +236,45 @@ def test_a_run_that_stalls_high_under_a_high_decay(tmp_path, decay, found):
     assert ("strong_decay" in alarms(run)) is found
 
 
+def stalled_under_decay(folder, name: str, **optimizer):
+    """Write a run that stalls high, of another optimizer than SGD."""
+    settings = config(optimizer=optimizer)
+    settings["names"] = settings["names"] | {"optimizer": name}
+    evaluations = [(v + 1, v + 1) for v, _ in EVALUATED]
+    return write_run(folder, FALLING + 1, settings=settings, evaluations=evaluations)
+
+
+@pytest.mark.parametrize(("flag", "found"), [(True, False), (False, True)])
+def test_the_flag_of_a_rule_says_what_decay_is_usual(tmp_path, flag, found):
+    """Tiger's own default is 0.01, decoupled: ten times what is usual of a coupled decay."""
+    tiger = {"_target_": "pytorch_optimizer.Tiger", "lr": 0.001, "weight_decay": 0.01}
+    run = stalled_under_decay(tmp_path / "run", "tiger", **tiger, weight_decouple=flag)
+    assert ("strong_decay" in alarms(run)) is found
+    assert "strong_decay" not in dict(diagnosed(run).unchecked)
+
+
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [
+        ("sgdlab.optimizers.lamb.LAMB", "applies its decay in a way of its own"),
+        ("mine.Own", "is not known: _traits_ in its YAML says it"),
+    ],
+)
+def test_a_decay_of_which_nothing_is_usual_is_not_blamed(tmp_path, target, why):
+    run = stalled_under_decay(tmp_path / "run", "it", _target_=target, lr=0.01, weight_decay=0.5)
+    assert "strong_decay" not in alarms(run)
+    assert why in dict(diagnosed(run).unchecked)["strong_decay"]
+
+
+def test_a_users_yaml_says_what_its_optimizer_is(tmp_path):
+    own = {"_target_": "mine.Own", "lr": 0.01, "weight_decay": 0.5}
+    traits = {"decay": "coupled", "adaptive": True}
+    run = stalled_under_decay(tmp_path / "run", "it", **own, _traits_=traits)
+    assert "strong_decay" in alarms(run)
+    command = next(f for f in diagnosed(run).findings if f.symptom == "strong_decay").action
+    assert "_traits_" not in command
+
+
 @pytest.mark.parametrize(("share", "found"), [(0.3, False), (0.8, True)])
 def test_clipping_that_is_the_rule(tmp_path, share, found):
     factor = np.where(share * COUNT > STEPS, 0.1, 1.0)

@@ -5,14 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from sgdlab.diagnosis import EarlyWatch
+from sgdlab.diagnosis import EarlyWarnings
 
 FALLING = 0.05 + 2.25 * np.exp(-np.arange(400) / 40)
 
 
 def said(losses, norms=None, **settings) -> dict[int, str]:
     """Return what a watch says, by step."""
-    watch = EarlyWatch(len(losses), **settings)
+    watch = EarlyWarnings(len(losses), **settings)
     norms = np.ones(len(losses)) if norms is None else norms
     lines = {
         step: watch.step(step, float(loss), 0.1, float(norm))

@@ -5,7 +5,6 @@ import shlex
 import numpy as np
 import pytest
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import OmegaConf
 from suite import ENTRIES
 from suite_runs import uses_own
 
@@ -28,10 +27,7 @@ TYPED = [
 
 def composed(*overrides: str) -> dict:
     GlobalHydra.instance().clear()
-    config = compose_run(*overrides)
-    made = OmegaConf.to_container(config)
-    assert isinstance(made, dict)
-    return {str(key): value for key, value in made.items()}
+    return compose_run(*overrides).plain()
 
 
 def run_of(config: dict, directory) -> RunRecord:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from sgdlab.diagnostics.base import Subject
+from shipped_traits import traits_of_optimizer
 
 
 def subject_of(optimizer: Optimizer, *parameters: Tensor) -> Subject:
@@ -18,6 +19,7 @@ def subject_of(optimizer: Optimizer, *parameters: Tensor) -> Subject:
         loss=missing,
         bf16=False,
         optimizer=optimizer,
+        traits=traits_of_optimizer(optimizer),
         data=missing,
         effective_batch_size=1,
         seed=0,

@@ -1,5 +1,6 @@
 """Real steps made by hand, and measurements that are watched for traces they leave."""
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,18 +15,7 @@ from trainer_runs import built
 
 
 def subject_of(run: Run) -> Subject:
-    named = [(name, p) for name, p in run.model.named_parameters() if p.requires_grad]
-    return Subject(
-        model=run.model,
-        names=[name for name, _ in named],
-        parameters=[p for _, p in named],
-        loss=run.objective.loss,
-        bf16=run.objective.bf16,
-        optimizer=run.optimizer,
-        data=run.data,
-        effective_batch_size=run.plan.effective_batch_size,
-        seed=run.config.seed,
-    )
+    return dataclasses.replace(run.diagnostics.subject, shared={})
 
 
 class Steps:
@@ -65,7 +55,7 @@ class Steps:
         """
         run, update = self.run, next(self._updates)
         where = (self.made, run.total_steps, run.plan.steps_per_epoch)
-        momentum = getattr(run.schedule, "momentum", lambda *_: None)(*where)
+        momentum = run.schedule.momentum(*where)
         start = flat(self.subject.parameters)
         gradient = flat(self._gradients(update))
         for quantity in quantities:

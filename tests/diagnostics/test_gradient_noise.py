@@ -16,6 +16,7 @@ from sgdlab.diagnostics.dense_moments import dense_sums, is_dense
 from sgdlab.diagnostics.noise import Noise
 from sgdlab.diagnostics.per_example import PerExample
 from sgdlab.errors import InputError
+from sgdlab.optimizers.traits import Traits
 from trainer_runs import built
 
 
@@ -321,7 +322,7 @@ def test_weights_that_are_not_one_layers_own_are_measured_one_by_one(make) -> No
     run = built("dataset=wine", "model=linear")
     subject = Subject(
         model, list(names), list(parameters), nn.functional.cross_entropy, False, optimizer,
-        run.data, 20, 0,
+        Traits(), run.data, 20, 0,
     )  # fmt: skip
     each = []
     for one, label in zip(x, y, strict=True):

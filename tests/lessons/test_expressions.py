@@ -1,22 +1,19 @@
 """The arithmetic of lessons against numpy, and what it refuses."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from sgdlab.errors import InputError
 from sgdlab.lessons.expressions import evaluate, names_in
-from sgdlab.lessons.ran import Evals, Ran
+from sgdlab.lessons.runs import LessonRun, SplitColumns
 
 NAN = float("nan")
 LOSS = np.array([4.0, NAN, 2.0, -1.0, 1.0, 3.0])
-RUN = Ran(
+RUN = LessonRun(
     "one",
     ("lr=1",),
-    Path("one"),
     {"loss": LOSS, "w.0": np.array([1.0, -1.0, 2.0]), "empty": np.array([NAN])},
-    {"val": Evals("val", {"accuracy": np.array([0.25, 0.75])})},
+    {"val": SplitColumns({"accuracy": np.array([0.25, 0.75])})},
     {"status": "completed", "lr": 0.5, "test_loss": None, "optimizer.momentum": 0.9},
 )
 

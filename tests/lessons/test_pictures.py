@@ -8,11 +8,10 @@ import pytest
 import torch
 from cli_runs import QUICK, Cli
 from lesson_files import RunFiles
-from omegaconf import OmegaConf
 
-from sgdlab.config.catalogue import conf_dir
+from sgdlab.config.compose.one import compose_run
 from sgdlab.datasets.two_wells import two_wells
-from sgdlab.lessons.surface import surface_of
+from sgdlab.lessons.picture import surface_of
 from sgdlab.report.contour import Path2D, contour, levels_of, window_of
 
 POSITION = "+diagnostics.quantities.position._target_=sgdlab.diagnostics.position.Position"
@@ -39,13 +38,6 @@ def test_the_position_in_a_larger_model_is_refused(sgdlab: Cli):
     assert not (sgdlab.folder / "run").exists()
 
 
-def dataset(name: str) -> object:
-    section = OmegaConf.load(conf_dir() / "dataset" / f"{name}.yaml")
-    del section["defaults"]
-    config = {"dataset": section, "names": {"dataset": name}, "split": {}}
-    return OmegaConf.create({**config, "split": {"seed": 0, "val": 0.2, "test": 0.2}})
-
-
 @pytest.mark.parametrize("name", ["beale", "rosenbrock", "two_wells"])
 def test_the_surface_is_the_function(name: str):
     formulas = {
@@ -56,7 +48,7 @@ def test_the_surface_is_the_function(name: str):
         "two_wells": wells,
     }
     window = (-1.5, 3.5, -1.0, 2.0)
-    values, minima = surface_of(dataset(name), window)
+    values, minima = surface_of(compose_run(f"dataset={name}"), window)
     x, y = np.linspace(-1.5, 3.5, values.shape[1]), np.linspace(-1, 2, values.shape[0])
     expected = formulas[name](x[None, :], y[:, None])
     np.testing.assert_allclose(values, expected, rtol=1e-9, atol=1e-12)

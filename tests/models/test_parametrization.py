@@ -10,6 +10,7 @@ import torch
 import yaml
 from torch import Tensor, nn
 
+from models.coordinates import activation_scales, coordinate_check
 from sgdlab.config.catalogue import conf_dir
 from sgdlab.config.compose.one import compose_run
 from sgdlab.config.schema import RunConfig
@@ -18,11 +19,11 @@ from sgdlab.models.cnn import CNN
 from sgdlab.models.linear import Linear
 from sgdlab.models.mlp import MLP
 from sgdlab.models.parts import Readout
-from sgdlab.parametrization import Width, family_of, lr_multipliers
+from sgdlab.optimizers.family import family_of
+from sgdlab.parametrization import Width, lr_multipliers
 from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training.build import Run, build_run
 from sgdlab.training.loop import fit
-from sgdlab.verify.coordinates import activation_scales, coordinate_check, main
 
 SGD_KIN = ["sgd", "momentum", "nesterov", "keras_sgd", "nesterov_lookahead"]
 ADAM_KIN = ["adam", "adamw", "nadam", "adamax", "adagrad", "rmsprop", "lion", "signsgd"]
@@ -98,7 +99,7 @@ def test_the_base_width_is_a_setting() -> None:
 
 def test_without_hidden_layers_nothing_grows() -> None:
     model = mup()
-    assert set(lr_multipliers(model, torch.optim.SGD).values()) == {1.0}
+    assert set(lr_multipliers(model, "sgd").values()) == {1.0}
     torch.manual_seed(0)
     standard = MLP(**SIZES, hidden=())
     x = torch.randn(4, 6)
@@ -121,9 +122,9 @@ def test_roles_and_multipliers_are_those_of_table_8() -> None:
         Width("hidden", 2, 8), Width("vector", m_out=8), *[Width("vector", m_out=8)] * 2,
         Width("output", 8), Width("fixed"),
     ]  # fmt: skip
-    sgd = lr_multipliers(model, torch.optim.SGD)
+    sgd = lr_multipliers(model, "sgd")
     assert [sgd[name] for name in names] == [2, 2, 2, 2, 4, 8, 8, 8, 8, 1]
-    adam = lr_multipliers(model, torch.optim.Adam)
+    adam = lr_multipliers(model, "adam")
     assert [adam[name] for name in names] == [1, 1, 1, 1, 1 / 2, 1, 1, 1, 1, 1]
 
 
@@ -300,15 +301,11 @@ def test_optimizers_without_a_rule_are_refused_with_those_that_have_one(optimize
 
 
 def test_an_optimizer_of_the_users_says_its_family() -> None:
-    class Mine(torch.optim.SGD):
-        mup_family = "adam"
-
-    class Unknown(torch.optim.SGD):
-        pass
-
-    assert family_of(Mine) == "adam"
-    with pytest.raises(InputError, match=r"no rule for Unknown; .*mup_family"):
-        family_of(Unknown)
+    assert family_of({"_target_": "mine.Own", "_traits_": {"family": "adam"}}) == "adam"
+    with pytest.raises(InputError, match=r"no rule for Own; supported: .*AdamW"):
+        family_of({"_target_": "mine.Own", "_traits_": {"family": "none"}})
+    with pytest.raises(InputError, match=r"no rule for Own, .* write _traits_: \{family: sgd\}"):
+        family_of({"_target_": "mine.Own"})
 
 
 def test_models_that_cannot_say_how_they_grow_are_refused() -> None:
@@ -316,7 +313,7 @@ def test_models_that_cannot_say_how_they_grow_are_refused() -> None:
         built("model=linear", "parametrization=mup")
     for model in (Linear(**SIZES), CNN(input_shape=(1, 8, 8), num_outputs=3), nn.Linear(2, 2)):
         with pytest.raises(InputError, match="does not say how it grows"):
-            lr_multipliers(model, torch.optim.SGD)
+            lr_multipliers(model, "sgd")
 
 
 def test_a_model_that_leaves_a_parameter_out_is_refused() -> None:
@@ -325,21 +322,10 @@ def test_a_model_that_leaves_a_parameter_out_is_refused() -> None:
             return {"weight": Width("output", 2.0)}
 
     with pytest.raises(InputError, match="width_roles of Partial leaves out bias"):
-        lr_multipliers(Partial(2, 2), torch.optim.SGD)
+        lr_multipliers(Partial(2, 2), "sgd")
 
 
 @pytest.mark.parametrize("width", [0, -64, 2.5, True, "wide"])
 def test_impossible_base_widths_are_refused(width: Any) -> None:
     with pytest.raises(InputError, match=r"model.mup_base_width=.*whole number from 1"):
         mup(64, mup_base_width=width)
-
-
-def test_the_coordinate_check_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
-    """Flat under mup, growing at the output in standard."""
-    main()
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
-    found = {(line[0], line[1]): [float(cell) for cell in line[2:]] for line in lines}
-    for optimizer in ("adamw", "sgd"):
-        assert max(map(abs, found[optimizer, "mup"])) < 0.2
-        assert found[optimizer, "standard"][-1] > 0.25
-    assert found["adamw", "standard"][-1] > 1.0

@@ -19,9 +19,12 @@ EACH = pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
 
 
 def section_and_class(path: Path) -> tuple[dict[str, Any], Callable[..., Any]]:
-    """Return a YAML's settings and what it builds; skip if a package of an extra is missing."""
-    section = yaml.safe_load(path.read_text())
-    target = section.pop("_target_")
+    """Return a YAML's settings and what it builds; skip if a package of an extra is missing.
+
+    Keys that begin with an underscore say what it is and are no settings.
+    """
+    content = yaml.safe_load(path.read_text())
+    target, section = content["_target_"], {k: v for k, v in content.items() if k[0] != "_"}
     package = target.split(".")[0]
     if package not in ("sgdlab", "torch"):
         pytest.importorskip(package, reason=f"{path.stem} needs {package}, of an extra")

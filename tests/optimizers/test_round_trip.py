@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from sgdlab.optimizers.groups import parameter_groups
+from sgdlab.optimizers.traits import Traits
 from sgdlab.steps.base import set_rates
-from sgdlab.steps.closure import evaluates_itself
 
 HALF = 10
 STATELESS = ("sgd", "kiefer_wolfowitz", "signsgd")
@@ -51,7 +51,7 @@ def train(model: nn.Module, optimizer: Optimizer, lr: float, first: int, count: 
             return loss.detach()
 
         set_rates(optimizer, lr * 0.97**step, None)
-        if evaluates_itself(optimizer):
+        if Traits().seen_in(optimizer).takes_closure:
             optimizer.step(closure)
         else:
             closure()

@@ -39,6 +39,7 @@ ADAM: dict[str, Any] = {"betas": [B1, B2], "eps": 1e-3, "weight_decay": WD}
 def settings(name: str, **changed: Any) -> tuple[type[Optimizer], dict[str, Any]]:
     section = yaml.safe_load((conf_dir() / "optimizer" / f"{name}.yaml").read_text())
     cls = get_class(section.pop("_target_"))
+    del section["_traits_"]
     assert set(changed) <= set(section)
     return cls, {**section, **changed}
 

@@ -17,7 +17,7 @@ EMBEDDED = ("digits", "wine", "breast_cancer", "diabetes", "moons", "classificat
 
 @functools.cache
 def config_of(*overrides: str) -> DictConfig:
-    """Return the settled config of a training run."""
+    """Return the resolved config of a training run."""
     GlobalHydra.instance().clear()
     return compose_run(*overrides)
 
@@ -36,7 +36,6 @@ def built(*overrides: str) -> Run:
     return build_run(config_of(*overrides))
 
 
-def curve_of(run: Run, independent_decay: bool = False, **changes: object) -> RangeCurve:
+def curve_of(run: Run, **changes: object) -> RangeCurve:
     """Return the curve of a run, its rates not scaled."""
-    settings = section(**changes)
-    return explore(run, settings, lambda lr: lr, NoDisplay(), None, independent_decay)
+    return explore(run, section(**changes), lambda lr: lr, NoDisplay())

@@ -38,7 +38,7 @@ def test_the_points_are_those_of_a_loop_by_hand():
     batches = [
         order.tolist()
         for epoch in range(7)
-        for order in twin.plan.order(twin.seed, epoch).split(64)
+        for order in twin.plan.order(twin.config.seed, epoch).split(64)
     ]
     for lr, batch in zip(
         [*rates(section(steps=12, start=1e-3, stop=1.0)), 0.0], batches[:13], strict=True
@@ -167,7 +167,7 @@ def test_independent_decay_does_not_follow_the_rate():
     for p in run.model.parameters():
         p.register_hook(torch.zeros_like)
     before = next(run.model.parameters()).detach().clone()
-    curve_of(run, independent_decay=True, steps=10, start=1e-5, stop=100.0)
+    curve_of(run, steps=10, start=1e-5, stop=100.0)
     after = next(run.model.parameters()).detach()
     assert torch.allclose(after, before * 0.9**10, rtol=1e-5)
 

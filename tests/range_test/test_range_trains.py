@@ -3,7 +3,7 @@
 import pytest
 from finder_runs import EMBEDDED, built, curve_of, section
 
-from sgdlab.range_test.finding import finding_of
+from sgdlab.range_test.result import result_of
 from sgdlab.results import COMPLETED
 from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training.loop import fit
@@ -22,10 +22,10 @@ class Nothing:
 def ratio(dataset: str, optimizer: str, seed: int, epochs: int) -> float:
     """Return the final over the initial training loss at the rate to take."""
     overrides = (f"dataset={dataset}", f"optimizer={optimizer}", f"seed={seed}")
-    finding = finding_of("x", curve_of(built(*overrides)), section(), lambda lr: lr)
-    assert finding.take is not None, finding.why_none
+    result = result_of("x", curve_of(built(*overrides)), section(), lambda lr: lr)
+    assert result.take is not None, result.why_none
     outcome = fit(
-        built(*overrides, f"epochs={epochs}", f"lr={finding.take!r}"), Nothing(), NoDisplay()
+        built(*overrides, f"epochs={epochs}", f"lr={result.take!r}"), Nothing(), NoDisplay()
     )
     assert outcome.status == COMPLETED, outcome.reason
     at = outcome.progress

@@ -45,12 +45,11 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
 def test_all_files_are_written(report: Report) -> None:
     study = report.out.parent
     assert report.html == study / "report" / "report.html"
-    assert report.markdown == study / "report" / "report.md"
     assert len(pd.read_csv(study / "report" / "runs.csv")) == 13
     comparison = pd.read_csv(study / "report" / "comparison.csv")
     assert list(comparison["optimizer"]) == ["adam", "sgd"]
     assert list(comparison["diverged"]) == [0, 1]
-    assert comparison["test_metric_mean"][0] == report.comparison["test_metric_mean"][0]
+    assert comparison["test_metric_mean"][0] == report.analysis.comparison["test_metric_mean"][0]
     pairwise = pd.read_csv(study / "report" / "pairwise.csv")
     assert list(pairwise[pairwise["metric"] == "test_metric"]["n_pairs"]) == [3]
     names = [
@@ -117,7 +116,7 @@ def test_names_are_escaped(tmp_path: Path) -> None:
     page = Page(report.html.read_text())
     assert f"On {EVIL}/{EVIL}," in page.content
     assert len(page.scripts) == 3
-    markdown = report.markdown.read_text()
+    markdown = (report.out / "report.md").read_text()
     assert "<script" not in markdown
     row = next(line for line in markdown.splitlines() if line.startswith("| &lt;script"))
     head = next(line for line in markdown.splitlines() if line.startswith("| Optimizer | "))
@@ -128,7 +127,7 @@ def test_names_are_escaped(tmp_path: Path) -> None:
 
 
 def test_markdown_shows_the_figures(report: Report) -> None:
-    for name in re.findall(r"\]\((figures/[^)]+)\)", report.markdown.read_text()):
+    for name in re.findall(r"\]\((figures/[^)]+)\)", (report.out / "report.md").read_text()):
         assert (report.out / name).is_file()
 
 
@@ -142,11 +141,16 @@ def test_any_number_of_optimizers(tmp_path: Path, optimizers: int) -> None:
             )  # fmt: skip
     report = build([tmp_path], tmp_path / "report", formats=("svg",))
     Page(report.html.read_text())
-    assert len(report.comparison) == optimizers
-    metrics = report.pairwise["metric"] if optimizers > 1 else report.comparison["optimizer"]
+    assert len(report.analysis.comparison) == optimizers
+    metrics = (
+        report.analysis.pairwise["metric"]
+        if optimizers > 1
+        else report.analysis.comparison["optimizer"]
+    )
     assert list(metrics).count("test_metric") == optimizers * (optimizers - 1) // 2
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("status", ["diverged", "failed", "unfinished"])
 def test_a_page_without_a_completed_run(tmp_path: Path, status: str) -> None:
     make_run(tmp_path / "a", status=status)
@@ -156,13 +160,15 @@ def test_a_page_without_a_completed_run(tmp_path: Path, status: str) -> None:
     assert f"1 of 1 run: 1 {status}." in page.content
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_runs_that_say_nothing_of_themselves_are_listed(tmp_path: Path) -> None:
     (make_run(tmp_path / "a", status="unfinished") / "config.yaml").write_text("{}\n")
     report = build([tmp_path], tmp_path / "report", formats=("svg",))
-    assert len(report.comparison) == 0
+    assert len(report.analysis.comparison) == 0
     assert "unknown" in Page(report.html.read_text()).content
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_command(
     study: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,6 +191,7 @@ def test_the_command(
     assert {path.suffix for path in Path("elsewhere/figures").iterdir()} == {".svg", ".png"}
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_margin_decides_what_is_equivalent(study: Path) -> None:
     verdicts: list[str] = []
     for margin in ("1e-6", "0.5"):
@@ -219,6 +226,7 @@ def test_what_an_option_cannot_be_is_said_in_a_line(
     assert not (study / "report").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_damaged_file_is_said_on_stderr_and_by_the_exit_code(
     study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -28,7 +28,8 @@ def a_run(folder: Path, steps: int = 5, **summary: object) -> Path:
     write_config(folder, {"seed": 0})
     writer.evaluation((0, 0, 0, 0.0, "raw", "val", 2.3, 0.1))
     writer.steps([(k, 1, 64 * k, 0.1, 1 / k, 0.5, 1.0) for k in range(1, steps + 1)])
-    writer.finish({"run_id": "abc", "status": "completed", **summary})  # type: ignore[dict-item]
+    writer.close()
+    write_summary(folder, {"run_id": "abc", "status": "completed", **summary})  # type: ignore[dict-item]
     return folder
 
 

@@ -91,7 +91,7 @@ def test_damaged_tables_are_named_and_leave_the_others_whole(tmp_path: Path) -> 
             assert same(table["step"], slowly(path)["step"])
         else:
             with pytest.raises(InputError) as alone:
-                read_table(path, STEP_COLUMNS, partial=False)
+                read_table(path, STEP_COLUMNS)
             assert isinstance(table, InputError)
             assert str(table) == str(alone.value)
 

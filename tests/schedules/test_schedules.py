@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from torch.optim import lr_scheduler
 
@@ -117,6 +117,8 @@ def runs(draw: st.DrawFn) -> tuple[Schedule, int, int]:
     return kind(**own), draw(st.integers(1, 200)), draw(st.integers(1, 12))
 
 
+@example((Exponential(gamma=0.03), 200, 1))
+@example((Step(step_size=1, gamma=0.03), 200, 1))
 @given(runs())
 def test_factors_are_positive_until_the_end_and_at_most_one(run: tuple[Schedule, int, int]) -> None:
     schedule, total, per_epoch = run

@@ -1,6 +1,7 @@
 """The set-up scripts: what they say when something is missing, and what they use again."""
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -48,6 +49,14 @@ def test_a_python_that_is_too_old_gets_a_line_that_names_the_version(tmp_path: P
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert "needs Python 3.11 or newer; found Python 3.9.1" in line
+
+
+def test_a_picture_without_a_browser_gets_a_line_that_says_what_to_install(tmp_path: Path) -> None:
+    for name in ("bash", "dirname"):
+        (tmp_path / name).symlink_to(shutil.which(name) or name)
+    done = run("picture.sh", tmp_path, PATH=str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr == "sgdlab: needs a browser: on Debian or Ubuntu, apt install chromium\n"
 
 
 @pytest.mark.slow

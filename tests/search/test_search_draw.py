@@ -5,12 +5,13 @@ import math
 
 import numpy as np
 import pytest
+from drawn import draw
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest, qmc
 
 from sgdlab.errors import InputError
-from sgdlab.search import Dimension, draw
+from sgdlab.search import Dimension
 from sgdlab.search.draw import random_points, seed_of, sobol_points
 from sgdlab.search.grid import grid, points_per_dimension
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgdlab.errors import InputError
-from sgdlab.results import RunWriter
+from sgdlab.results import RunWriter, write_summary
 from sgdlab.search.halving import Halving, counting, halving_of, order, ordinal, saved
 from sgdlab.stacked.halving import standing
 
@@ -135,7 +135,7 @@ def _run(folder: Path, status: str | None, steps: int) -> SimpleNamespace:
             writer.evaluation((step, step // 4, 64 * step, None, "raw", "val", loss, accuracy))
     writer.close()
     if status is not None:
-        writer.finish({"run_id": folder.name, "status": status, "steps": steps})
+        write_summary(folder, {"run_id": folder.name, "status": status, "steps": steps})
     return SimpleNamespace(directory=folder, run_id=folder.name, settled={})
 
 

@@ -4,9 +4,10 @@ import subprocess
 import sys
 
 import pytest
+from drawn import draw
 
 from sgdlab.errors import InputError
-from sgdlab.search import METHODS, Dimension, Space, draw, search_of
+from sgdlab.search import METHODS, Dimension, Space, search_of
 from sgdlab.search.grid import grid
 
 LR = Dimension("lr", 1e-4, 1.0, log=True)

@@ -3,10 +3,11 @@
 import math
 
 import pytest
+from drawn import draw
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgdlab.search import Dimension, Space, draw, search_of
+from sgdlab.search import Dimension, Space, search_of
 from sgdlab.search.recentre import recentred
 
 LR = Dimension("lr", 1e-4, 1.0, log=True)

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
+from drawn import draw
 from optuna.trial import TrialState
 
 from sgdlab.errors import InputError
-from sgdlab.search import Dimension, Space, draw, search_of
+from sgdlab.search import Dimension, Space, search_of
 from sgdlab.search.draw import seed_of
 
 LR = Dimension("lr", 1e-4, 1.0, log=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 from small_problem import flat, train_by_example
 from torch import Tensor
 
@@ -57,9 +56,7 @@ def test_the_snippet_of_a_run_ends_where_the_run_did(
     chosen = (*COMMON, *overrides)
     config, rows = config_of(*chosen), Rows()
     run, fresh = build_run(config), build_run(config)
-    plain = OmegaConf.to_container(config)
-    assert isinstance(plain, dict)
-    write_config(tmp_path, {str(key): value for key, value in plain.items()})
+    write_config(tmp_path, config.plain())
     outcome = fit(run, rows, NoDisplay())
     assert outcome.status == "completed"
 

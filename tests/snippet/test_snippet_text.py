@@ -137,7 +137,7 @@ def test_names_and_texts_of_a_config_stay_data() -> None:
         ({"local_sgd.workers": 4}, "local_sgd.workers=4: a simulation is no plain PyTorch"),
         ({"parametrization": "mup"}, "parametrization=mup: its factors"),
         ({"average": "ema", "average._target_": "mine.Mean"}, "average=mine.Mean: .* polyak"),
-        ({"average": "swa", "average.start": "late"}, "average.start=late: must be a fraction"),
+        ({"average": "swa", "average.start": "late"}, "average.start=late: must be a number"),
         ({"scaling": "linear", "batch_size": "full"}, "batch_size=full: give the lr"),
         ({"scaling._target_": "mine.Rule"}, "scaling=mine.Rule: give the lr of summary.csv"),
         ({"scaling.unknown": 1}, "scaling: .*unknown"),

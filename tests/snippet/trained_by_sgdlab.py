@@ -14,6 +14,7 @@ from sgdlab.averaging import Averager
 from sgdlab.config.catalogue import conf_dir
 from sgdlab.config.instantiate import call
 from sgdlab.config.schema import RunConfig
+from sgdlab.optimizers.traits import traits_of
 from sgdlab.results.config_text import config_text
 from sgdlab.schedules.base import as_schedule
 from sgdlab.steps.batches import BatchPlan
@@ -71,8 +72,10 @@ def train(plain: Mapping[str, Any]) -> dict[str, Any]:
     bf16 = resolved.precision == "bf16"
     loss = functional.cross_entropy
     objective = Objective(model, loss, parameters, resolved.clip_norm, bf16)
-    update = update_of(objective, optimizer, plan, resolved.staleness, resolved.local_sgd, 0)
-    schedule, rule = as_schedule(call(resolved.schedule, "schedule")), call(resolved.average, "average")
+    traits = traits_of(resolved.optimizer).seen_in(optimizer)
+    update = update_of(resolved, objective, optimizer, traits, plan)
+    schedule = as_schedule(call(resolved.schedule, "schedule"))
+    rule = call(resolved.average, "average")
     per_epoch = plan.steps_per_epoch
     total = resolved.max_steps or resolved.epochs * per_epoch
     averager = None if rule is None else Averager(rule, model, total, per_epoch)
@@ -87,7 +90,7 @@ def train(plain: Mapping[str, Any]) -> dict[str, Any]:
         if averager is not None:
             averager.update(step + 1, update.sync_weights)
         due = (step + 1) % (per_epoch * resolved.eval.every) == 0
-        if due and callable(getattr(schedule, "observe", None)):
+        if due and schedule.observes:
             schedule.observe(next(losses))
     content = record.content()
     if averager is not None:

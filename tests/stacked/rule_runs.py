@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from sgdlab.stacked.rules.base import Rule
-from sgdlab.stacked.rules.choose import decay_kind, rule_of
+from sgdlab.stacked.rules.choose import rule_of
 from sgdlab.steps.base import set_rates
+from shipped_traits import traits_of_optimizer
 
 SHAPES = ((6,), (1,), (7, 5), (9, 4), (4, 3, 3, 3))
 STARTS_AT_ZERO = 3
@@ -111,7 +112,7 @@ def stacked(
     ends = [End([], []) for _ in runs]
     for i in range(len(SHAPES)):
         groups = [_group_of(o, w[i]) for o, w in zip(optimizers, weights, strict=True)]
-        kinds = [decay_kind(o) for o in optimizers]
+        kinds = [str(traits_of_optimizer(o).decay) for o in optimizers]
         given = [torch.stack([g[s][i].to(dtype) for g in gradients]) for s in range(STEPS)]
         start = torch.stack([w[i] for w in weights])
         tensor = _Tensor(rule, runs, groups, kinds, start, given)

@@ -104,9 +104,9 @@ def test_memory_splits_a_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     sizes: list[int] = []
     real = begin.Stack
 
-    def counting(model, loss, rule, members, *rest):
-        sizes.append(len(members))
-        return real(model, loss, rule, members, *rest)
+    def counting(group, stacked, *rest):
+        sizes.append(len(stacked))
+        return real(group, stacked, *rest)
 
     monkeypatch.setattr(begin, "Stack", counting)
     whole = jobs(tmp_path / "a", COMMON, SIX)
@@ -129,7 +129,7 @@ def test_running_out_of_memory_halves_the_stack(
     real = StackFit.advance
 
     def hungry(self, until: int) -> None:
-        if len(self.stack.members) > 3:
+        if len(self.stack.runs) > 3:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
         real(self, until)
 
@@ -178,7 +178,7 @@ def test_an_interrupt_ends_all_stacks(tmp_path: Path, monkeypatch: pytest.Monkey
     def interrupted(self: fit.StackFit, epoch: int, done: int, stop: int) -> None:
         if self.step == 0:
             waiting.wait()
-            if self.members[0].seed == 0:
+            if self.runs[0].config.seed == 0:
                 raise KeyboardInterrupt
         real(self, epoch, done, stop)
 

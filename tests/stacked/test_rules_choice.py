@@ -6,13 +6,9 @@ import pytest
 import torch
 from torch import optim
 
-from sgdlab.optimizers.lamb import LAMB
-from sgdlab.optimizers.lars import LARS
-from sgdlab.optimizers.lion import Lion
 from sgdlab.optimizers.muon import Muon
-from sgdlab.optimizers.signsgd import SignSGD
 from sgdlab.stacked.rules.adam import AdamRule
-from sgdlab.stacked.rules.choose import RULES, decay_kind, rule_of
+from sgdlab.stacked.rules.choose import RULES, rule_of
 from sgdlab.stacked.rules.rmsprop import RMSpropRule
 from sgdlab.stacked.rules.sgd import SGDRule
 
@@ -72,25 +68,3 @@ def test_all_groups_are_asked(of_second: dict[str, Any], reason: str):
     assert rule_of(optim.Adam(groups)) == reason
     numbers = [{"params": [first]}, {"params": [second], "betas": (0.5, 0.5), "weight_decay": 1.0}]
     assert rule_of(optim.Adam(numbers)) == AdamRule()
-
-
-@pytest.mark.parametrize(
-    ("optimizer", "kind"),
-    [
-        (optim.SGD(parameters()), "coupled"),
-        (optim.Adam(parameters()), "coupled"),
-        (optim.Adam(parameters(), decoupled_weight_decay=True), "decoupled"),
-        (optim.AdamW(parameters()), "decoupled"),
-        (optim.NAdam(parameters()), "coupled"),
-        (optim.NAdam(parameters(), decoupled_weight_decay=True), "decoupled"),
-        (optim.RMSprop(parameters()), "coupled"),
-        (optim.Adagrad(parameters()), "coupled"),
-        (LARS(parameters()), "own"),
-        (LAMB(parameters()), "own"),
-        (Lion(parameters()), "decoupled"),
-        (SignSGD(parameters()), "coupled"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
-)
-def test_decay_kinds(optimizer: optim.Optimizer, kind: str):
-    assert decay_kind(optimizer) == kind

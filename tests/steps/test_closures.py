@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from sgdlab.steps.closure import ClosureUpdate, evaluates_itself
+from sgdlab.steps.closure import ClosureUpdate
 from sgdlab.steps.objective import Objective
 from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training.loop import fit
@@ -65,13 +65,6 @@ def test_plain_optimizers_evaluate_once_a_step() -> None:
     outcome, _, _ = train("max_steps=7", "accumulate=2")
     progress = outcome.progress
     assert (progress.function_evaluations, progress.gradient_evaluations) == (7, 7)
-
-
-def test_only_a_required_closure_counts() -> None:
-    model = nn.Linear(2, 1)
-    assert evaluates_itself(torch.optim.LBFGS(model.parameters()))
-    assert evaluates_itself(Probe(list(model.parameters())))
-    assert not evaluates_itself(torch.optim.SGD(model.parameters(), lr=0.1))
 
 
 def probing(model: nn.Module, clip_norm: float | None = None) -> tuple[ClosureUpdate, Probe]:

@@ -1,5 +1,6 @@
 """Jobs that are composed quickly are those that Hydra and `resolve` give."""
 
+import functools
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from hypothesis import given
 from hypothesis import strategies as st
-from omegaconf import open_dict
+from omegaconf import DictConfig, open_dict
 
 from sgdlab.config.catalogue import conf_dir
 from sgdlab.config.compose.loader import QuickLoader
@@ -31,11 +32,11 @@ class Sweep:
     """A loader and its master config, with the plain way beside the quick one."""
 
     def __init__(self, overrides: Sequence[str] = (), common: Sequence[str] = ()) -> None:
-        hydra = GlobalHydra.instance().config_loader()
-        self.master = hydra.load_configuration("train", list(overrides), RunMode.MULTIRUN)
+        self.hydra = GlobalHydra.instance().config_loader()
+        self.master, bases = _loaded(tuple(overrides), tuple(common))
         self.common = list(common)
-        self.loader = QuickLoader(hydra.get_search_path(), common)
-        self.hydra = hydra
+        self.loader = QuickLoader(self.hydra.get_search_path(), common)
+        self.loader._bases = bases
 
     def plainly(self, job: Sequence[str]) -> tuple[RunConfig, Path]:
         """Compose and resolve one job with nothing but Hydra and `resolve`."""
@@ -56,6 +57,13 @@ class Sweep:
             assert repr(found.config.plain()) == repr(expected.plain())  # types and order, too
             assert found.run_id == run_id(expected)
             assert found.directory == directory
+
+
+@functools.cache
+def _loaded(overrides: tuple[str, ...], common: tuple[str, ...]) -> tuple[DictConfig, dict]:
+    """Return a master config, and room for what loaders compose of it once per set of groups."""
+    hydra = GlobalHydra.instance().config_loader()
+    return hydra.load_configuration("train", list(overrides), RunMode.MULTIRUN), {}
 
 
 @pytest.fixture

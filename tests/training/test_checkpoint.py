@@ -9,7 +9,7 @@ from sgdlab.config.catalogue import conf_dir
 from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training import checkpoint
 from sgdlab.training.folder import RunFolder
-from sgdlab.training.loop import averager_of, fit
+from sgdlab.training.loop import fit
 from sgdlab.training.state import TrainState
 from trainer_runs import Rows, built
 
@@ -35,23 +35,22 @@ class Stopped(Exception):
 
 def run_with(path: Path, overrides: list[str], stop: bool) -> tuple[Rows, list[torch.Tensor]]:
     run, rows = built(*SMALL, *overrides), Rows()
-    average = averager_of(run)
     torch.manual_seed(5)
 
     folder, state = RunFolder(path, "id", "sequential"), TrainState()
 
     def save(now: TrainState) -> None:
-        folder.save(checkpoint.state_of(run, average, now))
+        folder.save(checkpoint.state_of(run, now))
         if stop:
             raise Stopped
 
     if (saved := folder.load()) is not None:
-        checkpoint.restore(saved, run, average, state)
+        checkpoint.restore(saved, run, state)
     try:
-        fit(run, rows, NoDisplay(), state, average, save)
+        fit(run, rows, NoDisplay(), state, save)
     except Stopped:
         torch.manual_seed(6)
-    model = average.model([]) if average else None
+    model = run.averager.model([]) if run.averager else None
     models = [run.model, model] if model is not None else [run.model]
     return rows, [p.detach() for m in models for p in m.parameters()]
 

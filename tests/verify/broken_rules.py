@@ -1,11 +1,13 @@
 """Rules broken on purpose, and whether verify notices."""
 
+from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
 
 from sgdlab.verify.case import Experiment, VerifyCheck
+from sgdlab.verify.catalogue import CATALOGUE
 
 
 def change(patch: pytest.MonkeyPatch, name: str, **changes: Any) -> None:
@@ -33,6 +35,12 @@ def scale_rate(patch: pytest.MonkeyPatch, factor: float) -> None:
     patch.setattr(torch.optim, "SGD", Broken)
 
 
+def experiments_of(*modules: ModuleType) -> list[Experiment]:
+    """Return the experiments of the catalogue that are written in some modules."""
+    names = {module.__name__ for module in modules}
+    return [entry.run for entry in CATALOGUE if entry.run.__module__ in names]
+
+
 def failed(experiment: Experiment) -> set[str]:
     """Return the rows that an experiment finds off, with their letters."""
     return {check.row for check in experiment() if not check.passed}
@@ -45,6 +53,6 @@ def assert_sound(checks: list[VerifyCheck]) -> None:
     for check in checks:
         for curve in check.curves:
             assert curve.steps[0] >= 1
-            assert curve.steps == sorted(set(curve.steps))
+            assert list(curve.steps) == sorted(set(curve.steps))
             assert len(curve.steps) == len(curve.values) <= 201
             assert len(curve.predicted) in (0, len(curve.steps))

@@ -1,13 +1,13 @@
 import pytest
 import torch
-from broken_rules import assert_sound, change, failed
+from broken_rules import assert_sound, change, experiments_of, failed
 
 from sgdlab.scaling import SquareRoot
 from sgdlab.verify import adam_limits, adaptive
 
 
 @pytest.mark.parametrize(
-    "experiment", [*adaptive.EXPERIMENTS, *adam_limits.EXPERIMENTS], ids=lambda e: e.__name__
+    "experiment", experiments_of(adaptive, adam_limits), ids=lambda e: e.__name__
 )
 def test_theory_holds(experiment):
     assert_sound(list(experiment()))

@@ -232,10 +232,10 @@ MECHANISMS = [
         id="best of k",
     ),
     pytest.param(
-        "sgdlab.verify.noise_scale.two_batches",
+        "sgdlab.verify.estimators.two_batches",
         "square += trace / examples",
         "square -= trace / examples",
-        "sgdlab.verify.estimators",
+        None,
         estimators.noise_scale,
         "22",
         id="noise scale: correction",

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 import torch
-from broken_rules import assert_sound
+from broken_rules import assert_sound, experiments_of
 from scipy import linalg, optimize
 
 from sgdlab.datasets.breast_cancer import breast_cancer
@@ -20,7 +20,7 @@ from sgdlab.verify.plots import draw, figure_of
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("experiment", convergence.EXPERIMENTS, ids=lambda e: e.__name__)
+@pytest.mark.parametrize("experiment", experiments_of(convergence), ids=lambda e: e.__name__)
 def test_classes_hold(experiment):
     found = list(experiment())
     assert_sound(found)
@@ -92,7 +92,7 @@ def test_slope_of_a_power_law():
 def test_modes_measure_the_variance_of_mini_batches():
     mode = convergence.Mode("mini-batch", "100", 0.5, 5)
     config = modes.config_of(*convergence.settings("logistic", mode, 0.1))
-    run = modes.setup(config)
+    run = modes.build_run(config)
     x = run.data.train.x
     # At w = 0 the gradient of log(1 + exp(z·w)) is z/2.
     rows = x / 2

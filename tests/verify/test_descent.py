@@ -3,16 +3,14 @@ import math
 import numpy as np
 import pytest
 import torch
-from broken_rules import assert_sound, change, failed, scale_rate
+from broken_rules import assert_sound, change, experiments_of, failed, scale_rate
 
 from sgdlab.verify import bounds, descent
 from sgdlab.verify.problems import Huber, Ripples
 from sgdlab.verify.schedules import RisingMomentum
 
-EXPERIMENTS = (*descent.EXPERIMENTS, *bounds.EXPERIMENTS)
 
-
-@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.__name__)
+@pytest.mark.parametrize("experiment", experiments_of(descent, bounds), ids=lambda e: e.__name__)
 def test_theory_holds(experiment):
     assert_sound(list(experiment()))
 

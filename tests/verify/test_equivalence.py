@@ -4,11 +4,11 @@ import math
 
 import pytest
 import torch
-from broken_rules import assert_sound
+from broken_rules import assert_sound, experiments_of
 
 from sgdlab.verify import equivalence, parallel, robbins_monro
 
-EXPERIMENTS = (*equivalence.EXPERIMENTS, *robbins_monro.EXPERIMENTS, *parallel.EXPERIMENTS)
+EXPERIMENTS = experiments_of(equivalence, robbins_monro, parallel)
 
 
 @pytest.mark.slow
@@ -27,8 +27,8 @@ def test_distance_is_relative_and_keeps_what_is_not_finite():
     one = torch.tensor([[3.0, 4.0], [3.0, 4.0]], dtype=torch.float64)
     other = torch.tensor([[3.0, 4.0], [0.0, 8.0]], dtype=torch.float64)
     assert equivalence.distances(one, other).tolist() == [0.0, 5 / 8]
-    check = equivalence.same("0", "family", "x", one, other)
+    check = equivalence.same("0", "x", one, other)
     assert check.measured == 5 / 8
     assert not check.passed
     other[1, 0] = math.nan
-    assert not equivalence.same("0", "family", "x", one, other).passed
+    assert not equivalence.same("0", "x", one, other).passed

@@ -9,7 +9,7 @@ from broken_rules import assert_sound
 
 from sgdlab.analysis.budget import expected_best
 from sgdlab.verify import estimators
-from sgdlab.verify.noise_scale import NoiseScale, two_batches
+from sgdlab.verify.estimators import NoiseScale, two_batches
 
 VALUES = [0.7, 0.1, 0.4, 0.4, 2.0, -1.0, 0.3]
 

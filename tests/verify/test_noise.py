@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from broken_rules import assert_sound, change, failed, scale_rate
+from broken_rules import assert_sound, change, experiments_of, failed, scale_rate
 
 from sgdlab.averaging import Polyak
 from sgdlab.schedules.inverse_sqrt import InverseSqrt
@@ -14,7 +14,7 @@ LONG = (noise.convex_lipschitz,)
 
 @pytest.mark.parametrize(
     "experiment",
-    [pytest.param(e, marks=pytest.mark.slow if e in LONG else ()) for e in noise.EXPERIMENTS],
+    [pytest.param(e, marks=pytest.mark.slow if e in LONG else ()) for e in experiments_of(noise)],
     ids=lambda e: e.__name__,
 )
 def test_theory_holds(experiment):

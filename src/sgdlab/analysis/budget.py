@@ -18,11 +18,11 @@ def expected_best(values: Sequence[float], k: int, *, maximize: bool = False) ->
     worse values and less so the larger ``n`` (Tang et al. 2020).
 
     Args:
-        values: A result per trial. A trial without one (diverged) is ``inf``, or ``-inf`` under
-            ``maximize``: the expectation then is infinite for every ``k`` whose subsets may hold
-            nothing better.
+        values: The result of each trial. That of a trial without one (diverged) is ``inf``, or
+            ``-inf`` under ``maximize``: the expectation then is infinite for every ``k`` whose
+            subsets may hold nothing better.
         k: Trials of the smaller budget, from 1 to ``n``.
-        maximize: Larger is better.
+        maximize: Whether larger is better.
 
     Raises:
         ValueError: ``k`` is not in that range, or a value is NaN.

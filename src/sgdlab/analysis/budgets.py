@@ -29,11 +29,11 @@ class BudgetCurve:
 
     Attributes:
         optimizer: The contender.
-        k: Trials of a search.
-        best: Mean over replicates of the expected best of ``k`` of their trials; NaN where a
+        k: How many trials a search has.
+        best: The mean over replicates of the expected best of ``k`` of their trials; NaN where a
             search of ``k`` trials may find none that completes.
-        low: Smallest over replicates.
-        high: Largest over replicates.
+        low: The smallest of these over replicates.
+        high: The largest of these over replicates.
         seconds: ``k`` times the mean seconds of a trial; NaN when those of any are not known.
     """
 
@@ -60,12 +60,6 @@ def budgets(
     A contender without tuning trials, or of which a trial was stopped by successive halving, has
     no curve: a stopped trial has no final value, and those that were not stopped are no random
     sample of the search. Trials that failed or did not end do not count.
-
-    Args:
-        runs: Every run.
-        alone: What runs of a stack cost alone, by row.
-        workload: What is compared on.
-        entries: What is compared.
     """
     found = (_curve(runs, alone, workload, entry) for entry in entries)
     return [curve for curve in found if curve is not None]
@@ -116,26 +110,10 @@ def _values(runs: Runs, rows: Sequence[int], maximise: bool) -> list[float]:
 
 
 def budget_rows(workload: WorkloadRuns, curves: Sequence[BudgetCurve]) -> list[dict[str, Any]]:
-    """Return rows of ``budget.csv``.
-
-    Args:
-        workload: What is compared on.
-        curves: By `budgets`.
-    """
+    """Return curves as rows of ``budget.csv``."""
     return [
-        {
-            "dataset": workload.dataset,
-            "model": workload.model,
-            "optimizer": curve.optimizer,
-            "metric": METRIC,
-            "k": k,
-            "best": best,
-            "low": low,
-            "high": high,
-            "seconds": seconds,
-        }
+        {**workload.columns, "optimizer": curve.optimizer, "metric": METRIC}
+        | {column: getattr(curve, column)[place] for column in BUDGET_COLUMNS[-5:]}
         for curve in curves
-        for k, best, low, high, seconds in zip(
-            curve.k, curve.best, curve.low, curve.high, curve.seconds, strict=True
-        )
+        for place in range(len(curve.k))
     ]

@@ -49,13 +49,7 @@ def classical(
 
     What was not measured is NaN: the test split where it was not evaluated, time where a run was
     stacked and none was timed alone.
-
-    Args:
-        runs: Every run.
-        alone: What runs of a stack cost alone, by row.
-        workload: What is compared on.
-        entries: What is compared.
-        rows: Their rows of ``comparison.csv``.
+    ``rows`` are those of ``comparison.csv``.
     """
     targets = {row["optimizer"]: row.get("median_steps_to_target") for row in rows}
     found: list[dict[str, Any]] = []

@@ -66,8 +66,7 @@ def comparison_row(
     """Return the row of ``comparison.csv`` of one contender; ``alone`` is by `with_times`."""
     status = [text(runs.rows[row]["status"]) for row in entry.chosen]
     row: dict[str, object] = {
-        "dataset": workload.dataset,
-        "model": workload.model,
+        **workload.columns,
         "optimizer": entry.optimizer,
         "setting": entry.setting,
         "settings_tried": entry.settings_tried,

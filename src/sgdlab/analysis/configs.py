@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sgdlab.errors import InputError
+from sgdlab.optimizers.traits import KEY
 from sgdlab.results import OTHER_SETTINGS, Cell, ConfigReader, columns_that_tell, determining
 from sgdlab.results import other_settings as hash_of_others
 
@@ -18,11 +19,13 @@ class Configs:
     read from their own config. Settings that are equal are one object, not to be changed.
 
     Attributes:
-        problems: By number of the run, in the order of calls, what is wrong with its config.
+        problems: What is wrong with a config, by number of the run in the order of calls.
+        own_traits: What the YAML of users' optimizers says of them, by ``_target_``.
     """
 
     def __init__(self) -> None:
         self.problems: dict[int, str] = {}
+        self.own_traits: dict[str, Any] = {}
         self._reader = ConfigReader()
         self._calls = 0
         self._shared: dict[str, tuple[Settings, dict[str, str]]] = {}
@@ -33,7 +36,7 @@ class Configs:
 
         Args:
             directory: The run directory.
-            row: Its summary; cells that it lacks are None.
+            row: The summary of the run; cells that it lacks are None.
         """
         number, self._calls = self._calls, self._calls + 1
         others = row.get(OTHER_SETTINGS)
@@ -50,6 +53,8 @@ class Configs:
             self.problems[number] = str(error)
             return {}
         settings = determining(config)
+        if (told := dict[str, Any](config.get("optimizer") or {}).get(KEY)) is not None:
+            self.own_traits[str(settings.get("optimizer._target_"))] = told
         # Only a config that fits its summary may speak for other runs.
         if isinstance(others, str) and hash_of_others(config, row) == others:
             self._shared[others] = settings, columns_that_tell(settings, row)

@@ -40,11 +40,11 @@ class Band:
 
 @dataclass(frozen=True)
 class Curve:
-    """What one optimizer did.
+    """The curve of one optimizer.
 
     Attributes:
-        optimizer: Its name.
-        band: Of the completed runs; None when there are none.
+        optimizer: The name of the optimizer.
+        band: Median and band of the completed runs; None when there are none.
         lost: Lines of runs that did not complete, with their status: at most `MOST_LOST`, taken
             evenly.
     """
@@ -141,10 +141,13 @@ def bin_width(runs: Runs, entries: Sequence[Entry]) -> int:
     return max(1, -(-max(steps, default=1) // BINS))
 
 
-def to_seconds(runs: Runs, row: int, line: Line) -> Line | None:
-    """Return a line against steps as one against seconds, by the clock of the evaluations."""
+def by_clock(runs: Runs, row: int, line: Line, clock_column: str) -> Line | None:
+    """Return a line against steps as one against another clock of the run's evaluations.
+
+    ``clock_column`` is a column of ``evals.csv``: ``examples`` or ``train_seconds``.
+    """
     table = runs.evals.get(row)
-    clock = None if table is None else _line(table["step"], table["train_seconds"])
+    clock = None if table is None else _line(table["step"], table[clock_column])
     if clock is None or len(clock[0]) < 2:
         return None
     steps, first = np.unique(clock[0], return_index=True)

@@ -1,7 +1,9 @@
 """Chooses, per contender, the settings and the runs that enter the comparison."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 
 from sgdlab.analysis import words
 from sgdlab.analysis.load import Runs
@@ -22,6 +24,8 @@ from sgdlab.results import DEFAULTS, FINAL, TUNE, Cell
 
 __all__ = ["Entry", "entries", "seed_of", "summary_settings", "tracks"]
 
+_Key = TypeVar("_Key")
+
 TUNED = "tuned"
 """Track of the searches and their winners; the other one is `DEFAULTS`, and runs without phases
 have none."""
@@ -32,7 +36,7 @@ class Entry:
     """One contender in the comparison of a workload.
 
     Attributes:
-        optimizer: Its label: the optimizer, with the values of scientific parameters if any.
+        optimizer: The label: the optimizer, with the values of scientific parameters if any.
         tuned: Whether its settings were found by tuning trials (phases ``tune`` and ``final``).
         chosen: Rows of the runs compared: one setting per unit of replicates, else one in all.
         trials: Rows of the tuning trials.
@@ -44,10 +48,10 @@ class Entry:
         picked_from: How many settings the reported seeds themselves chose from.
         notes: What a reader has to know about the choice.
         unit: What one observation is, ``replicate`` or ``seed``; see `sgdlab.analysis.units`.
-        units: By number of the unit, the rows of its chosen runs, completed or not. A replicate
+        units: The rows of the chosen runs, completed or not, by number of the unit. A replicate
             that has trials and no final run is there without rows: a unit that is missing.
-        trials_of: By number of the search (−1: its runs have none), the rows of its trials.
-        settings_of: By number of the search, the settings of its chosen runs.
+        trials_of: The rows of the trials, by number of the search (−1: its runs have none).
+        settings_of: The settings of the chosen runs, by number of the search.
     """
 
     optimizer: str
@@ -82,9 +86,7 @@ def entries(runs: Runs, workload: WorkloadRuns, track: str = TUNED) -> list[Entr
     """
     apart = track == DEFAULTS
     rows = [r for r in workload.rows if (text(runs.rows[r]["phase"]) == DEFAULTS) == apart]
-    named: dict[str, list[int]] = {}
-    for row in rows:
-        named.setdefault(contender(runs, row), []).append(row)
+    named = _grouped(rows, partial(contender, runs))
     sorts = {name: _Sorted(runs, name, named[name], apart) for name in sorted(named)}
     compared = [row for row in rows if runs.rows[row]["phase"] not in SOLO]
     common = [summary_settings(runs, row, SHARED) for row in compared]
@@ -98,9 +100,7 @@ class _Sorted:
     """The runs of a contender by what they are for."""
 
     def __init__(self, runs: Runs, name: str, rows: Sequence[int], defaults: bool) -> None:
-        by: dict[str, list[int]] = {}
-        for row in rows:
-            by.setdefault(text(runs.rows[row]["phase"]), []).append(row)
+        by = _grouped(rows, lambda row: text(runs.rows[row]["phase"]))
         self.name = name
         self.trials = by.get(TUNE, [])
         self.tuned = not defaults and bool(self.trials or by.get(FINAL))
@@ -117,15 +117,11 @@ def _entry(runs: Runs, found: _Sorted, units: Units, shared: Sequence[str]) -> E
             f"{'is' if found.aside == 1 else 'are'} listed in runs.csv only."
         )
     kind = units.kind(name)
-    by_search: dict[float, list[int]] = {}
-    if kind == REPLICATE:
-        for row in found.final:
-            by_search.setdefault(units.search(row), []).append(row)
-    elif found.final:
-        by_search[units.search(found.final[0])] = list(found.final)
-    tried: dict[float, list[Setting]] = {}
-    for search, rows in _by_search(units, found.trials).items():
-        tried[search] = group(runs, rows)
+    by_search = _grouped(found.final, units.search)
+    if found.final and kind != REPLICATE:
+        by_search = {units.search(found.final[0]): found.final}
+    of_trials = _grouped(found.trials, units.search)
+    tried = {search: group(runs, rows) for search, rows in of_trials.items()}
     ranked = {search: _ranked(group(runs, rows), runs) for search, rows in by_search.items()}
     every = [s for settings in (*ranked.values(), *tried.values()) for s in settings]
     repeats = 0
@@ -146,9 +142,7 @@ def _entry(runs: Runs, found: _Sorted, units: Units, shared: Sequence[str]) -> E
         search: sorted(row for setting in settings for row in setting.rows)
         for search, settings in sorted(tried.items())
     }
-    numbered: dict[float, list[int]] = {}
-    for row in chosen:
-        numbered.setdefault(units.number(row, kind), []).append(row)
+    numbered = _grouped(chosen, lambda row: units.number(row, kind))
     if kind == REPLICATE:
         numbered |= {search: [] for search in trials_of if search not in numbered}
     settings = together([setting.settings for setting in best.values()])
@@ -171,10 +165,11 @@ def _entry(runs: Runs, found: _Sorted, units: Units, shared: Sequence[str]) -> E
     )
 
 
-def _by_search(units: Units, rows: Sequence[int]) -> dict[float, list[int]]:
-    found: dict[float, list[int]] = {}
+def _grouped(rows: Iterable[int], key: Callable[[int], _Key]) -> dict[_Key, list[int]]:
+    """Return rows by their key, both in the order in which they come."""
+    found: dict[_Key, list[int]] = {}
     for row in rows:
-        found.setdefault(units.search(row), []).append(row)
+        found.setdefault(key(row), []).append(row)
     return found
 
 

@@ -50,15 +50,16 @@ class Runs:
     """Every run below the given folders.
 
     Attributes:
-        columns: Those of ``runs.csv``.
+        columns: The columns of ``runs.csv``.
         rows: A row per run. ``steps`` of a run that did not end is the last step in its files.
-        configs: Per row, the flat settings in ``config.yaml`` that determine the result, the
+        configs: For each row, the flat settings in ``config.yaml`` that determine the result, the
             seed excepted; empty when it cannot be read.
-        evals: Per row, ``evals.csv``; rows whose table cannot be read are absent.
+        evals: The content of ``evals.csv`` by row; rows whose table cannot be read are absent.
         problems: A line for every damaged file.
-        steps: Per row, the columns `DRAWN` of ``steps.csv``, of as many runs as fit `KEPT`.
+        steps: The columns `DRAWN` of ``steps.csv`` by row, of as many runs as fit `KEPT`.
         validations: What `sgdlab.analysis.targets.validation` found so far.
         environments: What `sgdlab.analysis.environments.environments` found so far.
+        own_traits: What the YAML of users' optimizers says of them, by ``_target_``.
     """
 
     columns: list[str]
@@ -73,6 +74,7 @@ class Runs:
     environments: dict[int, dict[str, Any]] = field(
         default_factory=dict[int, dict[str, Any]], repr=False
     )
+    own_traits: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
 
     @cached_property
     def setting_columns(self) -> list[str]:
@@ -108,6 +110,7 @@ def load(roots: Sequence[Path]) -> Runs:
     configs = Configs()
     settings = [configs.settings(*pair) for pair in zip(directories, rows, strict=True)]
     runs = Runs(columns, [_without_nan(row) for row in rows], settings, {}, problems)
+    runs.own_traits.update(configs.own_traits)
     damage = [_bad_cells(*pair) for pair in zip(runs.rows, directories, strict=True)]
     for row, lines in _read_tables(runs, directories).items():
         damage[row] += lines

@@ -1,7 +1,7 @@
 """``pairwise.csv``: a row per pair of contenders and metric."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sgdlab.analysis.entries import Entry
@@ -97,12 +97,7 @@ def pair_rows(
     ]
     if len(seen) > 1 and any(there for _, known in seen for _, there in known):
         rows += [_row(each, STEPS_TO_TARGET, None) for each in judge_times(seen)]
-    whole: Mapping[str, str] = {
-        "unit": unit,
-        "dataset": workload.dataset,
-        "model": workload.model,
-        "track": track,
-    }
+    whole = {"unit": unit, **workload.columns, "track": track}
     return [row | whole for row in rows]
 
 

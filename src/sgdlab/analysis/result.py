@@ -21,7 +21,7 @@ class Result:
         workload: What was compared on.
         track: ``tuned``, ``defaults``, or empty for runs without phases.
         entries: The contenders, best first.
-        rows: Their rows of ``comparison.csv``, in the same order.
+        rows: The rows of ``comparison.csv`` of the contenders, in the same order.
         pairs: The rows of ``pairwise.csv``: those of ``column`` first, then secondary metrics.
         column: The metric of the verdicts.
         target: The value that runs are timed to; that of the tuned track holds for the other, too.

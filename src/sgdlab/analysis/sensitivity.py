@@ -1,8 +1,8 @@
 """How forgiving is an optimizer? Results against the learning rate, and the width of the basin."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sgdlab.analysis.entries import Entry
@@ -45,7 +45,7 @@ class Sensitivity:
 
 
 def sensitivity(
-    runs: Runs, workload: WorkloadRuns, entries: Sequence[Entry], column_of_trials: str
+    runs: Runs, workload: WorkloadRuns, entries: Sequence[Entry], column: str
 ) -> list[Sensitivity]:
     """Return what the learning rate does to each contender, pooled over replicates.
 
@@ -57,13 +57,9 @@ def sensitivity(
 
     The tolerance is one point for accuracy, and 5 % of the best value of all else.
 
-    Args:
-        runs: Every run.
-        workload: What is compared on.
-        entries: What is compared.
-        column_of_trials: Column of ``runs.csv``, such as ``final_val_metric``.
+    ``column`` is that of ``runs.csv`` with the results, such as ``final_val_metric``.
     """
-    return [_sensitivity(runs, workload, entry, column_of_trials) for entry in entries]
+    return [_sensitivity(runs, workload, entry, column) for entry in entries]
 
 
 def _sensitivity(runs: Runs, workload: WorkloadRuns, entry: Entry, column: str) -> Sensitivity:
@@ -123,39 +119,16 @@ def _telling(
 def sensitivity_rows(
     workload: WorkloadRuns, column: str, found: Sequence[Sensitivity]
 ) -> list[dict[str, Any]]:
-    """Return rows of ``sensitivity.csv``.
-
-    Args:
-        workload: What is compared on.
-        column: Of the values.
-        found: By `sensitivity`.
-    """
-    return [
-        {
-            "dataset": workload.dataset,
-            "model": workload.model,
-            "optimizer": one.optimizer,
-            "metric": column,
-            "lr": lr,
-            "value": value,
-            "status": status,
-            **_cells(one),
-        }
-        for one in found
-        for lr, value, status in one.points
-    ]
+    """Return rows of ``sensitivity.csv``, whose values are of ``column``."""
+    rows: list[dict[str, Any]] = []
+    for one in found:
+        whole = {**workload.columns, "optimizer": one.optimizer, "metric": column}
+        whole |= {"tolerance": one.tolerance, **_of_basin(one.basin)}
+        rows += [whole | {"lr": lr, "value": v, "status": s} for lr, v, s in one.points]
+    return rows
 
 
-def _cells(one: Sensitivity) -> Mapping[str, Any]:
-    if one.basin is None:
-        return {"tolerance": one.tolerance}
-    return {
-        "tolerance": one.tolerance,
-        "best_lr": one.basin.best_lr,
-        "best": one.basin.best,
-        "basin_low": one.basin.low,
-        "basin_high": one.basin.high,
-        "basin_decades": one.basin.decades,
-        "open_low": one.basin.open_low,
-        "open_high": one.basin.open_high,
-    }
+def _of_basin(found: Basin | None) -> dict[str, Any]:
+    own = {} if found is None else asdict(found)
+    inner = ("low", "high", "decades")
+    return {f"basin_{name}" if name in inner else name: value for name, value in own.items()}

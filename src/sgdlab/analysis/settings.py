@@ -23,10 +23,10 @@ class Setting:
     """Runs of one setting.
 
     Attributes:
-        rows: Of these runs.
+        rows: The rows of these runs.
         settings: All that determines them, the seed excepted.
         config: The part that their configs tell.
-        key: Equal for the same setting of another search.
+        key: What is equal for the same setting of another search.
     """
 
     rows: list[int]

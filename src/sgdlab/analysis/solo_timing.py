@@ -33,7 +33,7 @@ class SoloTiming:
         peak_memory_bytes: The largest of them; NaN when none tells.
         runs: How many short runs there are.
         steps: The steps of each; of several lengths the shortest.
-        rows: Their rows.
+        rows: The rows of the short runs.
     """
 
     seconds_per_step: float

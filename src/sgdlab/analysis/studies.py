@@ -74,9 +74,9 @@ def margin_of(given: float | str | None, own: Iterable[Study], metric: str) -> f
     """Return the largest difference of a metric that does not matter; None: none is stated.
 
     Args:
-        given: A number, ``auto``, or None for that of the studies (``auto`` where they differ).
+        given: A number, ``auto``, or None for what the studies say (``auto`` where they differ).
         own: The studies of a workload.
-        metric: Its metric.
+        metric: The metric of the workload.
 
     Raises:
         InputError: It is no positive number.

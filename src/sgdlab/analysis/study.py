@@ -4,18 +4,16 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
-from sgdlab.analysis.audit import AUDIT_COLUMNS, audit, audit_rows
+from sgdlab.analysis.audit import AUDIT_COLUMNS, Case, DeclaredPlan, audit, audit_rows
 from sgdlab.analysis.budgets import BUDGET_COLUMNS, METRIC, budget_rows, budgets
 from sgdlab.analysis.classical import classical
 from sgdlab.analysis.comparison import COMPARISON_COLUMNS, comparison_row
 from sgdlab.analysis.entries import TUNED, entries, tracks
-from sgdlab.analysis.environments import environments
 from sgdlab.analysis.load import Runs, load
 from sgdlab.analysis.pairs import PAIRWISE_COLUMNS, pair_rows, ranked, verdict_column
 from sgdlab.analysis.result import Result
@@ -37,39 +35,37 @@ class Analysis:
     Attributes:
         runs: Every run found; those that were stacked have the clock of runs alone, if any.
         results: A track of a workload each; the tuned one of a workload first.
-        nowhere: Rows of runs whose files do not say what they are.
-        studies: By name, the content of the ``study.yaml`` of comparisons.
+        studies: The content of the ``study.yaml`` of comparisons, by name of the study.
         profile: Performance profile of the steps to target over workloads, where several have
             tuned results of the same contenders.
-        profile_seconds: That of the seconds to target, where all of them were timed.
+        profile_seconds: The profile of the seconds to target, where all of them were timed.
     """
 
     runs: Runs
     results: list[Result]
-    nowhere: list[int]
     studies: dict[str, Study] = field(default_factory=dict[str, Study])
     profile: Profile | None = None
     profile_seconds: Profile | None = None
 
     @property
     def comparison(self) -> pd.DataFrame:
-        """``comparison.csv``."""
+        """The content of ``comparison.csv``."""
         return frame([row for result in self.results for row in result.rows], COMPARISON_COLUMNS)
 
     @property
     def pairwise(self) -> pd.DataFrame:
-        """``pairwise.csv``."""
+        """The content of ``pairwise.csv``."""
         return frame([pair for result in self.results for pair in result.pairs], PAIRWISE_COLUMNS)
 
     @property
     def budget(self) -> pd.DataFrame:
-        """``budget.csv``."""
+        """The content of ``budget.csv``."""
         rows = [row for r in self.results for row in budget_rows(r.workload, r.budgets)]
         return frame(rows, BUDGET_COLUMNS)
 
     @property
     def sensitivity(self) -> pd.DataFrame:
-        """``sensitivity.csv``."""
+        """The content of ``sensitivity.csv``."""
         rows = [
             row
             for result in self.results
@@ -79,7 +75,7 @@ class Analysis:
 
     @property
     def audit(self) -> pd.DataFrame:
-        """``audit.csv``."""
+        """The content of ``audit.csv``."""
         rows: list[dict[str, Any]] = []
         for result in self.results:
             beside = f" ({DEFAULTS})" if result.track == DEFAULTS else ""
@@ -106,7 +102,7 @@ def analyse(
     """
     runs, alone = with_times(load(roots))
     found = studies(runs)
-    parts, nowhere = workloads(runs)
+    parts = workloads(runs)
     names = sorted({contender(runs, row) for part in parts for row in part.rows})
     given = checked_target(target, parts, names)
     results: list[Result] = []
@@ -114,13 +110,13 @@ def analyse(
         own = of_rows(runs, found, part.rows)
         wanted = checked_target(agreed(own, "target"), [part], names) if given is None else given
         limit = margin_of(margin, own, part.metric)
-        results += _results(_Case(runs, alone, part, own, wanted, limit))
+        results += _results(_Question(runs, alone, part, own, wanted, limit))
     steps, seconds = _profile(results, "steps"), _profile(results, "seconds")
-    return Analysis(runs, results, nowhere, found, steps, seconds)
+    return Analysis(runs, results, found, steps, seconds)
 
 
 @dataclass(frozen=True)
-class _Case:
+class _Question:
     runs: Runs
     alone: dict[int, SoloTiming]
     workload: WorkloadRuns
@@ -129,7 +125,7 @@ class _Case:
     margin: float | None
 
 
-def _results(case: _Case) -> list[Result]:
+def _results(case: _Question) -> list[Result]:
     """Return the results of a workload; the target of the first track is that of all."""
     results: list[Result] = []
     target: Target | None = None
@@ -139,7 +135,7 @@ def _results(case: _Case) -> list[Result]:
     return results
 
 
-def _result(case: _Case, track: str, target: Target | None) -> Result:
+def _result(case: _Question, track: str, target: Target | None) -> Result:
     runs, workload = case.runs, case.workload
     best_first = ranked(runs, workload, entries(runs, workload, track))
     target = target or choose(runs, workload, best_first, case.target)
@@ -154,16 +150,16 @@ def _result(case: _Case, track: str, target: Target | None) -> Result:
     return replace(bare, **_evidence(case, bare))
 
 
-def _evidence(case: _Case, result: Result) -> dict[str, Any]:
+def _evidence(case: _Question, result: Result) -> dict[str, Any]:
     """Return the fields of a result that stand beside its pairs.
 
     The audit knows the plan of one study; runs of several have none that holds for all.
     """
     runs, alone, workload, entries = case.runs, case.alone, result.workload, result.entries
     plan = case.studies[0] if len(case.studies) == 1 else None
-    where = partial(environments, runs)
+    known = runs, workload, entries, result.pairs, result.column
     found: dict[str, Any] = {
-        "audit": audit(runs, workload, entries, result.pairs, result.column, plan, where),
+        "audit": audit(Case(*known, DeclaredPlan(plan))),
         "classical": classical(runs, alone, workload, entries, result.rows),
     }
     if result.track != DEFAULTS:

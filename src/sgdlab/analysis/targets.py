@@ -22,9 +22,9 @@ class Target:
     """A value of the validation metric; None when no run tells one.
 
     Attributes:
-        value: Of the metric.
-        given: It was given as a number.
-        reference: The contender whose final runs it is the median of; empty when derived from all.
+        value: The value of the validation metric.
+        given: Whether it was given as a number.
+        reference: The contender of whose final runs it is the median; empty when derived from all.
     """
 
     value: float | None

@@ -35,7 +35,7 @@ class Seen:
 
     @property
     def there(self) -> bool:
-        """Whether it was reached."""
+        """Whether the run reached the target."""
         return math.isfinite(self.reached["step"])
 
 

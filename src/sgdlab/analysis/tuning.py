@@ -15,9 +15,9 @@ class RecordedSearch(NamedTuple):
     """One independent search of a contender, and the runs that its winner was given.
 
     Attributes:
-        replicate: Its number; negative where runs name none.
-        trials: Rows of its tuning trials.
-        finals: Rows of its final runs.
+        replicate: The number of the search; negative where runs name none.
+        trials: The rows of its tuning trials.
+        finals: The rows of its final runs.
     """
 
     replicate: float

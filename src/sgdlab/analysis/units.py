@@ -33,8 +33,8 @@ class Units:
 
     Args:
         runs: All that were found.
-        members: By contender, the rows of its trials and of the runs to be compared.
-        searched: Their settings come from searches; else a replicate is nothing but its seeds.
+        members: The rows of trials and of the runs to be compared, by contender.
+        searched: Whether settings come from searches; else a replicate is nothing but its seeds.
     """
 
     def __init__(

@@ -3,17 +3,16 @@
 import math
 from collections.abc import Sequence
 
-NOTHING = "–"
-"""What stands for a number that was not measured."""
+from sgdlab.terminal import numbers
+from sgdlab.terminal.numbers import NOTHING
+from sgdlab.terminal.numbers import setting as setting
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """Return ``value`` with ``digits`` significant digits: ``0.03``, ``1,234``, ``1.2e-07``."""
+    """Return a number for a page: with a true minus, and a dash where it is none."""
     if value is None or not math.isfinite(value):
         return NOTHING
-    if float(value).is_integer() and abs(value) < 1e15:
-        return f"{value:,.0f}".replace("-", "−")
-    shown = f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e+")
+    shown = numbers.number(value, digits)
     return f"−{shown[1:]}" if shown.startswith("-") else shown
 
 
@@ -21,7 +20,7 @@ def metric(value: float | None, name: str) -> str:
     """Return a metric: accuracy in percent, others with four significant digits."""
     if value is None or not math.isfinite(value):
         return NOTHING
-    return f"{100 * value:.2f} %" if name == "accuracy" else number(value)
+    return numbers.metric_text(name, float(value)) if name == "accuracy" else number(value)
 
 
 def difference(value: float | None, name: str, unit: bool = True) -> str:
@@ -69,17 +68,6 @@ def memory(value: float | None) -> str:
         if value < 999.5 or unit == "GB":
             break
     return f"{number(value, 3)} {unit}"  # pyright: ignore[reportPossiblyUnboundVariable]
-
-
-def setting(value: object) -> str:
-    """Return the value of a setting in the way it is typed on the command line, rounded."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if value is None:
-        return "null"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return str(value)
 
 
 def count(how_many: int, what: str) -> str:

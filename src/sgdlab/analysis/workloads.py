@@ -11,14 +11,14 @@ from sgdlab.results import Cell
 
 @dataclass(frozen=True)
 class WorkloadRuns:
-    """What optimizers are compared on.
+    """A workload: what optimizers are compared on, and its runs.
 
     Attributes:
-        dataset: Its name, with what tells it apart from another variant of the same name.
-        model: Likewise.
-        metric: Name of the metric, such as ``accuracy``.
+        dataset: The name of the data, with what tells variants of the same name apart.
+        model: The name of the model, likewise.
+        metric: The name of the metric, such as ``accuracy``.
         maximise: Whether more of it is better.
-        rows: Rows of `Runs.table`.
+        rows: The rows of its runs in `Runs.table`.
     """
 
     dataset: str
@@ -32,29 +32,26 @@ class WorkloadRuns:
         """``dataset/model``, as sentences call it."""
         return f"{self.dataset}/{self.model}"
 
-    def better(self, first: float, second: float) -> bool:
-        """Whether ``first`` is the better value of the metric."""
-        return first > second if self.maximise else first < second
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns of every table that say what was compared on."""
+        return {"dataset": self.dataset, "model": self.model}
 
 
-def workloads(runs: Runs) -> tuple[list[WorkloadRuns], list[int]]:
-    """Return the workloads by name, and the rows that belong to none (no name in their files).
+def workloads(runs: Runs) -> list[WorkloadRuns]:
+    """Return the workloads by name; runs whose files do not say what they are belong to none.
 
     Runs on other data (`dataset.*`, `split.*`), with another number of parameters or another
     metric are other workloads. A run that did not end joins the only one that it can belong to.
     """
     named: dict[tuple[str, str], list[int]] = {}
-    nowhere: list[int] = []
-    for row in range(len(runs.rows)):
-        dataset, model = runs.rows[row]["dataset"], runs.rows[row]["model"]
-        if missing(dataset) or missing(model) or missing(runs.rows[row]["optimizer"]):
-            nowhere.append(row)
-        else:
+    for row, run in enumerate(runs.rows):
+        dataset, model = run["dataset"], run["model"]
+        if not (missing(dataset) or missing(model) or missing(run["optimizer"])):
             named.setdefault((str(dataset), str(model)), []).append(row)
     found: list[WorkloadRuns] = []
     for (dataset, model), rows in sorted(named.items()):
-        parts, left = _variants(runs, rows)
-        nowhere += left
+        parts = _variants(runs, rows)
         keys = [key for key, _ in parts]
         for (data, size, metric), members in parts:
             extra = _what_varies(dict(data), [dict(key[0]) for key in keys])
@@ -68,29 +65,26 @@ def workloads(runs: Runs) -> tuple[list[WorkloadRuns], list[int]]:
                     rows=sorted(members),
                 )
             )
-    return found, sorted(nowhere)
+    return found
 
 
 _Data = tuple[tuple[str, Cell], ...]
 _Key = tuple[_Data, int | None, str]
 
 
-def _variants(runs: Runs, rows: list[int]) -> tuple[list[tuple[_Key, list[int]]], list[int]]:
+def _variants(runs: Runs, rows: list[int]) -> list[tuple[_Key, list[int]]]:
     """Split runs of the same names by data, number of parameters and metric."""
     data: dict[int, _Data] = {}
     keys = {row: _key(runs, row, data) for row in rows}
     whole = {key for key in keys.values() if key[1] is not None and key[2]}
     parts: dict[_Key, list[int]] = {key: [] for key in whole}
-    left: list[int] = []
     for row, key in keys.items():
         fits = [key] if key in parts else [other for other in whole if _fits(key, other)]
         if not whole:
             parts.setdefault((key[0], None, key[2]), []).append(row)
         elif len(fits) == 1:
             parts[fits[0]].append(row)
-        else:
-            left.append(row)
-    return sorted(parts.items(), key=lambda part: repr(part[0])), left
+    return sorted(parts.items(), key=lambda part: repr(part[0]))
 
 
 def _key(runs: Runs, row: int, known: dict[int, _Data]) -> _Key:

@@ -3,18 +3,15 @@
 import json
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sgdlab.config.parser import Parser
-from sgdlab.diagnosis import Diagnosis, RunRecord, judge, read_run
-from sgdlab.diagnosis.show import listing, table
+from sgdlab.diagnosis import Diagnosis, RunRecord, judge
+from sgdlab.diagnosis.reading import folders_at, read_runs, siblings_of
+from sgdlab.diagnosis.show import report
 from sgdlab.errors import InputError
-from sgdlab.results import atomic_write, find_runs
-
-ALL_SHOWN = 5
-"""Runs up to which each is described in full; of more, those with alarms are."""
+from sgdlab.results import atomic_write
 
 
 def parser() -> Parser:
@@ -53,69 +50,17 @@ def main(argv: list[str]) -> int:
         InputError: A folder is missing or holds no run.
     """
     options = parser().parse_args(argv)
-    runs, damages = _read(_folders(options.runs))
-    found = [(run, judge(run, _siblings(run, runs))) for run in runs]
+    runs, damages = read_runs(folders_at(options.runs))
+    found = [(run, judge(run, siblings_of(run, runs))) for run in runs]
     if options.json is not None:
         content = json.dumps([_as_dict(*row) for row in found], indent=2, ensure_ascii=False) + "\n"
         _write(options.json, content)
-    if options.json != Path("-"):
-        _print(found, plots=not options.no_plots)
+    if options.json != Path("-") and found:
+        colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        print(report(found, not options.no_plots, colours))
     for damage in damages:
         print(f"sgdlab: {damage}", file=sys.stderr)
     return 2 if damages else 0
-
-
-def _folders(asked: Sequence[Path]) -> list[Path]:
-    """Return the runs at or below the folders that were typed.
-
-    Raises:
-        InputError: A folder is missing, is a file, or holds no run.
-    """
-    for folder in asked:
-        if folder.is_file():
-            raise InputError(f"{folder}: a file; give the folder of the run, {folder.parent}")
-        if not folder.is_dir():
-            raise InputError(f"{folder}: no such folder")
-        if not find_runs([folder]):
-            raise InputError(
-                f"{folder}: holds no run (a folder with config.yaml and steps.csv), at any depth"
-            )
-    return find_runs(asked)
-
-
-def _read(folders: Sequence[Path]) -> tuple[list[RunRecord], list[str]]:
-    runs: list[RunRecord] = []
-    damages: list[str] = []
-    for folder in folders:
-        try:
-            runs.append(read_run(folder))
-        except InputError as error:
-            damages.append(str(error))
-    return runs, damages
-
-
-def _siblings(run: RunRecord, read: Sequence[RunRecord]) -> list[RunRecord]:
-    """Return the other runs on the command line, and those beside a run in its parent folder."""
-    known = {other.directory.resolve(): other for other in read}
-    own = run.directory.resolve()
-    for folder in sorted(own.parent.iterdir()):
-        if folder in known or not (folder / "config.yaml").is_file():
-            continue
-        try:
-            known[folder] = read_run(folder)
-        except InputError:  # nobody asked for it
-            continue
-    return [other for folder, other in known.items() if folder != own]
-
-
-def _print(found: Sequence[tuple[RunRecord, Diagnosis]], plots: bool) -> None:
-    colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    many = len(found) > ALL_SHOWN
-    described = [row for row in found if row[1].alarms or not many]
-    for number, (run, diagnosis) in enumerate(described):
-        print(("\n" if number else "") + listing(run, diagnosis, plots and not many, colours))
-    if len(found) > 1:
-        print(("\n" if described else "") + table(found))
 
 
 def _as_dict(run: RunRecord, diagnosis: Diagnosis) -> dict[str, Any]:

@@ -118,7 +118,7 @@ def docstring_of(target: str) -> str | None:
     """Return the docstring of a class or function of sgdlab; None when there is none.
 
     Args:
-        target: Dotted path, as in a ``_target_``.
+        target: A dotted path, as in a ``_target_``.
     """
     module, _, name = target.rpartition(".")
     package, *rest = module.split(".")

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from sgdlab.config.app import run_app
 from sgdlab.config.catalogue import conf_dir
 from sgdlab.range_test.job import CONFIG, SECTION, check_job, job_of
-from sgdlab.range_test.run import draw, find
+from sgdlab.range_test.run import draw, make_test
 from sgdlab.range_test.show import show
 from sgdlab.terminal.display import shown, stdout
 
@@ -65,10 +65,10 @@ def app(composed: DictConfig) -> Any:
     folder = Path(hydra_config.runtime.output_dir)
     job = job_of(composed, hydra_config)
     name = str(job.config.names.get("optimizer", "run"))
-    finding = find(job, folder, name)
-    draw(folder, [finding], f"Learning-rate range test: {name}", job.section)
+    result = make_test(job, folder, name)
+    draw(folder, [result], f"Learning-rate range test: {name}", job.section)
     console = stdout()
-    show(console, finding, job.section.mode == "linear")
-    if finding.take is not None:
-        print(f"\n  {job.command(finding.take)}\n")
+    show(console, result, job.section.mode == "linear")
+    if result.take is not None:
+        print(f"\n  {job.command(result.take)}\n")
     console.print(f"files: {shown(folder)}", markup=False, highlight=False, soft_wrap=True)

@@ -13,10 +13,11 @@ from sgdlab import startup
 from sgdlab.config import gate
 from sgdlab.config.app import run_app
 from sgdlab.config.catalogue import conf_dir
+from sgdlab.config.compose.folders import name_run_dir
 from sgdlab.config.resolve import resolve
 from sgdlab.config.run_id import run_id
 from sgdlab.config.schema import RunConfig
-from sgdlab.diagnosis import EarlyWatch
+from sgdlab.diagnosis import EarlyWarnings
 from sgdlab.diagnosis.aftermath import print_findings
 from sgdlab.errors import InputError
 from sgdlab.results import FAILED, Cell
@@ -43,8 +44,8 @@ class Ready:
         config: The resolved config.
         run_id: The id of the config.
         done: The summary, where the run is finished already.
-        built: What trains: a run, or a stack of one with ``engine=stacked``. None where memory ran
-            out: the run itself ends as failed, with advice.
+        built: The run that is to be trained, or with ``engine=stacked`` a stack of one. None where
+            memory ran out: the run itself ends as failed, with advice.
     """
 
     config: RunConfig
@@ -68,15 +69,15 @@ def preflight(composed: DictConfig) -> Any:
         return check_lesson(composed)
     config = resolve(composed)
     with startup.kept():  # the first optimizer imports half of torch
-        built, doubts = build_checked(config)
-    for doubt in doubts:
-        warn(doubt)
+        built, warnings = build_checked(config)
+    for line in warnings:
+        warn(line)
     if config.engine == "stacked":
         from sgdlab.stacked.launch import stack_of_one  # few runs need it
 
         built = stack_of_one(config)
     identity = run_id(config)
-    done = finished(Path(composed.hydra.run.dir), identity, config.resume)
+    done = finished(name_run_dir(composed, config, identity), identity, config.resume)
     return Ready(config, identity, done, built)
 
 
@@ -128,12 +129,12 @@ def _train_alone(ready: Ready, directory: Path) -> dict[str, Cell]:
     folder = RunFolder(directory, ready.run_id, "sequential")
     if built is None:
         return train_in(folder, config, NoDisplay())
-    with RunDisplay(built.total_steps, built.data.metric, _early_watch(built)) as display:
+    with RunDisplay(built.total_steps, built.data.metric, _early_warnings(built)) as display:
         return train_in(folder, config, display, built)
 
 
-def _early_watch(run: Run) -> EarlyWatch:
+def _early_warnings(run: Run) -> EarlyWarnings:
     """Return what looks at the steps of a run as they are made."""
     per_epoch = run.plan.steps_per_epoch
     warmup = run.schedule.warmup(per_epoch)
-    return EarlyWatch(run.total_steps, per_epoch, warmup, run.plan.effective_batch_size)
+    return EarlyWarnings(run.total_steps, per_epoch, warmup, run.plan.effective_batch_size)

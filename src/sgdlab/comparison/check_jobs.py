@@ -1,19 +1,119 @@
-"""Builds what a comparison would run, before it has left any file."""
+"""Refuses a comparison that cannot be run as asked, before it has left any file."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from omegaconf import DictConfig
 
+from sgdlab.checks import is_number, lies_in, require_flag, require_one_of, require_whole
 from sgdlab.comparison.contenders import SearchId, overrides_of
-from sgdlab.errors import InputError
-from sgdlab.results import TUNE
-from sgdlab.search import Value
+from sgdlab.comparison.protocol import candidates_of
+from sgdlab.errors import InputError, suggest
+from sgdlab.results import DEFAULTS, TUNE
+from sgdlab.search import METHODS, Value
+from sgdlab.search.halving import halving_of
 from sgdlab.sweep.jobs import QuickLoader
 from sgdlab.sweep.preflight import Checks
 from sgdlab.terminal.notices import warn
 from sgdlab.training.build import dataset_of, extend_path
 
 Jobs = Mapping[SearchId, Sequence[Sequence[str]]]
+"""The overrides of some runs of each search."""
+
+SELECT_BY = (
+    "final_val_loss", "best_val_loss", "final_val_metric", "best_val_metric",
+    "average.final_val_loss", "average.final_val_metric",
+)  # fmt: skip
+TRACKS = ("tuned", DEFAULTS)
+
+MOST_RUNS = 100_000
+
+# What a comparison decides for its runs, so that setting it on the command line has no effect.
+_DECIDED = (
+    "optimizer", "lr", "optimizer.lr", "evaluate_test", "phase", "trial", "replicate", "contender",
+)  # fmt: skip
+
+
+_INSTEAD = {
+    "optimizer": "optimizers=[…]", "lr": "search.NAME.lr.low and .high",
+    "replicate": "replicates=N", "contender": "search.scientific",
+}  # fmt: skip
+
+
+def check_settings(composed: DictConfig) -> None:
+    """Refuse impossible values of the keys that only comparisons have.
+
+    Raises:
+        InputError: A value is impossible; the line names it and what would be right.
+    """
+    _decided(composed)
+    _selection(composed)
+    for key in ("trials", "seeds", "replicates"):
+        if composed[key] < 1:
+            raise InputError(f"{key}={composed[key]}: must be a whole number from 1")
+    runs = composed.trials * composed.replicates * max(1, len(composed.optimizers))
+    if runs > MOST_RUNS:
+        raise InputError(
+            f"trials={composed.trials}, replicates={composed.replicates}: {runs:,} trials in all; "
+            f"at most {MOST_RUNS:,}"
+        )
+    tracks = [str(track) for track in composed.tracks]
+    for track in tracks:
+        if track not in TRACKS:
+            raise InputError(f"tracks={tracks}: {suggest(track, TRACKS)}")
+    if not tracks or len(set(tracks)) < len(tracks):
+        raise InputError(f"tracks={tracks}: name tuned, defaults, or both")
+    margin = composed.margin
+    if margin is not None and margin != "auto" and not (is_number(margin) and margin > 0):
+        raise InputError(f"margin={margin}: must be a positive number, auto, or null")
+    _search(composed)
+
+
+def _decided(composed: DictConfig) -> None:
+    for override in composed.hydra.overrides.task:
+        key = override.partition("=")[0].lstrip("+~")
+        if key in _DECIDED:
+            instead = _INSTEAD.get(key.rpartition(".")[2], "sgdlab train")
+            raise InputError(f"{override}: a comparison decides {key} by itself; use {instead}")
+
+
+def _selection(composed: DictConfig) -> None:
+    if composed.select_by not in SELECT_BY:
+        text = str(composed.select_by)
+        raise InputError(f"select_by={text}: {suggest(text, SELECT_BY)}")
+    average = composed.hydra.runtime.choices.average
+    if composed.select_by.startswith("average.") and average == "none":
+        raise InputError(f"select_by={composed.select_by}: no average is kept; average=ema")
+    if average != "none":
+        warn(
+            f"average={average}: tables and tests compare the raw weights; those of the average "
+            "stand in the columns average.* of runs.csv"
+        )
+
+
+def _search(composed: DictConfig) -> None:
+    search, seconds = composed.search, composed.seconds
+    method, recentre = search.method, search.recentre
+    require_one_of("search.method", method, METHODS)
+    require_whole("search.batch", search.batch)
+    require_flag("search.recentre", recentre)
+    halving = halving_of(search)
+    if halving is not None and (method == "tpe" or recentre):
+        setting = "search.method=tpe" if method == "tpe" else "search.recentre=true"
+        raise InputError(
+            f"search.halving with {setting}: halving races all trials of a search at once; "
+            "leave one of the two out"
+        )
+    if seconds is None:
+        return
+    if not lies_in(seconds, 0, open_low=True, open_high=True):
+        raise InputError(f"seconds={seconds}: must be positive, or null to count trials")
+    for wrong, setting in (
+        (halving is not None, "search.halving"),
+        (method == "grid", "search.method=grid"),
+        (bool(candidates_of(composed)), "scaling.candidates"),
+    ):
+        if wrong:
+            raise InputError(f"seconds={seconds:g} with {setting}: it needs a number of trials")
 
 
 def check_jobs(master: DictConfig, loader: QuickLoader, tuning: Jobs, defaults: Jobs) -> None:
@@ -23,15 +123,15 @@ def check_jobs(master: DictConfig, loader: QuickLoader, tuning: Jobs, defaults: 
     may ask for them later.
 
     Args:
-        master: Of the comparison, with any name of a study.
-        loader: Of its jobs.
+        master: The config of the comparison, with any name of a study.
+        loader: Composes its jobs.
         tuning: The first trials of each search.
         defaults: The runs of the track of defaults.
 
     Raises:
-        InputError: Names the run, or the contenders.
+        InputError: A run cannot be built, or two contenders are the same run.
     """
-    checks, doubts = Checks(), dict[str, None]()
+    checks, warnings = Checks(), dict[str, None]()
     for jobs in (tuning, defaults):
         seen: dict[str, SearchId] = {}
         for search_id, own in jobs.items():
@@ -42,7 +142,7 @@ def check_jobs(master: DictConfig, loader: QuickLoader, tuning: Jobs, defaults: 
                 job = loader.job(master, overrides)
                 found = checks.of(job.config)
                 if search_id.replicate == 0 and number == 0:
-                    doubts |= dict.fromkeys(f"{search_id.name}: {doubt}" for doubt in found)
+                    warnings |= dict.fromkeys(f"{search_id.name}: {line}" for line in found)
                 if number >= len(own):
                     continue
                 other = seen.setdefault(job.run_id, search_id)
@@ -51,8 +151,8 @@ def check_jobs(master: DictConfig, loader: QuickLoader, tuning: Jobs, defaults: 
                         f"{other.contender.name} and {search_id.contender.name} are the same run: "
                         "they differ in nothing but their names; compare one of them"
                     )
-    for doubt in doubts:
-        warn(doubt)
+    for line in warnings:
+        warn(line)
 
 
 def _extremes(master: DictConfig, search_id: SearchId) -> Iterator[list[str]]:
@@ -69,12 +169,12 @@ def check_target(master: DictConfig, loader: QuickLoader, jobs: Jobs) -> None:
     """Refuse a target or a margin that the report could not use.
 
     Args:
-        master: Of the comparison.
-        loader: Of its jobs.
-        jobs: Any runs of every place.
+        master: The config of the comparison.
+        loader: Composes its jobs.
+        jobs: Any runs of every search.
 
     Raises:
-        InputError: What would be right.
+        InputError: One of the two cannot be used; says what would be right.
     """
     # Tables take a second to import: what is refused before should not wait for them.
     from sgdlab.analysis.studies import margin_of

@@ -18,18 +18,15 @@ SEARCH_SETTINGS = (*HALVING, "method", "batch", "recentre", "scientific")
 """Keys of ``search`` that are no optimizers."""
 
 
-"""Phase, and track, of the runs at the optimizers' own settings."""
-
-
 @dataclass(frozen=True, eq=False)
 class Contender:
     """What is compared: an optimizer, with one value of each scientific parameter.
 
     Attributes:
         name: The optimizer, followed by the scientific parameters: ``adamw schedule=cosine``.
-        optimizer: Member of the group.
-        scientific: Value of each scientific parameter.
-        space: Nuisance parameters, which every search tunes, and those that are fixed.
+        optimizer: The name of the optimizer.
+        scientific: The value of each scientific parameter.
+        space: The nuisance parameters, which every search tunes, and those that are fixed.
     """
 
     name: str
@@ -48,7 +45,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class SearchId:
-    """Where a run stands in a comparison: one search with its final runs is one place."""
+    """Which search of a comparison a run belongs to, as a trial or as a final run."""
 
     workload: Workload
     contender: Contender
@@ -81,17 +78,11 @@ class Seeds:
         return [self.tuning(replicate) + 1 + k for k in range(self.per_replicate)]
 
 
-def seeds_of(master: DictConfig) -> Seeds:
-    """Return the seeds of a comparison."""
-    return Seeds(master.seed, master.seeds)
-
-
 def search_ids_of(
     workloads: Sequence[Workload], contenders: Sequence[Contender], replicates: int
 ) -> list[SearchId]:
-    """Return the place of every search."""
-    every = product(workloads, contenders, range(replicates))
-    return [SearchId(*search_id) for search_id in every]
+    """Return every search of a comparison."""
+    return [SearchId(*each) for each in product(workloads, contenders, range(replicates))]
 
 
 def workloads_of(master: DictConfig, loader: QuickLoader) -> list[Workload]:
@@ -165,22 +156,18 @@ def _contender(optimizer: str, scientific: Mapping[str, Value], space: Space) ->
 
 
 def overrides_of(
-    search_id: SearchId,
-    settings: Mapping[str, Value],
-    study: str,
-    phase: str,
-    seed: int,
+    search_id: SearchId, settings: Mapping[str, Value], study: str, phase: str, seed: int,
     **labels: Value,
-) -> list[str]:
+) -> list[str]:  # fmt: skip
     """Return the overrides of one run of a comparison.
 
     Args:
         search_id: The search that the run belongs to.
-        settings: Nuisance parameters.
-        study: Name of the comparison.
-        phase: ``tune``, ``final``, ``defaults``, ``pilot``.
-        seed: Of the run.
-        labels: Further keys, such as ``trial``.
+        settings: The values of the nuisance parameters.
+        study: The name of the comparison.
+        phase: The phase: ``tune``, ``final``, ``defaults`` or ``pilot``.
+        seed: The seed of the run.
+        labels: The values of further keys, such as ``trial``.
     """
     contender = search_id.contender
     values: dict[str, Value] = {
@@ -194,10 +181,9 @@ def overrides_of(
         "phase": phase,
         "replicate": search_id.replicate,
         **labels,
+        "contender": contender.name,
     }
-    return [
-        f"{key}={_text(value)}" for key, value in {**values, "contender": contender.name}.items()
-    ]
+    return [f"{key}={_text(value)}" for key, value in values.items()]
 
 
 def _own(key: str) -> bool:

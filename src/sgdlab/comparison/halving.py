@@ -20,9 +20,9 @@ def check_halving(composed: DictConfig, loader: QuickLoader, jobs: Sequence[Sequ
     """Refuse a comparison whose trials cannot be thinned out as it asks, before any of its files.
 
     Args:
-        composed: Of the comparison.
-        loader: Of its jobs.
-        jobs: Overrides of all trials.
+        composed: The config of the comparison.
+        loader: Composes its jobs.
+        jobs: The overrides of all trials.
 
     Raises:
         InputError: A setting is impossible, or something other than stacks would train the trials.
@@ -68,9 +68,9 @@ def tune_by_halving(
     """Train the trials of a comparison from rung to rung; return the summaries.
 
     Args:
-        master: Of the comparison, with ``search.halving``.
+        master: The config of the comparison, with ``search.halving``.
         prepared: All trials.
-        folder: Of the comparison.
+        folder: The folder of the comparison.
     """
     from sgdlab.stacked.halving import plan, train
 

@@ -7,13 +7,14 @@ from statistics import median
 
 from omegaconf import DictConfig
 
-from sgdlab.comparison.contenders import SearchId, overrides_of, seeds_of
+from sgdlab.comparison.contenders import SearchId, Seeds, overrides_of
 from sgdlab.comparison.timing import REPEATS, time_alone
 from sgdlab.errors import InputError
 from sgdlab.results import COMPLETED, DIVERGED, PILOT, Cell
 from sgdlab.sweep.jobs import QuickLoader
-from sgdlab.terminal.display import number, stdout
+from sgdlab.terminal.display import stdout
 from sgdlab.terminal.notices import warn
+from sgdlab.terminal.numbers import number
 from sgdlab.training.build import extend_path, plan_of, total_steps
 
 MOST = 1024
@@ -30,16 +31,16 @@ def trials_for(
     kept, so that a comparison that is resumed has the same trials.
 
     Args:
-        master: Of the comparison, with ``seconds``.
-        loader: Of its jobs.
-        search_ids: Of all searches.
-        folder: Of the comparison.
+        master: The config of the comparison, with ``seconds``.
+        loader: Composes its jobs.
+        search_ids: All searches.
+        folder: The folder of the comparison.
 
     Raises:
         InputError: A pilot run failed, so that its time is not known.
     """
     firsts = [search_id for search_id in search_ids if search_id.replicate == 0]
-    seed = seeds_of(master).tuning(0)
+    seed = Seeds(master.seed, master.seeds).tuning(0)
     runs = [overrides_of(search_id, {}, master.study, PILOT, seed) for search_id in firsts]
     rows = time_alone(master, loader, runs, PILOT, folder)
     bought: dict[tuple[object, object], int] = {}

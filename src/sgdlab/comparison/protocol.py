@@ -29,11 +29,11 @@ def protocol(
     """Return what is compared, budget, search bounds, seeds, and the config that all runs share.
 
     Args:
-        comparison: Composed.
+        comparison: The composed config of the comparison.
         spaces: The search space of each contender, by its name.
-        workloads: Their names.
-        tuning_seeds: Of each replicate.
-        final_seeds: Of each replicate.
+        workloads: The names of the workloads.
+        tuning_seeds: The seed of the trials of each replicate.
+        final_seeds: The seeds of the final runs of each replicate.
     """
     plain = resolve(comparison).plain()
     own = cast("dict[str, Any]", OmegaConf.to_container(comparison, resolve=True))

@@ -8,16 +8,15 @@ from typing import Any
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, open_dict, read_write
 
-from sgdlab.comparison.check_jobs import check_jobs, check_target
-from sgdlab.comparison.check_settings import check_settings
+from sgdlab.comparison.check_jobs import check_jobs, check_settings, check_target
 from sgdlab.comparison.contenders import (
     Contender,
     SearchId,
+    Seeds,
     Workload,
     contenders_of,
     overrides_of,
     search_ids_of,
-    seeds_of,
     workloads_of,
 )
 from sgdlab.comparison.halving import check_halving, tune_by_halving
@@ -44,7 +43,7 @@ def check_comparison(composed: DictConfig) -> None:
     """Refuse a comparison before it has left any file.
 
     Raises:
-        InputError: Names what is wrong; every run that is known by now is built once.
+        InputError: Something is wrong; every run that is known by now is built once.
     """
     check_settings(composed)
     loader = _loader(composed)
@@ -69,8 +68,8 @@ def run_comparison(composed: DictConfig, hydra: Any, task: Task) -> None:
     """Run a comparison to its report.
 
     Args:
-        composed: As Hydra gives it to the task, without its section.
-        hydra: Hydra's section.
+        composed: The config that Hydra gives to the task, without Hydra's own section.
+        hydra: Hydra's own section.
         task: Trains one run.
 
     Raises:
@@ -135,7 +134,7 @@ def _loader(master: DictConfig, folder: Path = Path("runs")) -> QuickLoader:
 
 
 def _final_jobs(master: DictConfig, winners: Mapping[SearchId, Trial]) -> list[list[str]]:
-    seeds = seeds_of(master)
+    seeds = Seeds(master.seed, master.seeds)
     return [
         overrides_of(
             search_id, trial.settings, master.study, FINAL, seed,
@@ -147,7 +146,7 @@ def _final_jobs(master: DictConfig, winners: Mapping[SearchId, Trial]) -> list[l
 
 
 def _default_jobs(master: DictConfig, search_ids: Sequence[SearchId]) -> list[list[str]]:
-    seeds = seeds_of(master)
+    seeds = Seeds(master.seed, master.seeds)
     return [
         overrides_of(search_id, {}, master.study, DEFAULTS, seed, evaluate_test=True)
         for search_id in search_ids
@@ -172,7 +171,7 @@ def _refuse_other_study(
 def _protocol(
     master: DictConfig, contenders: Sequence[Contender], workloads: Sequence[Workload]
 ) -> dict[str, Any]:
-    seeds = seeds_of(master)
+    seeds = Seeds(master.seed, master.seeds)
     replicates = range(master.replicates)
     return protocol(
         master,

@@ -44,11 +44,11 @@ def time_winners(
     winner speaks for all. See `time_alone`.
 
     Args:
-        master: Of the comparison.
-        loader: Of its jobs.
-        finals: Overrides of the final runs.
+        master: The config of the comparison.
+        loader: Composes its jobs.
+        finals: The overrides of the final runs.
         rows: The summaries of the final runs, in the same order.
-        study: Folder of the comparison.
+        study: The folder of the comparison.
     """
     winners: dict[tuple[Cell, ...], Sequence[str]] = {}
     for overrides, row in zip(finals, rows, strict=True):
@@ -73,11 +73,11 @@ def time_alone(
     process of their own: one that trained stacks keeps their memory.
 
     Args:
-        master: Of the comparison.
-        loader: Of its jobs.
-        runs: Their overrides.
-        phase: ``timing`` or ``pilot``.
-        study: Folder of the comparison.
+        master: The config of the comparison.
+        loader: Composes its jobs.
+        runs: The overrides of the runs.
+        phase: The phase, ``timing`` or ``pilot``.
+        study: The folder of the comparison.
     """
     lengths = [steps_of(loader.job(master, run).config) for run in runs]
     jobs = [

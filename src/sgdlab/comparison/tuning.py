@@ -6,26 +6,26 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from sgdlab.comparison.contenders import SearchId, overrides_of, seeds_of
+from sgdlab.comparison.contenders import SearchId, Seeds, overrides_of
 from sgdlab.comparison.protocol import candidates_of
 from sgdlab.comparison.winners import Trial
 from sgdlab.results import TUNE, Cell
 from sgdlab.search import Search, Value, search_of
 
 RunPhase = Callable[[str, Sequence[Sequence[str]]], list[dict[str, Cell]]]
-"""Runs the overrides of jobs in a phase; returns their summaries."""
+"""Runs jobs, given by a phase and their overrides; returns their summaries."""
 
 STORAGE = "optuna.db"
-"""File in the folder of a comparison: the studies of ``search.method=tpe``."""
+"""The file of a comparison that holds the studies of ``search.method=tpe``."""
 
 
 class Tuning:
-    """The searches of a comparison, one for each place.
+    """The searches of a comparison: for each workload, contender and replicate one.
 
     Args:
-        master: Of the comparison, its study named.
-        trials: Settings that each search draws, by place.
-        folder: Of the comparison; None keeps no files, for a check.
+        master: The config of the comparison, which names its study.
+        trials: The number of settings that each search draws.
+        folder: The folder of the comparison; None keeps no files, for a check.
 
     Raises:
         InputError: A search cannot be made as asked.
@@ -36,7 +36,7 @@ class Tuning:
     ) -> None:
         self._master = master
         self._study = str(master.study)
-        self._seeds = seeds_of(master)
+        self._seeds = Seeds(master.seed, master.seeds)
         # Every drawn setting is run with each candidate of the scaling rule.
         self._factors: list[Value] = list(candidates_of(master)) or [None]
         search = master.search
@@ -66,7 +66,7 @@ class Tuning:
         }
 
     def carry_out(self, run: RunPhase) -> dict[SearchId, list[Trial]]:
-        """Run all trials, round after round; return them by place."""
+        """Run all trials, round after round; return them by search."""
         tried: dict[SearchId, list[Trial]] = {search_id: [] for search_id in self._searches}
         while True:
             asked = {search_id: search.ask() for search_id, search in self._searches.items()}
@@ -83,7 +83,7 @@ class Tuning:
                 tried[search_id].append(Trial(number, settings, row))
             for search_id, batch in asked.items():
                 latest = tried[search_id][-len(batch) * len(self._factors) :]
-                self._searches[search_id].tell(self._verdicts(latest))
+                self._searches[search_id].tell(self._objectives(latest))
 
     def _with_candidates(self, batch: Sequence[Mapping[str, Value]]) -> list[dict[str, Value]]:
         return [
@@ -92,8 +92,8 @@ class Tuning:
             for factor in self._factors
         ]
 
-    def _verdicts(self, latest: Sequence[Trial]) -> list[float]:
-        """Return how bad each drawn setting is: as its best candidate."""
+    def _objectives(self, latest: Sequence[Trial]) -> list[float]:
+        """Return the objective of each drawn setting: that of its best candidate."""
         values = [trial.objective(self._master.select_by) for trial in latest]
         width = len(self._factors)
         return [

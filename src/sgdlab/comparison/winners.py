@@ -7,8 +7,9 @@ from sgdlab.comparison.contenders import SearchId
 from sgdlab.results import COMPLETED, Cell
 from sgdlab.search import Value
 from sgdlab.search.objective import objective_value
-from sgdlab.terminal.display import metric_text, number, stdout
+from sgdlab.terminal.display import stdout
 from sgdlab.terminal.notices import warn
+from sgdlab.terminal.numbers import metric_text, number
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def winners_of(tried: Mapping[SearchId, Sequence[Trial]], select_by: str) -> dic
 
     Args:
         tried: The trials of each search.
-        select_by: The column that decides.
+        select_by: The column of the summary that decides.
     """
     winners: dict[SearchId, Trial] = {}
     for search_id, trials in tried.items():

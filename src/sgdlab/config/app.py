@@ -25,9 +25,9 @@ def run_app(app: Callable[[], Any], command: str, arguments: list[str]) -> None:
     """Run a Hydra application on a command line.
 
     Args:
-        app: The decorated function.
-        command: ``train`` or ``compare``; also the name of its primary config.
-        arguments: Command line after the command.
+        app: The function that `hydra.main` decorates.
+        command: The command, whose name is that of its primary config.
+        arguments: The command line after the command.
 
     Raises:
         InputError: The command line or a config cannot be used.

@@ -3,17 +3,11 @@
 Imports neither Hydra nor torch, so that ``--help``, ``list`` and error messages are quick.
 """
 
-from collections.abc import Iterable
+import itertools
 from pathlib import Path
 
 from sgdlab.errors import InputError
-
-
-def conf_dir() -> Path:
-    """Return the folder of the shipped configs: inside the wheel, or beside ``src``."""
-    here = Path(__file__).resolve().parents[1]
-    packaged = here / "conf"
-    return packaged if packaged.is_dir() else here.parents[1] / "conf"
+from sgdlab.startup import conf_dir
 
 
 def groups() -> list[str]:
@@ -27,7 +21,7 @@ def members(group: str) -> dict[str, str]:
     The description is the comment in the first line of the YAML file, Hydra's directives aside.
 
     Args:
-        group: Folder name in ``conf``.
+        group: The name of a folder in ``conf``.
     """
     found: dict[str, str] = {}
     root = conf_dir() / group
@@ -45,23 +39,16 @@ def refuse_shadowed(folder: Path) -> None:
     Hydra would silently ignore the user's file.
 
     Raises:
-        InputError: Names the file and a way out; or the folder does not exist.
+        InputError: The folder hides a file of ours, or does not exist; says what to do.
     """
     if not folder.is_dir():
         raise InputError(f"--config-dir {folder}: no such folder")
-    for path in _yaml_files(folder, (*groups(), "hydra", "")):
+    # Members may lie in folders of their own (experiment/lessons); at the top our configs do not.
+    found = [sorted((folder / group).rglob("*.yaml")) for group in (*groups(), "hydra")]
+    for path in itertools.chain(*found, sorted(folder.glob("*.yaml"))):
         relative = path.relative_to(folder)
         if (conf_dir() / relative).is_file():
             raise InputError(
                 f"{path}: sgdlab ships {relative.with_suffix('').as_posix()}, which would hide it; "
                 f"rename it, for example to {path.stem}_mine.yaml"
             )
-
-
-def _yaml_files(folder: Path, names: Iterable[str]) -> list[Path]:
-    # Members may lie in folders of their own (experiment/lessons); at the top our configs do not.
-    return [
-        path
-        for name in names
-        for path in sorted((folder / name).glob("**/*.yaml" if name else "*.yaml"))
-    ]

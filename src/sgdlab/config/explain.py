@@ -27,10 +27,10 @@ def explain(
     """Return one line for an error that Hydra or OmegaConf raised while composing.
 
     Args:
-        error: What was raised.
-        name: Primary config.
-        own: A user's config folder.
-        overrides: What was typed.
+        error: The error.
+        name: The name of the primary config.
+        own: The user's config folder.
+        overrides: The overrides that were typed.
     """
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         missing = str(error.missing_cfg_file)

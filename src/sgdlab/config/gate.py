@@ -37,8 +37,8 @@ class Gate(Callback):
     """A Hydra callback that calls ``check(config)`` before a run has left any file.
 
     Args:
-        check: Dotted path of a function that raises `InputError`. What it returns waits for the
-            task of the run; see `passed`.
+        check: The dotted path of a function that raises `InputError`. What it returns waits for
+            the task of the run; see `passed`.
     """
 
     def __init__(self, check: str) -> None:
@@ -62,7 +62,7 @@ def refuse_sweep(config: RunConfig) -> None:
     """Refuse a job of a sweep that is a lesson.
 
     Raises:
-        InputError: It is one.
+        InputError: The run is a lesson.
     """
     if config.lesson is not None:
         raise InputError(f"-m: {NO_SWEEP}")
@@ -72,7 +72,7 @@ def refuse_lesson(composed: DictConfig, command: str) -> None:
     """Refuse a lesson in a command that is not ``train``.
 
     Raises:
-        InputError: The config is one.
+        InputError: The config is a lesson.
     """
     if composed.get("lesson") is not None:
         raise InputError(f"{command}: a lesson goes with train: sgdlab train experiment=lessons/…")

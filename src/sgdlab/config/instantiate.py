@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 
 from sgdlab.config.schema import RunConfig
 from sgdlab.errors import InputError
+from sgdlab.optimizers import traits
 
 Section = Mapping[str, Any]
 
@@ -30,7 +31,7 @@ def target_of(section: Section, where: str) -> Callable[..., Any]:
     """Return the class or function that a section names.
 
     Raises:
-        InputError: It names none, or one that cannot be imported.
+        InputError: The section names none, or one that cannot be imported.
     """
     if "_target_" not in section:
         raise InputError(f"{where}: no _target_ in its YAML; it names the class or function")
@@ -53,14 +54,15 @@ def call(
     """Call what a section names with its settings.
 
     Args:
-        section: With ``_target_``.
-        where: ``group=member`` for messages.
-        offered: Passed if the target takes arguments of these names.
-        arguments: Passed in any case.
+        section: The section, which names its ``_target_``.
+        where: What messages call it, ``group=member``.
+        offered: Arguments that are passed if the target takes arguments of these names.
+        arguments: Arguments that are passed in any case.
 
     Raises:
-        InputError: It refuses its settings; one line says which and why.
+        InputError: The target refuses its settings; one line says which and why.
     """
+    section = {key: value for key, value in section.items() if key != traits.KEY}
     target = target_of(section, where)
     taken = _accepted(target, offered or {})
     try:

@@ -11,10 +11,10 @@ class Job:
     """One run before it runs.
 
     Attributes:
-        config: Resolved.
+        config: The resolved config.
         run_id: The id of the config.
         directory: The run directory.
-        overrides: What was typed for it, the study included.
+        overrides: The overrides that were typed for it, the study included.
     """
 
     config: RunConfig

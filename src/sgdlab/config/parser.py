@@ -10,9 +10,9 @@ class Parser(argparse.ArgumentParser):
     """A parser that raises what argparse would print, to be said in one line as any bad input.
 
     Args:
-        command: Word after ``sgdlab``.
-        help_flag: What shows the flags; the refusal names it.
-        settings: Of `argparse.ArgumentParser`.
+        command: The word after ``sgdlab``.
+        help_flag: The flag that shows the flags; the refusal names it.
+        settings: Further arguments of `argparse.ArgumentParser`.
     """
 
     def __init__(self, command: str, *, help_flag: str = "--help", **settings: Any) -> None:

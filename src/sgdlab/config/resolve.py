@@ -8,9 +8,10 @@ from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
-from sgdlab.checks import bytes_of, lies_in
+from sgdlab.checks import bytes_of, is_whole, lies_in
 from sgdlab.config.schema import COMPARE_ONLY, GROUPS, CompareConfig, RunConfig
 from sgdlab.errors import InputError, suggest
+from sgdlab.optimizers.traits import without_known
 
 _LATER: dict[str, Any] = {
     "replicate": None, "contender": None, "zero_grad": True, "lesson": None,
@@ -41,15 +42,16 @@ def unchecked(composed: DictConfig, runtime: Any = None) -> dict[str, Any]:
     """Return what `resolve` returns as a plain container, its values not yet checked.
 
     Args:
-        composed: As for `resolve`.
-        runtime: As for `resolve`.
+        composed: What Hydra composed, with or without its ``hydra`` section.
+        runtime: Hydra's ``runtime`` section; by default that of ``composed``.
 
     Raises:
-        InputError: A root key that no run has, or two learning rates.
+        InputError: A root key is one that no run has, or two learning rates disagree.
     """
     own = own_part(composed, runtime)
     OmegaConf.resolve(own)
     plain = cast("dict[str, Any]", OmegaConf.to_container(own))
+    plain["optimizer"] = without_known(plain["optimizer"], plain["names"].get("optimizer"))
     _agree_on_lr(plain, OmegaConf.select(composed, "hydra.overrides.task") or [])
     return plain
 
@@ -58,11 +60,11 @@ def own_part(composed: DictConfig, runtime: Any = None) -> DictConfig:
     """Return what of a composed config belongs to the run, interpolations unresolved.
 
     Args:
-        composed: As for `resolve`.
-        runtime: As for `resolve`.
+        composed: What Hydra composed, with or without its ``hydra`` section.
+        runtime: Hydra's ``runtime`` section; by default that of ``composed``.
 
     Raises:
-        InputError: A root key that no run has.
+        InputError: A root key is one that no run has.
     """
     if runtime is None:
         runtime = OmegaConf.select(composed, "hydra.runtime")
@@ -110,7 +112,7 @@ def validate(config: RunConfig) -> None:
     """Refuse impossible values of the root keys.
 
     Raises:
-        InputError: Names the key, its value and what would be right.
+        InputError: A value is impossible; the line names it and what would be right.
     """
     if config.lr is None:
         raise InputError("lr is not set, and the optimizer's YAML has none: add lr=0.01")
@@ -156,7 +158,7 @@ def validate(config: RunConfig) -> None:
 
 def _at_least(config: RunConfig, key: str, low: int, right: str) -> None:
     value = attrgetter(key)(config)
-    if not isinstance(value, int) or isinstance(value, bool) or value < low:
+    if not is_whole(value, low):
         raise InputError(f"{key}={value}: must be {right}")
 
 

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
 from sgdlab.config.resolve import resolve
 from sgdlab.config.schema import COMPARE_ONLY, RunConfig
+from sgdlab.optimizers import traits
 from sgdlab.results import without_later
 from sgdlab.search.halving import counting
 
@@ -16,25 +18,9 @@ RULES_VERSION = 1
 
 # What a run is called, where it goes and how it is watched do not determine its result.
 _LABELS = (
-    "names",
-    "study",
-    "phase",
-    "trial",
-    "replicate",
-    "contender",
-    "resume",
-    "checkpoint",
-    "hydra",
-    "lr",
-    "device",
-    "import_from",
-    "engine",
-    "stacked",
-    "diagnostics",
-    "lesson",
-)
-
-
+    "names", "study", "phase", "trial", "replicate", "contender", "resume", "checkpoint", "hydra",
+    "lr", "device", "import_from", "engine", "stacked", "diagnostics", "lesson",
+)  # fmt: skip
 _PLACES = ("root", "download")
 
 
@@ -51,6 +37,7 @@ def run_id(config: RunConfig) -> str:
         content["dataset"] = {k: v for k, v in content["dataset"].items() if k not in _PLACES}
     # Which factors a sweep tries does not change what one of them gives.
     content["scaling"] = {k: v for k, v in content["scaling"].items() if k != "candidates"}
+    content["optimizer"] = {k: v for k, v in content["optimizer"].items() if k != traits.KEY}
     content = without_later(content)
     content["device"] = device_kind(config.device)
     content["rules"] = RULES_VERSION
@@ -112,3 +99,11 @@ def run_name(config: RunConfig, identity: str) -> str:
 def run_folder(config: RunConfig, identity: str) -> str:
     """Return what ``${run_folder:}`` stands for: the phase, if any, and the run id."""
     return f"{config.phase}/{identity}" if config.phase else identity
+
+
+RUN_NAMES: dict[str, Callable[[RunConfig, str], str]] = {
+    "run_id": lambda _, identity: identity,
+    "run_name": run_name,
+    "run_folder": run_folder,
+}
+"""The names of a run that configs may use, as in ``${run_id:}``, from its config and run id."""

@@ -55,7 +55,7 @@ class Dataset:
     """A dataset ready for training: split, and standardised by its training split.
 
     Attributes:
-        name: As chosen on the command line.
+        name: The name that was chosen on the command line.
         task: ``classification``, ``regression`` or ``optimization``.
         input_shape: Shape of one input.
         num_outputs: Classes, or values per regression target.

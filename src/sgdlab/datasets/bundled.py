@@ -14,8 +14,8 @@ def read_table(filename: str, delimiter: str | None = ",", header: bool = False)
     """Read a data file that scikit-learn carries.
 
     Args:
-        filename: In ``sklearn/datasets/data``; ``.gz`` is decompressed.
-        delimiter: None for white space.
+        filename: A file of ``sklearn/datasets/data``; ``.gz`` is decompressed.
+        delimiter: What stands between columns; None for white space.
         header: Skip the first line.
 
     Returns:

@@ -1,4 +1,4 @@
-"""From whatever a dataset's function returns to checked tensors."""
+"""Turns whatever a dataset's function returns into checked tensors."""
 
 from typing import Any, cast, get_args
 

@@ -1,14 +1,7 @@
 """Articles of clothing, in the format of MNIST."""
 
 from sgdlab.datasets.base import Examples
-from sgdlab.datasets.official import load
-
-_FILES = (
-    "train-images-idx3-ubyte.gz",
-    "train-labels-idx1-ubyte.gz",
-    "t10k-images-idx3-ubyte.gz",
-    "t10k-labels-idx1-ubyte.gz",
-)
+from sgdlab.datasets.official import IDX_FILES, load
 
 
 def fashion_mnist(*, root: str, download: bool) -> Examples:
@@ -25,4 +18,4 @@ def fashion_mnist(*, root: str, download: bool) -> Examples:
 
     Source: Xiao, Rasul and Vollgraf (2017).
     """
-    return load("FashionMNIST", root, download, "FashionMNIST/raw", _FILES)
+    return load("FashionMNIST", root, download, "FashionMNIST/raw", IDX_FILES)

@@ -73,7 +73,7 @@ def least_squares(
         random_state: Seed of generated data, apart from the seed of the run.
         projection: ``none``, ``box`` (``|w_j| <= radius``) or ``ball`` (``‖w‖ <= radius``), to
             which every update is projected; the optimum is then that on the set.
-        radius: Of the box or ball about 0.
+        radius: The radius of the box or ball about 0.
 
     Raises:
         InputError: An impossible setting.

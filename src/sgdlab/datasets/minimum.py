@@ -41,9 +41,9 @@ def minimise(function: Smooth, dim: int, projection: Projection | None) -> np.nd
     ``‖w‖`` is the radius.
 
     Args:
-        function: What to minimise; bounded below.
-        dim: Of its argument.
-        projection: The set.
+        function: The function to minimise, bounded below.
+        dim: The dimension of its argument.
+        projection: The set, None for the whole space.
 
     Raises:
         InputError: The method did not arrive.
@@ -60,8 +60,9 @@ def on_sphere(path: Callable[[float], np.ndarray], radius: float) -> np.ndarray:
     """Return ``path(m)`` where ``‖path(m)‖ = radius``.
 
     Args:
-        path: Of a multiplier ``m >= 0``; its norm exceeds ``radius`` at 0 and falls to 0.
-        radius: Positive.
+        path: A vector for each multiplier ``m >= 0``; its norm exceeds ``radius`` at 0 and falls
+            to 0.
+        radius: The norm that is wanted, positive.
     """
     high = 1.0
     while np.linalg.norm(path(high)) > radius:

@@ -1,14 +1,7 @@
 """Handwritten digits of the US census and of students."""
 
 from sgdlab.datasets.base import Examples
-from sgdlab.datasets.official import load
-
-_FILES = (
-    "train-images-idx3-ubyte.gz",
-    "train-labels-idx1-ubyte.gz",
-    "t10k-images-idx3-ubyte.gz",
-    "t10k-labels-idx1-ubyte.gz",
-)
+from sgdlab.datasets.official import IDX_FILES, load
 
 
 def mnist(*, root: str, download: bool) -> Examples:
@@ -25,4 +18,4 @@ def mnist(*, root: str, download: bool) -> Examples:
 
     Source: LeCun, Bottou, Bengio and Haffner (1998).
     """
-    return load("MNIST", root, download, "MNIST/raw", _FILES)
+    return load("MNIST", root, download, "MNIST/raw", IDX_FILES)

@@ -20,7 +20,7 @@ class NoisyQuadratic(Function):
         start: Where ``w`` starts, ``[d]``.
         minimum: ``w*``, ``[d]``.
         projection: A convex set to stay in.
-        std: Of the gradient noise of one example, by coordinate, ``[d]``.
+        std: Standard deviation of the gradient noise of one example, by coordinate, ``[d]``.
         eigenvalues: ``h``, ``[d]``.
     """
 
@@ -83,7 +83,7 @@ def noisy_quadratic(
         n_samples: Examples of an epoch, all the same.
         projection: ``none``, ``box`` (``|w_j| <= radius``) or ``ball`` (``‖w‖ <= radius``), to
             which start and every update are projected; the optimum is then that on the set.
-        radius: Of the box or ball about 0.
+        radius: The radius of the box or ball about 0.
 
     Raises:
         InputError: An impossible setting.

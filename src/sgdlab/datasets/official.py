@@ -10,7 +10,14 @@ from torch import Tensor
 
 from sgdlab.datasets.base import Examples
 from sgdlab.datasets.torchvision_compat import import_torchvision
-from sgdlab.errors import InputError
+from sgdlab.errors import InputError, one_line
+
+IDX_FILES = tuple(
+    f"{part}-{kind}-ubyte.gz"
+    for part in ("train", "t10k")
+    for kind in ("images-idx3", "labels-idx1")
+)
+"""The archives of MNIST and of what took over its format."""
 
 _FAILURES = (
     OSError, HTTPException, RuntimeError, EOFError, tarfile.TarError,
@@ -25,11 +32,11 @@ def load(kind: str, root: str, download: bool, folder: str, files: Sequence[str]
     their place already for downloaded.
 
     Args:
-        kind: Name of the class.
+        kind: The name of the class.
         root: Folder of all downloads; ``~`` is the home folder.
         download: Fetch what is missing.
-        folder: Under ``root``, where the archives belong.
-        files: Names of the archives.
+        folder: The folder under ``root`` where the archives belong.
+        files: The names of the archives.
 
     Returns:
         Images ``[n, channels, height, width]`` between 0 and 1, and the official test split.
@@ -46,7 +53,7 @@ def load(kind: str, root: str, download: bool, folder: str, files: Sequence[str]
             test=(_images(test.data), _labels(test.targets)),
         )  # fmt: skip
     except _FAILURES as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(error) or type(error).__name__
         raise InputError(
             f"cannot load {kind}: {reason[:300].rstrip('. ')}; put {', '.join(files)} "
             f"into {place / folder} by hand (remove broken files there), or set dataset.root"

@@ -2,6 +2,7 @@
 
 import copy
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -50,7 +51,8 @@ class Function(Confined, ABC):
         start: Where ``w`` starts, ``[d]``.
         minimum: ``w*``, without constraint, ``[d]``.
         projection: A convex set to stay in.
-        std: Of the gradient noise of one example, by coordinate, ``[d]``; None for no noise.
+        std: Standard deviation of the gradient noise of one example, by coordinate, ``[d]``; None
+            for no noise.
     """
 
     minimum: Tensor
@@ -66,6 +68,11 @@ class Function(Confined, ABC):
         super().__init__(start, projection)
         self.register_buffer("minimum", minimum)
         self.register_buffer("std", std)
+
+    @property
+    def minima(self) -> Sequence[tuple[float, ...]]:
+        """All places where ``f`` is least, without constraint."""
+        return [tuple(self.minimum.tolist())]
 
     @abstractmethod
     def value(self) -> Tensor:

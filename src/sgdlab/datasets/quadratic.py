@@ -98,7 +98,7 @@ def quadratic(
         random_state: Seed of ``Q`` and of the noise, apart from the seed of the run.
         projection: ``none``, ``box`` (``|w_j| <= radius``) or ``ball`` (``‖w‖ <= radius``), to
             which start and every update are projected; the optimum is then that on the set.
-        radius: Of the box or ball about 0.
+        radius: The radius of the box or ball about 0.
 
     Raises:
         InputError: An impossible setting.

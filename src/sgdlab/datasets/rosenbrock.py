@@ -33,7 +33,7 @@ def rosenbrock(
         n_samples: Examples of an epoch, all the same.
         projection: ``none``, ``box`` (``|x|, |y| <= radius``) or ``ball`` (``‖w‖ <= radius``), to
             which start and every update are projected; it must hold the minimum.
-        radius: Of the box or ball about 0.
+        radius: The radius of the box or ball about 0.
 
     Raises:
         InputError: An impossible setting.

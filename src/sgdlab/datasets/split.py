@@ -27,9 +27,9 @@ def prepare(loaded: object, *, name: str, seed: int, val: float, test: float) ->
     Args:
         loaded: `Examples` or a pair ``(x, y)``; see `sgdlab.datasets.convert.to_examples`.
         name: The dataset's name.
-        seed: Of the split alone: the runs of all seeds see the same splits.
-        val: Fraction of the examples, those of an official test split aside.
-        test: Likewise; not used when the dataset has an official test split.
+        seed: The seed of the split alone: the runs of all seeds see the same splits.
+        val: Fraction of the examples, without an official test split, for the validation split.
+        test: Fraction for the test split; not used when the dataset has an official test split.
 
     Raises:
         InputError: Data that cannot be used, or fractions that leave a split empty.
@@ -113,8 +113,8 @@ def assign(labels: np.ndarray, sizes: list[int], seed: int) -> list[np.ndarray]:
         labels: Class of each row, ``[n]``.
         sizes: Rows of each part, at most ``n`` less the number of classes together; the remaining
             rows are for training.
-        seed: Of PCG64. Only its raw stream is used, which NumPy keeps the same in all versions;
-            its permutations may change.
+        seed: The seed of PCG64. Only its raw stream is used, which NumPy keeps the same in all
+            versions; its permutations may change.
 
     Returns:
         Row numbers of the training part, then of each part in ``sizes``, each in random order.

@@ -13,13 +13,12 @@ SHARP, WIDE = 40.0, 1.0
 
 
 class TwoWells(Function):
-    """``p q / (p + q)`` of ``w = (x, y)``; ``p = ½ 40 ((x + 1)² + y²)``, ``q = ½ ((x - 1)² + y²)``.
+    """``p q/(p + q)`` of ``w = (x, y)``; ``p = 20 ((x + 1)² + y²)``, ``q = ½ ((x - 1)² + y²)``."""
 
-    Attributes:
-        minima: Both of them.
-    """
-
-    minima = ((-1.0, 0.0), (1.0, 0.0))
+    @property
+    def minima(self) -> Sequence[tuple[float, ...]]:
+        """The bottoms of both wells."""
+        return [(-1.0, 0.0), (1.0, 0.0)]
 
     def value(self) -> Tensor:
         """Return ``f(w)``, exactly 0 at (-1, 0) and (1, 0)."""
@@ -50,7 +49,7 @@ def two_wells(
         n_samples: Examples of an epoch, all the same.
         projection: ``none``, ``box`` (``|x|, |y| <= radius``) or ``ball`` (``‖w‖ <= radius``), to
             which start and every update are projected; it must hold the minimum.
-        radius: Of the box or ball about 0.
+        radius: The radius of the box or ball about 0.
 
     Raises:
         InputError: An impossible setting.

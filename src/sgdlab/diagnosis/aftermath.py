@@ -8,19 +8,20 @@ from rich.markup import escape
 from sgdlab.diagnosis import RunRecord, judge, read_run
 from sgdlab.diagnosis.show import clean
 from sgdlab.errors import reason_of
-from sgdlab.terminal.display import number, stdout
+from sgdlab.terminal.display import stdout
 from sgdlab.terminal.notices import warn
+from sgdlab.terminal.numbers import number
 
 _WIDTH = 20
-"""Of the names in the table that closes a run."""
+"""Width of the names in the table that closes a run."""
 
 
 def print_findings(directory: Path, shown: str) -> None:
     """Print what was measured in a run that has ended, its first finding, and the number of others.
 
     Args:
-        directory: Of the run.
-        shown: Its name for people.
+        directory: The directory of the run.
+        shown: The name of the directory for people.
     """
     try:
         run = read_run(directory)
@@ -71,7 +72,7 @@ def _critical_batch(run: RunRecord) -> list[tuple[str, str]]:
     known = scale[np.isfinite(scale)] if scale is not None else np.empty(0)
     if not len(known):
         return []
-    text = f"about {number(float(np.median(known)), 3)} examples, the median of noise_scale"
+    text = f"about {number(np.median(known), 3)} examples, the median of noise_scale"
     return [("critical batch size", text)]
 
 

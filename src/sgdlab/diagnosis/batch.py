@@ -22,6 +22,13 @@ CRITICAL = 2.0
 """Times the noise scale from which a batch is called too large. At 1 a step is worth half of what
 the exact gradient's would be; the measurement itself is off by up to a factor of 2."""
 
+_RULES = {
+    True: "the root of the factor for adaptive methods",
+    False: "the same factor",
+    None: "the same factor (its root, if the optimizer is adaptive)",
+}
+"""How the rate follows the batch, by the optimizer's trait ``adaptive``."""
+
 
 def without_rate(run: RunRecord, siblings: Sequence[RunRecord]) -> Finding | None:
     """Return the finding that a sibling has a smaller batch, the same rate, and all else alike."""
@@ -51,9 +58,9 @@ def without_rate(run: RunRecord, siblings: Sequence[RunRecord]) -> Finding | Non
     factor = batch / (other.effective_batch or batch)
     ends = [float(r.progress[1][-1]) for r in (run, other)]
     costs = np.isfinite(ends[0]) and ends[0] > ends[1] + WORSE * run.scale
-    power = 0.5 if run.is_adaptive else 1.0
+    power = 0.5 if run.traits.adaptive else 1.0
     lr = rounded(float(run.config["lr"]) * factor**power)
-    rule = "the root of the factor for adaptive methods" if run.is_adaptive else "the same factor"
+    rule = _RULES[run.traits.adaptive]
     return Finding(
         "batch_without_lr",
         "warning" if costs else "note",
@@ -118,7 +125,7 @@ def above_critical(run: RunRecord) -> Finding | None:
     if batch <= critical:
         return None
     smaller = max(1, 2 ** round(np.log2(max(critical, 1))))
-    power = 0.5 if run.is_adaptive else 1.0
+    power = 0.5 if run.traits.adaptive else 1.0
     workers = int(run.setting("local_sgd.workers") or 1)
     changes: dict[str, object] = {"batch_size": max(1, smaller // workers)}
     if run.name("scaling") == "none":  # otherwise the rule follows the batch

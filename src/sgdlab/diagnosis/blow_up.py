@@ -23,6 +23,9 @@ WINDOW, EXAMPLES = 5, 80
 """Steps that are looked at together; more where batches are so small that single losses have heavy
 tails: as many as hold so many examples."""
 
+_FOLLOW = ("slow", "still_improving", "fixed_lr", "noisy_but_falling")
+"""Symptoms that say nothing about a run that blows up."""
+
 
 def explodes(run: RunRecord) -> Finding | None:
     """Return the finding that the loss rises to a multiple of its start."""
@@ -51,8 +54,7 @@ def explodes(run: RunRecord) -> Finding | None:
     factor = (float(loss[top]) - run.start) / run.scale + 1
     evidence = [
         f"loss {number(run.start)} at the start, above {number(high)} from step {at:,} on",
-        f"highest at step {int(run.step[top]):,}: {number(float(loss[top]))}, "
-        f"{times(factor)} the start",
+        f"highest at step {int(run.step[top]):,}: {number(loss[top])}, {times(factor)} the start",
     ]
     if run.status == DIVERGED:
         evidence.append(f"stopped: {run.reason}")
@@ -66,42 +68,32 @@ def explodes(run: RunRecord) -> Finding | None:
         f"The loss explodes {f'within {steps(at)}' if early else f'at step {at:,}'}"
         + (", then recovers" if recovered else ""),
         evidence,
-        _cause(run, at, early),
-        _gentler(run),
+        *_cause_and_action(run, at, early),
         f"the loss of the first {EARLY} steps only falls; if it explodes again, lr/10 once more",
         Picture((curve("loss", run.step[: len(loss)], loss),), "loss", log_y=bool(loss.min() > 0)),
-        explains=(
-            *("oscillates", "plateau", "gradient_spikes", "slow", "still_improving", "fixed_lr"),
-            "noisy_but_falling",
-        ),
+        explains=("oscillates", "plateau", "gradient_spikes", *_FOLLOW),
     )
 
 
-def _cause(run: RunRecord, at: int, early: bool) -> str:
-    rate = f"lr {number(float(run.lr[min(at, len(run.lr)) - 1]))} at step {at:,}"
+def _cause_and_action(run: RunRecord, at: int, early: bool) -> tuple[str, str]:
+    rate = f"lr {number(run.lr[min(at, len(run.lr)) - 1])} at step {at:,}"
     if run.setting("zero_grad") is False:
-        return f"zero_grad=false: gradients of all past steps add up ({rate})"
+        cause = f"zero_grad=false: gradients of all past steps add up ({rate})"
+        return cause, improved(run, {"zero_grad": True})
     if run.momentum >= 0.95:
-        return (
-            f"{rate} with momentum {run.momentum:g} moves as far as "
-            f"{number(float(run.lr.max()) / (1 - run.momentum))} without momentum"
-        )
+        alone = number(run.lr.max() / (1 - run.momentum))
+        cause = f"{rate} with momentum {run.momentum:g} moves as far as {alone} without momentum"
+        return cause, improved(run, {"optimizer.momentum": 0.9})
     if not early:
-        return f"{rate} is just above what this curvature bears, or the rate rose to it"
-    if not run.has_warmup:
-        return f"{rate}: too high, and there is no warm-up"
-    return f"{rate}: too high; the warm-up does not go high enough to be the cause"
-
-
-def _gentler(run: RunRecord) -> str:
-    if run.setting("zero_grad") is False:
-        return improved(run, {"zero_grad": True})
-    if run.momentum >= 0.95:
-        return improved(run, {"optimizer.momentum": 0.9})
+        cause = f"{rate} is just above what this curvature bears, or the rate rose to it"
+    elif not run.has_warmup:
+        cause = f"{rate}: too high, and there is no warm-up"
+    else:
+        cause = f"{rate}: too high; the warm-up does not go high enough to be the cause"
     changes: dict[str, object] = {"lr": rounded(float(run.config["lr"]) / 10)}
     if not run.has_warmup and not run.is_problem:
         changes |= warmup_setting(run)
-    return improved(run, changes)
+    return cause, improved(run, changes)
 
 
 def warmup_setting(run: RunRecord) -> dict[str, object]:
@@ -119,9 +111,14 @@ FAR = 1e3
 
 
 def _length(run: RunRecord, index: int) -> float:
-    """Return lr times the clipped gradient's norm, or lr times the root of d for adaptive steps."""
+    """Return lr times the clipped gradient's norm, or lr times the root of d for adaptive steps.
+
+    NaN where it is not known which of the two holds.
+    """
     lr = float(run.lr[index])
-    if run.is_adaptive:
+    if run.traits.adaptive is None:
+        return float("nan")
+    if run.traits.adaptive:
         return lr * float((run.summary or {}).get("num_parameters") or 1) ** 0.5
     return lr * float(run.grad_norm[index] * run.steps["clip_coef"][index])
 
@@ -138,14 +135,14 @@ def not_finite(run: RunRecord) -> Finding | None:
     evidence: list[str] = []
     if first is not None:
         evidence.append(
-            f"step {int(run.step[first]):,}: loss {number(float(run.loss[first]))}, "
-            f"gradient norm {number(float(run.grad_norm[first]))}"
+            f"step {int(run.step[first]):,}: loss {number(run.loss[first])}, "
+            f"gradient norm {number(run.grad_norm[first])}"
         )
     if first:
         evidence.append(
-            f"the step before: loss {number(float(run.loss[first - 1]))}, "
-            f"gradient norm {number(float(run.grad_norm[first - 1]))}, "
-            f"lr {number(float(run.lr[first - 1]))}"
+            f"the step before: loss {number(run.loss[first - 1])}, "
+            f"gradient norm {number(run.grad_norm[first - 1])}, "
+            f"lr {number(run.lr[first - 1])}"
         )
     if run.reason:
         evidence.append(f"stopped: {run.reason}")
@@ -178,10 +175,7 @@ def not_finite(run: RunRecord) -> Finding | None:
         "clipping holds for now if the gradient is large but finite; if it is NaN all the same, "
         "torch.autograd.set_detect_anomaly(True) names the operation",
         _norms(run),
-        explains=(
-            *("gradient_spikes", "plateau", "slow", "oscillates", "still_improving", "fixed_lr"),
-            "noisy_but_falling",
-        ),
+        explains=("gradient_spikes", "plateau", "oscillates", *_FOLLOW),
     )
 
 

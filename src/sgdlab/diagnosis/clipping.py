@@ -31,16 +31,6 @@ def clipping(run: RunRecord) -> Finding | None:
     typical = float(np.median(known[clipped]))
     norm = run.grad_norm[np.isfinite(run.grad_norm)]
     usual = float(np.median(norm))
-    if run.is_adaptive:
-        cause = (
-            f"clip_norm={clip:g} is far below the usual norm; {run.optimizer} divides by the size \
-of its gradients, so that only their weights relative to each other change"
-        )
-    else:
-        cause = (
-            f"clip_norm={clip:g} is below the usual norm: the step is lr times the clip, and lr "
-            "alone no longer says how far it goes"
-        )
     level = [float(clip)] * 2
     ends = [float(run.step[0]), float(run.step[-1])]
     return Finding(
@@ -50,9 +40,9 @@ of its gradients, so that only their weights relative to each other change"
         [
             f"{percent(share)} of {len(known):,} steps are clipped, in the median to "
             f"{percent(typical)} of their gradient",
-            f"gradient norm {number(usual)} in the median, clip_norm {number(float(clip))}",
+            f"gradient norm {number(usual)} in the median, clip_norm {number(clip)}",
         ],
-        cause,
+        _cause(run, float(clip)),
         improved(run, {"clip_norm": rounded(float(np.quantile(norm, 0.95)))}),
         "clipping acts on about one step in twenty; if the loss then jumps, it was lr that was too "
         "high, and the clip hid it",
@@ -62,4 +52,19 @@ of its gradients, so that only their weights relative to each other change"
             log_y=True,
         ),
         explains=("slow", "still_improving"),
+    )
+
+
+def _cause(run: RunRecord, clip: float) -> str:
+    """Return what clipping at most steps means for the kind of optimizer."""
+    if run.traits.adaptive:
+        return (
+            f"clip_norm={clip:g} is far below the usual norm; {run.optimizer} divides by the size "
+            "of its gradients, so that only their weights relative to each other change"
+        )
+    if run.traits.adaptive is None:
+        return f"clip_norm={clip:g} is below the usual norm: most gradients lose their length"
+    return (
+        f"clip_norm={clip:g} is below the usual norm: the step is lr times the clip, and lr "
+        "alone no longer says how far it goes"
     )

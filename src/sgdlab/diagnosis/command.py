@@ -31,9 +31,9 @@ def improved(run: RunRecord, changes: Mapping[str, object] | None = None, **grou
     user's own, its YAML is not known; the line then starts from the run's ``config.yaml``.
 
     Args:
-        run: To be repeated.
-        changes: Values by key.
-        groups: Another member of a group, such as ``schedule="cosine"``.
+        run: The run to be repeated.
+        changes: The new values by their keys.
+        groups: The new members of groups, such as ``schedule="cosine"``.
     """
     changes = dict(changes or {})
     own = {key: value for key, value in changes.items() if value != run.setting(key)}
@@ -102,7 +102,7 @@ def _differing(
     for key, value in own.items():
         default_value = known.get(key)
         refers = isinstance(default_value, str) and "${" in default_value
-        if key == "_target_" or refers or (key in known and _same(value, default_value)):
+        if key.startswith("_") or refers or (key in known and _same(value, default_value)):
             continue
         differing[prefix + key if key in known else f"+{prefix}{key}"] = value
     # A mapping whose default is null, such as lr_multipliers, is typed as a whole.

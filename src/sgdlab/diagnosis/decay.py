@@ -49,9 +49,8 @@ def decayed_bias(run: RunRecord) -> Finding | None:
 
 def strong_decay(run: RunRecord) -> Finding | None:
     """Return the finding that a high decay holds training up."""
-    decay, pace = _decay(run), pace_of(run)
-    usual = USUAL["decoupled" if _is_decoupled(run) else "coupled"]
-    if not decay or pace is None or decay < TOO_MUCH * usual or run.is_problem:
+    decay, pace, usual = _decay(run), pace_of(run), USUAL.get(_kind(run) or "unknown")
+    if usual is None or pace is None or decay < TOO_MUCH * usual or run.is_problem:
         return None
     x, y = run.progress
     end = float(y[-1])
@@ -68,12 +67,11 @@ def strong_decay(run: RunRecord) -> Finding | None:
         f"training loss {number(run.start)} at the start, {number(end)} at the end",
     ]
     if len(val):
-        evidence.append(f"validation loss {number(float(val[-1]))}: nothing is overfitted")
+        evidence.append(f"validation loss {number(val[-1])}: nothing is overfitted")
     norms = run.steps.get("weight_norm")
     if norms is not None and (known := norms[np.isfinite(norms)]).size > 1:
         evidence.append(
-            f"norm of the weights {number(float(known[0]))} at first, "
-            f"{number(float(known[-1]))} at last"
+            f"norm of the weights {number(known[0])} at first, {number(known[-1])} at last"
         )
     return Finding(
         "strong_decay",
@@ -93,9 +91,16 @@ def _decay(run: RunRecord) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def _is_decoupled(run: RunRecord) -> bool:
+def unchecked_decay(run: RunRecord) -> str | None:
+    """Return why it is not known what decay is usual; None where it is, or where none acts."""
+    if not _decay(run) or (kind := _kind(run)) in (*USUAL, "none"):
+        return None
+    if kind == "own":
+        return f"{run.optimizer} applies its decay in a way of its own: no value is usual"
+    return f"how {run.optimizer} applies its decay is not known: _traits_ in its YAML says it"
+
+
+def _kind(run: RunRecord) -> str | None:
+    """Return how the decay acts: coupled, decoupled or another way; None where it is not known."""
     mode = run.setting("decay.mode")
-    if mode is not None:
-        return mode != "coupled"
-    names = ("adamw", "lion", "muon", "adafactor", "schedule_free_adamw")
-    return run.optimizer in names or bool(run.setting("optimizer.decoupled_weight_decay"))
+    return "decoupled" if mode == "independent" else mode or run.traits.decay

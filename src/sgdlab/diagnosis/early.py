@@ -4,14 +4,7 @@ import math
 from collections import deque
 from statistics import median
 
-WINDOW, EXAMPLES = 5, 80
-"""Steps looked at together, as `sgdlab.diagnosis.blow_up` has it: more for tiny batches."""
-
-EARLY = 300
-
-RISEN = 2.0
-"""A median of five losses at this multiple of the first says that the rate is too high, as
-`sgdlab.diagnosis.blow_up` has it."""
+from sgdlab.diagnosis.blow_up import DOUBLED, EARLY, EXAMPLES, WINDOW
 
 STANDING = 0.02
 """Fall of the loss, as a share of its start, that counts as none."""
@@ -28,23 +21,20 @@ REPEATED = 3
 """Spikes that are a habit."""
 
 
-class EarlyWatch:
+class EarlyWarnings:
     """Looks at each step as it is made, and says a symptom once.
 
     Args:
-        total_steps: Of the run.
+        total_steps: Updates of the whole run.
         steps_per_epoch: Updates of an epoch; None where that is not known.
-        warmup_steps: Of the schedule.
+        warmup_steps: Length of the schedule's warm-up.
         batch: Examples of an update.
     """
 
     def __init__(
-        self,
-        total_steps: int,
-        steps_per_epoch: int | None = None,
-        warmup_steps: int = 0,
+        self, total_steps: int, steps_per_epoch: int | None = None, warmup_steps: int = 0,
         batch: int = EXAMPLES,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._window = max(WINDOW, -(-EXAMPLES // batch))
         self._start = math.nan
         self._first: list[float] = []
@@ -62,10 +52,10 @@ class EarlyWatch:
         """Take a step; return a line to show, at most once for each symptom.
 
         Args:
-            step: Updates made, this one included.
-            loss: Of its batch.
-            lr: Used.
-            grad_norm: Before clipping.
+            step: Number of updates made, this one included.
+            loss: Loss of its batch.
+            lr: Learning rate that it used.
+            grad_norm: Norm of its gradient before clipping.
         """
         if not (math.isfinite(loss) and math.isfinite(grad_norm)):
             what = f"loss {loss}" if not math.isfinite(loss) else f"gradient norm {grad_norm}"
@@ -92,8 +82,8 @@ class EarlyWatch:
             return None
         # A single loss so high needs no others beside it.
         middle = median(self._losses) if len(self._losses) == self._window else 0.0
-        alone = loss > 10 * RISEN * self._start and self._window == WINDOW
-        if middle <= RISEN * self._start and not alone:
+        alone = loss > 10 * DOUBLED * self._start and self._window == WINDOW
+        if middle <= DOUBLED * self._start and not alone:
             return None
         high = max(self._losses)
         return self._say(
@@ -130,7 +120,7 @@ class EarlyWatch:
         self._said.add("plateau")
         if self._start <= 0 or self._lowest < (1 - STANDING) * self._start:
             return None
-        if self._mean > RISEN * self._start:
+        if self._mean > DOUBLED * self._start:
             return None
         return (
             f"the loss stands at {self._mean:.3g} after {step} steps, {self._start:.3g} at the "

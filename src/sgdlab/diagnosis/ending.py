@@ -44,11 +44,11 @@ def still_improving(run: RunRecord) -> Finding | None:
         "warning",
         "The run ends while it still improves",
         [
-            f"{name} loss {number(float(y[0]))} at the start, {number(float(y[-1]))} at the end",
+            f"{name} loss {number(y[0])} at the start, {number(y[-1])} at the end",
             f"{percent(last / whole)} of that fall came in the last quarter of the way",
         ],
         "the run is too short, or the rate a little low",
         improved(run, longer),
-        f"{name} ends below {number(float(y[-1]))}, and the last quarter brings little",
+        f"{name} ends below {number(y[-1])}, and the last quarter brings little",
         Picture((curve(name, x, y),), "loss"),
     )

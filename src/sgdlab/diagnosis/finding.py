@@ -29,9 +29,9 @@ class Finding:
     Attributes:
         symptom: Its name, one of those in ``docs/diagnose.md``.
         severity: Whether the run is spoilt, suffers, or merely has this property.
-        title: One line.
+        title: The finding in one line.
         evidence: Steps and values, a sentence each.
-        cause: The likely one.
+        cause: The likely cause.
         action: What to try first: a command to copy, or what to do outside of sgdlab.
         confirm: What would show that this was the cause.
         plot: The evidence as a picture.
@@ -55,15 +55,8 @@ class Finding:
 
     def as_dict(self) -> dict[str, Any]:
         """Return all but the picture as plain values."""
-        return {
-            "symptom": self.symptom,
-            "severity": self.severity,
-            "title": self.title,
-            "evidence": list(self.evidence),
-            "cause": self.cause,
-            "action": self.action,
-            "confirm": self.confirm,
-        }
+        told = {k: v for k, v in vars(self).items() if k not in ("plot", "explains")}
+        return {**told, "evidence": list(self.evidence)}
 
 
 @dataclass(frozen=True)

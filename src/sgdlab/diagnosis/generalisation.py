@@ -51,7 +51,7 @@ def overfits(run: RunRecord) -> Finding | None:
     decay = run.setting("optimizer.weight_decay")
     changes: dict[str, object] = {}
     if isinstance(decay, int | float):
-        changes["optimizer.weight_decay"] = _stronger(float(decay), run.is_adaptive)
+        changes["optimizer.weight_decay"] = _stronger(float(decay), bool(run.traits.adaptive))
     if run.setting("model.dropout") == 0:
         changes["model.dropout"] = 0.2
     return Finding(
@@ -62,8 +62,8 @@ def overfits(run: RunRecord) -> Finding | None:
             f"validation loss lowest at step {int(val.step[best]):,}, after {percent(share)} of "
             f"the run: {number(low)}; at the end {number(end)}, {percent(rise)} above it",
             f"training loss {number(then)} then, {number(now)} at the end",
-            f"validation {run.metric} {number(float(val.metric[best]))} then, "
-            f"{number(float(val.metric[-1]))} at the end",
+            f"validation {run.metric} {number(val.metric[best])} then, "
+            f"{number(val.metric[-1])} at the end",
         ],
         "the model learns its training examples by heart"
         + (

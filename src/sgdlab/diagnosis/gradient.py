@@ -47,8 +47,8 @@ def spikes(run: RunRecord) -> Finding | None:
         "The gradient norm spikes",
         [
             f"{len(found)} of {len(norm):,} steps have over {SPIKE:g} times the norm around them",
-            f"worst at step {int(step[worst]):,}: {number(float(norm[worst]))}, "
-            f"{times(float(norm[worst] / usual[worst]))} the usual {number(float(usual[worst]))}",
+            f"worst at step {int(step[worst]):,}: {number(norm[worst])}, "
+            f"{times(norm[worst] / usual[worst])} the usual {number(usual[worst])}",
             f"the spikes hold {percent(weight)} of all squared gradient",
         ],
         "single examples with wild inputs or targets, or a rate at the edge of stability",
@@ -106,7 +106,7 @@ def grows(run: RunRecord) -> Finding | None:
         else "the iterates run away slowly: the rate is just above the limit of stability"
     )
     changes: dict[str, object] = (
-        {"optimizer.weight_decay": 0.01 if not run.is_adaptive else 0.1}
+        {"optimizer.weight_decay": 0.1 if run.traits.adaptive else 0.01}
         if unbounded
         else {"lr": rounded(float(run.config["lr"]) / 2)}
     )
@@ -115,9 +115,9 @@ def grows(run: RunRecord) -> Finding | None:
         "warning",
         "The gradient norm grows steadily",
         [
-            f"{times(growth)} from the second tenth of the run ({number(float(np.exp(logs[1])))}) "
-            f"to the last ({number(float(np.exp(logs[-1])))})",
-            f"loss {number(float(level[1]))} then, {number(float(level[-1]))} at the end",
+            f"{times(growth)} from the second tenth of the run ({number(np.exp(logs[1]))}) "
+            f"to the last ({number(np.exp(logs[-1]))})",
+            f"loss {number(level[1])} then, {number(level[-1])} at the end",
         ],
         cause,
         improved(run, changes),

@@ -1,7 +1,6 @@
 """All detectors, in the order in which their findings matter."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from sgdlab.diagnosis import (
     batch,
@@ -17,7 +16,6 @@ from sgdlab.diagnosis import (
     schedule,
 )
 from sgdlab.diagnosis.finding import SEVERITIES, Diagnosis, Finding
-from sgdlab.diagnosis.reading import read_run
 from sgdlab.diagnosis.run import RunRecord
 
 DETECTORS: tuple[Callable[[RunRecord], Finding | None], ...] = (
@@ -42,15 +40,6 @@ DETECTORS: tuple[Callable[[RunRecord], Finding | None], ...] = (
     schedule.fixed_rate,
     oscillation.noisy_but_falling,
 )
-
-
-def findings_of(directory: Path) -> list[Finding]:
-    """Return what the files of one run show, worst first.
-
-    Raises:
-        InputError: A file is missing or damaged; names the file and the line.
-    """
-    return list(judge(read_run(directory)).findings)
 
 
 def judge(run: RunRecord, siblings: Sequence[RunRecord] = ()) -> Diagnosis:
@@ -78,4 +67,6 @@ def _unchecked(run: RunRecord) -> list[tuple[str, str]]:
         missing.append(("above_critical_batch", "not measured: diagnostics=full"))
     if not run.is_problem and len(run.val.loss) < 4:
         missing.append(("overfits", "fewer than 4 evaluations"))
+    if (reason := decay.unchecked_decay(run)) is not None:
+        missing.append(("strong_decay", reason))
     return missing

@@ -53,8 +53,7 @@ def oscillates(run: RunRecord) -> Finding | None:
         "warning",
         "The loss oscillates instead of settling",
         evidence,
-        _cause(run),
-        _calmer(run),
+        *_cause_and_action(run),
         "the rises shrink to a small share of the falls; a schedule that ends near 0 shows how "
         "much of them is the rate's",
         Picture((curve("loss", x, y),), "loss", log_y=bool(np.nanmin(y) > 0)),
@@ -71,7 +70,7 @@ def _turns_back(run: RunRecord) -> tuple[list[str], Series, Series] | None:
     late = cosine[good][int(good.sum()) // 5 :]
     if len(late) < 5 or float(np.median(late)) > OPPOSED:
         return None
-    said = f"cosine between successive gradients {number(float(np.median(late)))} in the median"
+    said = f"cosine between successive gradients {number(np.median(late))} in the median"
     return [f"{said}: each step goes beyond the minimum of its direction"], run.step, run.loss
 
 
@@ -121,8 +120,8 @@ def _waves(run: RunRecord) -> tuple[list[str], Series, Series] | None:
         return None
     return (
         [
-            f"the training loss rises from {number(float(late[low]))} after step "
-            f"{int(x[from_ + low]):,} to {number(float(late[high]))} after step "
+            f"the training loss rises from {number(late[low])} after step "
+            f"{int(x[from_ + low]):,} to {number(late[high])} after step "
             f"{int(x[from_ + high]):,}",
             f"after the first fifth of the run it falls by {number(down)} in all, and rises by "
             f"{number(up)}, {percent(share)} of it",
@@ -132,25 +131,18 @@ def _waves(run: RunRecord) -> tuple[list[str], Series, Series] | None:
     )
 
 
-def _cause(run: RunRecord) -> str:
-    batch = run.effective_batch or 0
+def _cause_and_action(run: RunRecord) -> tuple[str, str]:
+    rate, batch = float(run.config["lr"]), run.effective_batch or 0
     if run.momentum >= 0.95:
-        return f"momentum {run.momentum:g} carries the weights past the minimum again and again"
+        cause = f"momentum {run.momentum:g} carries the weights past the minimum again and again"
+        return cause, improved(run, {"optimizer.momentum": 0.9})
     if 0 < batch <= 8 and not run.is_problem:
-        return f"batches of {batch}: the gradient's noise is larger than the step bears"
-    return f"lr {number(float(np.nanmax(run.lr)))} is near the limit of stability"
-
-
-def _calmer(run: RunRecord) -> str:
-    rate = float(run.config["lr"])
-    batch = run.effective_batch or 0
-    if run.momentum >= 0.95:
-        return improved(run, {"optimizer.momentum": 0.9})
-    if 0 < batch <= 8 and not run.is_problem:
-        return improved(run, {"batch_size": 32})
+        cause = f"batches of {batch}: the gradient's noise is larger than the step bears"
+        return cause, improved(run, {"batch_size": 32})
+    changes: dict[str, object] = {"lr": rounded(rate / 3)}
     if run.momentum > 0.85:
-        return improved(run, {"optimizer.momentum": 0.85, "lr": rounded(rate / 3)})
-    return improved(run, {"lr": rounded(rate / 3)})
+        changes = {"optimizer.momentum": 0.85, **changes}
+    return f"lr {number(np.nanmax(run.lr))} is near the limit of stability", improved(run, changes)
 
 
 def noisy_but_falling(run: RunRecord) -> Finding | None:
@@ -170,8 +162,8 @@ def noisy_but_falling(run: RunRecord) -> Finding | None:
         "The loss is noisy, and falls: nothing is wrong",
         [
             f"batches of {run.effective_batch}: losses vary by {percent(share)} about their median",
-            f"its mean falls from {number(float(level[0]))} in the first eighth to "
-            f"{number(float(level[-1]))} in the last ({times(float(level[-1] / level[0]))})"
+            f"its mean falls from {number(level[0])} in the first eighth to "
+            f"{number(level[-1])} in the last ({times(level[-1] / level[0])})"
             if level[0] > 0
             else f"its mean falls by {number(down)}",
         ],

@@ -53,9 +53,9 @@ class Pace:
     """How far a run came, in shares of the loss at its start.
 
     Attributes:
-        fall: Of the training loss.
-        val_fall: Of the validation loss, at the end; None where it was not measured.
-        best_val_fall: Likewise, at its lowest.
+        fall: Fall of the training loss.
+        val_fall: Fall of the validation loss at the end; None where it was not measured.
+        best_val_fall: Fall of the validation loss at its lowest; None likewise.
         straightness: Second half of the fall over the first, halves of the way.
         trend: Rank correlation of the training loss with time.
     """
@@ -124,9 +124,10 @@ def _could_not_move(run: RunRecord) -> bool:
     moves by ``lr`` at most, by ``lr·|g|₁ ≤ lr·|g|·√d`` with ``d`` parameters.
     """
     norm = np.minimum(run.grad_norm, float(run.config.get("clip_norm") or np.inf))
-    if not np.isfinite(norm).all() or float(np.median(norm)) <= ZERO:
+    adaptive = run.traits.adaptive
+    if adaptive is None or not np.isfinite(norm).all() or float(np.median(norm)) <= ZERO:
         return False
-    if run.is_adaptive:
+    if adaptive:
         parameters = (run.summary or {}).get("num_parameters")
         if not isinstance(parameters, int):
             return False
@@ -148,14 +149,14 @@ def slow(run: RunRecord) -> Finding | None:
         "problem" if pace.fall < LITTLE / 3 else "warning",
         "Training is very slow",
         [
-            f"training loss {number(run.start)} at the start, {number(float(y[-1]))} after "
+            f"training loss {number(run.start)} at the start, {number(y[-1])} after "
             f"{int(run.step[-1]):,} steps: {percent(max(pace.fall, 0))} of it is gone",
             f"the second half of the way brings {number(pace.straightness, 2)} times what the "
             "first brought: a straight line, far from any minimum"
             if np.isfinite(pace.straightness) and pace.fall > 0
             else "the rates times the gradients are too small for a visible fall",
         ],
-        f"lr {number(float(np.nanmax(run.lr)))} is too low",
+        f"lr {number(np.nanmax(run.lr))} is too low",
         improved(run, {"lr": rounded(rate * 10)}),
         "the loss falls about ten times as fast at first; go on until it does not, or ask "
         "sgdlab lr-find with the same model and data",
@@ -185,21 +186,21 @@ def plateau(run: RunRecord) -> Finding | None:
         return None
     x, y = run.progress
     evidence = [
-        f"training loss {number(run.start)} at the start, {number(float(y[-1]))} after "
+        f"training loss {number(run.start)} at the start, {number(y[-1])} after "
         f"{int(run.step[-1]):,} steps",
     ]
     if len(norm):
         evidence.append(
-            f"gradient norm {number(float(np.median(norm)))} in the median"
+            f"gradient norm {number(np.median(norm))} in the median"
             + (": there is nothing to follow" if dead else "")
         )
     curves = [curve("train", x, y)]
     if not run.is_problem and len(run.val.loss) > 1:
         val = run.val
         evidence.append(
-            f"validation loss {number(float(val.loss[0]))} at the start, at best "
-            f"{number(float(val.loss.min()))}; {run.metric} {number(float(val.metric[0]))}, "
-            f"at the end {number(float(val.metric[-1]))}"
+            f"validation loss {number(val.loss[0])} at the start, at best "
+            f"{number(val.loss.min())}; {run.metric} {number(val.metric[0])}, "
+            f"at the end {number(val.metric[-1])}"
         )
         curves.append(curve("val", val.step, val.loss))
     if dead:

@@ -10,17 +10,8 @@ import numpy as np
 
 from sgdlab.diagnosis.series import Series, block_means, noise_of
 from sgdlab.diagnosis.table import Columns
+from sgdlab.optimizers.traits import Traits, traits_of
 from sgdlab.results import COMPLETED, UNFINISHED, Cell
-
-ADAPTIVE = frozenset(
-    (
-        "adam", "adamw", "nadam", "radam", "adamax", "adadelta", "adagrad", "rmsprop",
-        "adafactor", "rprop", "lamb", "lars", "lion", "signsgd", "muon", "schedule_free_adamw",
-        "adabelief", "adabound", "adamp", "adan", "ademamix", "came", "diffgrad", "laprop",
-        "novograd", "prodigy", "qhadam", "soap", "swats", "tiger", "yogi",
-    )
-)  # fmt: skip
-"""Optimizers whose step does not grow with the gradient."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +28,11 @@ class RunRecord:
     """A run; see the README for its files.
 
     Attributes:
-        directory: Where they lie.
-        config: ``config.yaml``.
-        steps: ``steps.csv`` by column; empty cells are NaN.
-        evaluations: ``evals.csv`` by column.
-        metric: Name of the metric.
+        directory: The folder of the run.
+        config: The content of ``config.yaml``.
+        steps: The columns of ``steps.csv``; empty cells are NaN.
+        evaluations: The columns of ``evals.csv``.
+        metric: The name of the metric.
         summary: ``summary.csv``; None for a run that has not ended.
     """
 
@@ -74,7 +65,7 @@ class RunRecord:
 
     @property
     def loss(self) -> Series:
-        """Of each update's batch, before the update."""
+        """Loss of each update's batch, before the update."""
         return self.steps["loss"]
 
     @property
@@ -84,7 +75,7 @@ class RunRecord:
 
     @property
     def grad_norm(self) -> Series:
-        """Before clipping."""
+        """Norm of each update's gradient before clipping."""
         return self.steps["grad_norm"]
 
     @cached_property
@@ -191,23 +182,23 @@ class RunRecord:
 
     @property
     def optimizer(self) -> str:
-        """Its name."""
+        """The name of its optimizer."""
         return self.name("optimizer")
 
-    @property
-    def is_adaptive(self) -> bool:
-        """Whether the size of its steps does not follow the gradient's."""
-        return self.optimizer in ADAPTIVE
+    @cached_property
+    def traits(self) -> Traits:
+        """What is known of the optimizer."""
+        return traits_of(self.config.get("optimizer") or {})
 
     @property
     def momentum(self) -> float:
-        """Of SGD and its kin; 0 where there is none."""
+        """The momentum of SGD and its kin; 0 where there is none."""
         value = self.setting("optimizer.momentum")
         return float(value) if isinstance(value, int | float) else 0.0
 
     @property
     def has_warmup(self) -> bool:
-        """Whether the config asks for one."""
+        """Whether the config asks for a warm-up."""
         return bool(self.setting("schedule.warmup_steps") or self.setting("schedule.warmup_epochs"))
 
     def name(self, group: str) -> str:

@@ -37,7 +37,7 @@ def fixed_rate(run: RunRecord) -> Finding | None:
         "fixed_lr",
         "note",
         "The learning rate never changes",
-        [f"lr {number(float(lr[-1]))} from step {int(run.step[len(lr) // 3]):,} to the last"],
+        [f"lr {number(lr[-1])} from step {int(run.step[len(lr) // 3]):,} to the last"],
         "schedule=constant",
         improved(run, warmup_setting(run), schedule="cosine"),
         "a lower loss at the end: a rate that ends near 0 takes away the noise of the last steps",
@@ -58,7 +58,7 @@ def warmup(run: RunRecord) -> Finding | None:
         else f"The warm-up takes {percent(length / planned)} of the run",
         [
             f"warm-up of {steps(length)} in a run of {steps(planned)}",
-            f"highest rate that was used: {number(float(run.lr.max()))}"
+            f"highest rate that was used: {number(run.lr.max())}"
             if len(run.lr)
             else "no step was made",
         ],
@@ -113,7 +113,7 @@ def ends_early(run: RunRecord) -> Finding | None:
         "The schedule ends long before the run",
         [
             f"from step {at + 1:,} on, {percent(idle / len(lr))} of the run, the rate is below "
-            f"{percent(GONE)} of its highest, {number(float(lr.max()))}",
+            f"{percent(GONE)} of its highest, {number(lr.max())}",
             f"the loss there is {number(rest)}, "
             f"{percent(max(rest / run.scale, 0))} of that at the start",
         ],
@@ -146,7 +146,7 @@ def ends_late(run: RunRecord) -> Finding | None:
         "schedule_late",
         "warning",
         "The schedule never lowers the learning rate",
-        [f"schedule={name}: lr {number(float(lr[-1]))} at the end, {percent(left)} of its highest"],
+        [f"schedule={name}: lr {number(lr[-1])} at the end, {percent(left)} of its highest"],
         "its drops lie beyond the end of the run, or are too small",
         improved(run, schedule="cosine"),
         "a lower loss at the end; a cosine ends with the run, however long that is",

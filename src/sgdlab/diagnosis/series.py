@@ -25,8 +25,8 @@ def running_median(values: Series, width: int) -> Series:
     """Return the medians of a window about each value; at the ends it looks inwards.
 
     Args:
-        values: At least one.
-        width: Odd; values in the window.
+        values: The series, of at least one value.
+        width: The odd number of values in the window.
     """
     width = min(width, len(values) - (len(values) + 1) % 2)
     if width < 3:

@@ -13,14 +13,34 @@ WIDTH = 100
 _INDENT = " " * 4
 
 
+ALL_SHOWN = 5
+"""Runs up to which each is described in full; of more, those with alarms are."""
+
+
+def report(rows: Sequence[tuple[RunRecord, Diagnosis]], plots: bool, colours: bool) -> str:
+    """Return what is said about some runs: each described, and a table if there are several.
+
+    Args:
+        rows: The runs and what they show.
+        plots: Whether the evidence is drawn, where the runs are few.
+        colours: Whether the pictures have colours.
+    """
+    many = len(rows) > ALL_SHOWN
+    described = [row for row in rows if row[1].alarms or not many]
+    parts = [listing(run, diagnosis, plots and not many, colours) for run, diagnosis in described]
+    if len(rows) > 1:
+        parts.append(table(rows))
+    return "\n\n".join(parts)
+
+
 def listing(run: RunRecord, diagnosis: Diagnosis, plots: bool, colours: bool) -> str:
     """Return all that is said about one run.
 
     Args:
         run: The run.
         diagnosis: What it shows.
-        plots: Draw the evidence.
-        colours: For a terminal that shows them.
+        plots: Whether the evidence is drawn.
+        colours: Whether the pictures have colours.
     """
     lines = [f"{run.directory.as_posix()}: {heading(run)}"]
     if not diagnosis.alarms:
@@ -40,7 +60,7 @@ def heading(run: RunRecord) -> str:
     """Return what a run was, in a line."""
     made, planned = len(run.step), run.planned_steps
     far = steps(made) if not planned or planned == made else f"{made:,} of {steps(planned)}"
-    what = f"{run.optimizer} lr {number(float(run.config['lr']))}"
+    what = f"{run.optimizer} lr {number(run.config['lr'])}"
     return f"{run.name('dataset')}/{run.name('model')}, {what}, {far}, {run.status}"
 
 
@@ -72,27 +92,18 @@ def _finding(finding: Finding, plots: bool, colours: bool) -> list[str]:
 def _field(name: str, text: str, indent: str = _INDENT) -> list[str]:
     head = f"{indent}{name:<10}" if len(name) < 10 else f"{indent}{name}: "
     return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=head,
-        subsequent_indent=" " * len(head),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+        text, WIDTH, initial_indent=head, subsequent_indent=" " * len(head),
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
 
 
 def picture(what: Picture, colours: bool) -> str:
     """Return the evidence drawn; empty where it has no point that can be."""
     try:
         return plot(
-            what.curves,
-            what.marks,
-            x_label=what.x_label,
-            y_label=what.y_label,
-            log_y=what.log_y,
-            height=8,
-            colours=colours,
-        )
+            what.curves, what.marks, x_label=what.x_label, y_label=what.y_label,
+            log_y=what.log_y, height=8, colours=colours,
+        )  # fmt: skip
     except ValueError:
         return ""
 

@@ -44,12 +44,12 @@ def read_mixed(path: Path, head: tuple[str, ...], texts: tuple[str, ...], partia
 
     Args:
         path: The file.
-        head: As `read_numbers`.
+        head: Columns with which it has to begin.
         texts: Columns of text.
-        partial: As `read_numbers`.
+        partial: A last line without its end is still being written, and left out.
 
     Raises:
-        InputError: As `read_numbers`.
+        InputError: The file is missing or damaged; names the file and the line.
     """
     names, body = _parts(path, head, partial)
     rows = [line.split(",") for line in body.splitlines()]

@@ -1,17 +1,11 @@
 """Numbers as a finding says them."""
 
-import math
+from sgdlab.terminal import numbers
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Return a number as people read it: ``0.012``, ``1,240``, ``3.1e-07``, ``nan``."""
-    if not math.isfinite(value):
-        return str(float(value))
-    if value == 0:
-        return "0"
-    if abs(value) >= 1000 and abs(value) < 1e7:
-        return f"{value:,.0f}"
-    return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e+").replace("e+", "e")
+    """Return a number with the three digits that the evidence of a finding carries."""
+    return numbers.number(float(value), digits)
 
 
 def percent(share: float) -> str:

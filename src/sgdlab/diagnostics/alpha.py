@@ -6,7 +6,7 @@ from torch import Tensor
 from sgdlab.diagnostics.base import Moment, Quantity, Subject, flat
 from sgdlab.diagnostics.placed import placed
 from sgdlab.steps.base import MicroBatches
-from sgdlab.steps.closure import evaluates_itself, undisturbed
+from sgdlab.steps.closure import undisturbed
 
 
 class Alpha(Quantity):
@@ -31,15 +31,13 @@ class Alpha(Quantity):
     training of deep neural networks", section 3.1; Mahsereci and Hennig (2017).
     """
 
-    def begin(self, subject: Subject) -> tuple[str, ...]:
-        """Return the column; see `Quantity.begin`."""
-        return ("alpha",)
+    columns = ("alpha",)
 
     def measure(self, subject: Subject, moment: Moment) -> Tensor:
         """Return alpha; see `Quantity.measure`."""
         change = moment.change
         loss, gradient = moment.loss, moment.gradient
-        if evaluates_itself(subject.optimizer):  # then it may be that of another point, or a guess
+        if subject.traits.takes_closure:  # then it may be that of another point, or a guess
             loss, gradient = _repeat(subject, moment, moment.before)
         later, end = _repeat(subject, moment, moment.after)
         slopes = torch.dot(gradient, change), torch.dot(end, change)

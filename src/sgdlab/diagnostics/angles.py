@@ -21,11 +21,8 @@ class Angles(Quantity):
     step, and where one of the two is 0.
     """
 
+    columns = ("grad_cosine", "update_cosine")
     needs_previous = True
-
-    def begin(self, subject: Subject) -> tuple[str, ...]:
-        """Return the columns; see `Quantity.begin`."""
-        return ("grad_cosine", "update_cosine")
 
     def measure(self, subject: Subject, moment: Moment) -> list[float]:
         """Return the cosines; see `Quantity.measure`."""

@@ -12,6 +12,7 @@ from torch._utils import _flatten_dense_tensors
 from torch.optim import Optimizer
 
 from sgdlab.datasets.base import Dataset
+from sgdlab.optimizers.traits import Traits
 from sgdlab.results import Cell
 from sgdlab.steps.base import MicroBatches
 
@@ -21,15 +22,16 @@ class Subject:
     """What stays the same through a run.
 
     Attributes:
-        model: In training mode while steps are made.
-        names: Of the trainable parameters.
-        parameters: The trainable ones, in the order of ``names``, the model's; d numbers in total.
-        loss: Called ``loss(output, target)``; a mean over examples.
-        bf16: Autocast the forward pass.
-        optimizer: Its groups have the ``lr`` of the step that was made last.
-        data: On the device of the model.
+        model: The model, in training mode while steps are made.
+        names: Names of the trainable parameters.
+        parameters: The trainable parameters in the order of ``names``, d numbers in total.
+        loss: The loss, called ``loss(output, target)``: a mean over examples.
+        bf16: Whether the forward pass is autocast.
+        optimizer: The optimizer; its groups have the ``lr`` of the step that was made last.
+        traits: What is known of the optimizer.
+        data: The dataset, on the device of the model.
         effective_batch_size: Examples per update.
-        seed: Of the run.
+        seed: The seed of the run.
         shared: What one quantity found out and another may use.
     """
 
@@ -39,6 +41,7 @@ class Subject:
     loss: Callable[[Tensor, Tensor], Tensor]
     bf16: bool
     optimizer: Optimizer
+    traits: Traits
     data: Dataset
     effective_batch_size: int
     seed: int
@@ -58,19 +61,19 @@ class Moment:
     """A step that was made, at a quantity's turn; vectors have all parameters one after another.
 
     Attributes:
-        step: Updates made, this one included.
-        lr: Learning rate used.
+        step: The number of updates made, this one included.
+        lr: The learning rate that was used.
         update: Micro-batches ``(x, y)`` of the step.
         loss: Mean over its examples at ``start``, 0-dim.
         clip_coef: The factor that clipping applied to the gradient.
-        gradient: Before clipping, at the point where the optimizer asked for it first (``start``,
-            but for a look-ahead), ``[d]``; zeros where a parameter had none.
+        gradient: The gradient before clipping, at the point where the optimizer asked for it first
+            (``start``, but for a look-ahead), ``[d]``; zeros where a parameter had none.
         start: Parameters before the update, ``[d]``.
         end: Parameters after it, ``[d]``.
         previous: Gradient of the step before, if it was asked for and there was one, ``[d]``.
-        shapes: Of the parameters.
-        random_state: Of the CPU generator before the step's forward pass: with it, dropout and
-            noise repeat.
+        shapes: The shapes of the parameters.
+        random_state: State of the CPU generator before the step's forward pass: with it, dropout
+            and noise repeat.
         shared: What one quantity computed and another may use.
     """
 
@@ -118,6 +121,7 @@ class Quantity(ABC):
 
     Attributes:
         every: Steps from one measurement to the next; None: as ``diagnostics.every`` says.
+        columns: What it adds to the columns of ``steps.csv``, where that is the same for every run.
         needs_previous: Whether `Moment.previous` is wanted.
         provides: Names of the results that it leaves in `Moment.shared`.
         needs: Names of the results that it cannot do without.
@@ -125,18 +129,19 @@ class Quantity(ABC):
     """
 
     every: int | None = None
+    columns: tuple[str, ...] = ()
     needs_previous: bool = False
     provides: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
 
-    @abstractmethod
     def begin(self, subject: Subject) -> tuple[str, ...]:
         """Take the subject at its initial weights; return the columns of ``steps.csv``.
 
         Raises:
             InputError: The quantity is not defined for this model or optimizer.
         """
+        return self.columns
 
     def before(self, subject: Subject) -> None:  # noqa: B027
         """Get ready for a step that will be measured; the model is about to see its batch."""

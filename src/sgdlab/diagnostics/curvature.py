@@ -60,12 +60,12 @@ class Curvature:
     pass through it (Pearlmutter 1994): about two gradients in time, three forward passes in memory.
 
     Args:
-        subject: Its model, loss and training data.
-        parameters: As the subject's.
-        examples: Of the training split; see `subset`.
+        subject: Has the model, the loss and the training data.
+        parameters: The parameters to look at, in the subject's order.
+        examples: The size of the subset of the training split; see `subset`.
 
     Attributes:
-        gradient: Of the same loss at the same place, ``[d]``.
+        gradient: The gradient of the same loss at the same place, ``[d]``.
     """
 
     def __init__(self, subject: Subject, parameters: Sequence[Tensor], examples: int) -> None:
@@ -153,7 +153,7 @@ def examples_of(subject: Subject, asked: int | None) -> int:
     """Return how many examples a quantity takes: as many as asked for, else `subset_size`.
 
     Raises:
-        InputError: As `require_products`.
+        InputError: The gradient cannot be differentiated again.
     """
     if "subset_size" not in subject.shared:  # the same for every quantity of a run
         require_products(subject)
@@ -162,20 +162,16 @@ def examples_of(subject: Subject, asked: int | None) -> int:
 
 
 def check_settings(
-    key: str,
-    examples: int | None,
-    iterations: int = 1,
-    tolerance: float = 0.0,
-    probes: int = 1,
+    key: str, examples: int | None, iterations: int = 1, tolerance: float = 0.0, probes: int = 1
 ) -> None:
     """Refuse settings that are out of their range.
 
     Args:
-        key: Of the quantity's section.
-        examples: From 1; None: left open.
-        iterations: Of Lanczos, from 1.
-        tolerance: Of Lanczos, from 0.
-        probes: Random vectors, from 1.
+        key: The key of the quantity's section.
+        examples: The size of the subset, from 1; None: it is left open.
+        iterations: The number of steps of Lanczos, from 1.
+        tolerance: The share of the eigenvalue at which Lanczos stops, from 0.
+        probes: The number of random vectors, from 1.
 
     Raises:
         InputError: Says which and what would be right.

@@ -32,8 +32,9 @@ class HessianTrace(Quantity):
     trace estimation".
 
     Args:
-        examples: From 1; None: `sgdlab.diagnostics.curvature.subset_size` decides.
-        probes: Random vectors, from 1.
+        examples: How many examples of the training split are used, from 1; None:
+            `sgdlab.diagnostics.curvature.subset_size` decides.
+        probes: The number of random vectors, from 1.
 
     Raises:
         InputError: A setting is out of its range.

@@ -20,7 +20,7 @@ class Basis:
     """Orthonormal vectors ``Q``, their products ``H·Q``, and ``QᵀHQ``; vectors are rows.
 
     Args:
-        capacity: Vectors at most.
+        capacity: The number of vectors that it can hold.
         like: A vector of the dtype, device and size of all.
     """
 
@@ -96,7 +96,7 @@ class Ritz:
         value: ``θ = xᵀHx``, at most the largest eigenvalue ``λ``.
         vector: ``x``, of length 1.
         residual: ``|Hx - θx|``; there is an eigenvalue of ``H`` within it of ``θ``.
-        basis: Of the subspace.
+        basis: An orthonormal basis of the subspace.
     """
 
     value: float
@@ -106,13 +106,9 @@ class Ritz:
 
 
 def largest(
-    product: Product,
-    start: Tensor,
-    *,
-    iterations: int,
-    tolerance: float,
+    product: Product, start: Tensor, *, iterations: int, tolerance: float,
     known: tuple[Tensor, Tensor] | None = None,
-) -> Ritz | None:
+) -> Ritz | None:  # fmt: skip
     """Return the algebraically largest eigenvalue of a symmetric matrix ``H``, by Lanczos.
 
     The basis of ``start, H·start, H²·start, …`` grows by one product per iteration, each new vector

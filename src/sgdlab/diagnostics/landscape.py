@@ -28,9 +28,11 @@ class Landscape(Conclusion):
     nets", section 4.
 
     Args:
-        examples: Of the training split; None: `sgdlab.diagnostics.curvature.subset_size` decides.
-        points: Along an axis of the plane, odd, from 3; the line has twice as many, less one.
-        span: Distance to the edge, in norms of the weights, above 0.
+        examples: How many examples of the training split are used, from 1; None:
+            `sgdlab.diagnostics.curvature.subset_size` decides.
+        points: The odd number of points along an axis of the plane, from 3; the line has twice as
+            many, less one.
+        span: The distance to the edge, in norms of the weights, above 0.
 
     Raises:
         InputError: A setting is out of its range.

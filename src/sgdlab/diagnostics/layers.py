@@ -25,22 +25,20 @@ class Layers(Conclusion):
     perspective".
 
     Args:
-        examples: Of the training split; None: `sgdlab.diagnostics.curvature.subset_size` decides.
-        iterations: Products per layer at most, from 1.
-        tolerance: Of Lanczos.
-        probes: Random vectors for the traces, from 1.
+        examples: How many examples of the training split are used, from 1; None:
+            `sgdlab.diagnostics.curvature.subset_size` decides.
+        iterations: The number of products per layer at most, from 1.
+        tolerance: Lanczos stops where the residual is below this share of the eigenvalue.
+        probes: The number of random vectors for the traces, from 1.
 
     Raises:
         InputError: A setting is out of its range.
     """
 
     def __init__(
-        self,
-        examples: int | None = None,
-        iterations: int = 12,
-        tolerance: float = 0.05,
+        self, examples: int | None = None, iterations: int = 12, tolerance: float = 0.05,
         probes: int = 10,
-    ) -> None:
+    ) -> None:  # fmt: skip
         key = "diagnostics.at_end.layers"
         check_settings(key, examples, iterations, tolerance, probes)
         self._examples = examples

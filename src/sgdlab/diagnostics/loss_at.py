@@ -10,15 +10,15 @@ from sgdlab.diagnostics.base import Subject
 from sgdlab.diagnostics.curvature import evaluating, subset
 
 _FORWARD = 512
-"""Examples of one forward pass."""
+"""Examples in one forward pass."""
 
 
 class LossAt:
     """Mean loss over a fixed subset of the training split, with the model as in evaluation.
 
     Args:
-        subject: Its model is left alone.
-        examples: See `sgdlab.diagnostics.curvature.subset`.
+        subject: The run that is looked at; its model is left alone.
+        examples: The size of the subset; see `sgdlab.diagnostics.curvature.subset`.
     """
 
     def __init__(self, subject: Subject, examples: int) -> None:

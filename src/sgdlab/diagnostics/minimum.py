@@ -28,24 +28,21 @@ class Minimum(Conclusion):
     efficiently improving generalization".
 
     Args:
-        examples: Of the training split; None: `sgdlab.diagnostics.curvature.subset_size` decides.
+        examples: How many examples of the training split are used, from 1; None:
+            `sgdlab.diagnostics.curvature.subset_size` decides.
         rho: ``ρ``, the radius of the ball, above 0.
-        iterations: Products of Lanczos at most, from 1.
-        tolerance: Of Lanczos.
-        probes: Random vectors for the trace, from 1.
+        iterations: The number of products of Lanczos at most, from 1.
+        tolerance: Lanczos stops where the residual is below this share of the eigenvalue.
+        probes: The number of random vectors for the trace, from 1.
 
     Raises:
         InputError: A setting is out of its range.
     """
 
     def __init__(
-        self,
-        examples: int | None = None,
-        rho: float = 0.05,
-        iterations: int = 20,
-        tolerance: float = 0.02,
-        probes: int = 10,
-    ) -> None:
+        self, examples: int | None = None, rho: float = 0.05, iterations: int = 20,
+        tolerance: float = 0.02, probes: int = 10,
+    ) -> None:  # fmt: skip
         key = "diagnostics.at_end.minimum"
         check_settings(key, examples, iterations, tolerance, probes)
         require_number(f"{key}.rho", rho, 0, open_low=True)

@@ -36,7 +36,7 @@ class Noise(Quantity):
     (``dataset=noisy_quadratic``) has no gradients of single examples; its ``Σ`` is known, and ``N``
     infinite.
 
-    `sgdlab.verify.noise_scale` estimates the same from squared norms at two batch sizes.
+    `sgdlab.verify.estimators` estimates the same from squared norms at two batch sizes.
 
     Source: McCandlish, Kaplan, Amodei et al. (2018), "An empirical model of large-batch training";
     grad_snr: Liu, Jiang, Bai, Chen and Wang (2020), "Understanding why neural networks generalize

@@ -38,8 +38,9 @@ class NoiseAlignment(Quantity):
     section 4.
 
     Args:
-        examples: From 1; None: `sgdlab.diagnostics.curvature.subset_size` decides.
-        probes: Directions, from 1.
+        examples: How many examples of the training split are used, from 1; None:
+            `sgdlab.diagnostics.curvature.subset_size` decides.
+        probes: The number of directions, from 1.
 
     Raises:
         InputError: A setting is out of its range.

@@ -40,7 +40,7 @@ class PerExample:
     operations that cannot be vectorised.
 
     Args:
-        subject: Its model stays as it is.
+        subject: The run that is looked at; its model stays as it is.
         moment: The update.
     """
 
@@ -48,7 +48,7 @@ class PerExample:
         self._subject = subject
         self._moment = moment
         self.count = sum(len(y) for _, y in moment.update)
-        """Examples."""
+        """How many examples the update has."""
 
     def chunks(self) -> Iterator[Tensor]:
         """Yield the gradients in the order of the examples, ``[k, d]`` at a time.

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.optim import AdamW, Optimizer
+from torch.optim import Optimizer
 
 from sgdlab.diagnostics.base import Subject
 from sgdlab.diagnostics.divisors import RULES, Group, State, one
-from sgdlab.optimizers.schedule_free_adamw import ScheduleFreeAdamW
 from sgdlab.optimizers.swats import SWATS
+from sgdlab.optimizers.traits import Traits
 
 
 @dataclass
@@ -35,9 +35,8 @@ class Preconditioner:
 def preconditioner(subject: Subject, lr: float) -> Preconditioner | None:
     """Return what the optimizer's last update divided by; None where that is not known.
 
-    Known: SGD in torch's, Keras's and the look-ahead form, Kiefer–Wolfowitz, Adagrad, RMSprop,
-    Adam, AdamW, NAdam, RAdam, Adamax, the schedule-free ones, SWATS in both phases. The state after
-    a step holds the second moment that the step used, so no copy of it is needed.
+    Known for optimizers whose trait ``preconditioner`` is true. The state after a step holds the
+    second moment that the step used, so no copy of it is needed.
 
     Not known, and None, with the reason:
 
@@ -51,11 +50,11 @@ def preconditioner(subject: Subject, lr: float) -> Preconditioner | None:
       such.
 
     Args:
-        subject: After the step.
-        lr: Of the step, before multipliers.
+        subject: The run after the step.
+        lr: The learning rate of the step, before multipliers.
     """
     optimizer = subject.optimizer
-    rule = RULES.get(type(optimizer))
+    rule = RULES.get(type(optimizer)) if subject.traits.preconditioner else None
     if rule is None or not _alike(optimizer):
         return None
     divide, limit_of = rule
@@ -74,7 +73,7 @@ def preconditioner(subject: Subject, lr: float) -> Preconditioner | None:
             return None
         multiplier = group.get("lr_multiplier", 1.0)
         divisors.append(_flat(divisor, p) / multiplier)
-        decays.append(_flat(_coupled_decay(optimizer, group), p))
+        decays.append(_flat(_coupled_decay(subject.traits, group), p))
     divisor = torch.cat(divisors)
     return Preconditioner(
         divisor=divisor,
@@ -98,14 +97,11 @@ def _alike(optimizer: Optimizer) -> bool:
     return all(group.get(key) == first.get(key) for group in others for key in keys)
 
 
-def _coupled_decay(optimizer: Optimizer, group: Group) -> float:
+def _coupled_decay(traits: Traits, group: Group) -> float:
     """Return the decay that the optimizer adds to the gradient."""
     if group.get("applied_decay"):  # by a hook before the step; see `use_decay_mode`
         return group["applied_decay"] if group.get("decay_mode") == "coupled" else 0.0
-    decoupled = group.get("decoupled_weight_decay") or isinstance(
-        optimizer, AdamW | ScheduleFreeAdamW
-    )
-    return 0.0 if decoupled else group.get("weight_decay") or 0.0
+    return group.get("weight_decay") or 0.0 if traits.decay == "coupled" else 0.0
 
 
 def _state(optimizer: Optimizer, group: Group) -> State:

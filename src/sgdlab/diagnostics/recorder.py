@@ -1,4 +1,4 @@
-"""Stands beside the steps of a run, and lets each quantity measure when its turn comes."""
+"""Lets each quantity of a run measure the steps at which it is due."""
 
 import math
 import time
@@ -10,8 +10,8 @@ from torch import Tensor
 
 from sgdlab.config.instantiate import is_out_of_memory
 from sgdlab.diagnostics.base import Moment, Quantity, Subject, flat
-from sgdlab.diagnostics.cadence import is_due
 from sgdlab.diagnostics.order import measuring_order
+from sgdlab.diagnostics.running import is_due
 from sgdlab.errors import reason_of
 from sgdlab.steps.base import MicroBatches, StepValues
 from sgdlab.steps.objective import Objective
@@ -25,9 +25,9 @@ class Recorder:
     """Measures the quantities of a run.
 
     Args:
-        subject: What is looked at, at its initial weights.
+        subject: The run that is looked at, at its initial weights.
         objective: Shows the gradient of each step before it is clipped.
-        quantities: By name.
+        quantities: The quantities by their names, in the order of their columns.
         every: Steps between two measurements, where a quantity has no cadence of its own.
 
     Raises:
@@ -51,7 +51,7 @@ class Recorder:
             self._widths[name] = len(own)
             columns += own
         self.columns = tuple(columns)
-        """Of ``steps.csv``."""
+        """What the quantities add to the columns of ``steps.csv``."""
         self._shapes = [p.shape for p in subject.parameters]
         self._due: list[str] = []
         self._gradient: Tensor | None = None
@@ -63,7 +63,7 @@ class Recorder:
         """Get ready for an update.
 
         Args:
-            step: Updates made.
+            step: The number of updates made so far.
         """
         began = time.perf_counter()
         now = step + 1
@@ -98,10 +98,10 @@ class Recorder:
         """Measure what is due; return a value per column, or None when nothing was.
 
         Args:
-            step: Updates made, this one included.
-            update: Micro-batches of the step.
-            values: Of the step.
-            lr: Learning rate used.
+            step: The number of updates made, this one included.
+            update: The micro-batches of the step.
+            values: What the step returned.
+            lr: The learning rate that was used.
 
         Raises:
             DiagnosticError: A quantity failed.

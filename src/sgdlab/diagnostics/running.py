@@ -4,15 +4,18 @@ from typing import Any
 
 import numpy as np
 
-from sgdlab.diagnostics.cadence import is_due
-
 FACTOR = 0.98
-"""Of the exponential averages: a horizon of 1 / (1 - 0.98) = 50 steps."""
+"""Factor of the exponential averages: a horizon of 1 / (1 - 0.98) = 50 steps."""
 
 COLUMNS = ("loss_average", "clipped_grad_norm", "clipped_share", "oscillation")
 
 # One run has numbers, a stack of runs arrays [runs]: the arithmetic is the same, bit for bit.
 Values = Any
+
+
+def is_due(step: int, every: int) -> bool:
+    """Say whether a step, counted from 1, is the first or a multiple of ``every``."""
+    return step == 1 or step % every == 0
 
 
 class Running:
@@ -44,9 +47,9 @@ class Running:
 
         Args:
             step: Counted from 1.
-            loss: Of the step.
-            norm: Of its gradient before clipping.
-            factor: ``clip_coef``.
+            loss: Loss of the step.
+            norm: Norm of its gradient before clipping.
+            factor: The factor ``clip_coef`` of clipping.
         """
         total, weight, products, squares, last, clipped, since = self._state
         residual = loss * 0.0 if self._fresh else loss - total / weight

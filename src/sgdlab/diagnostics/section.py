@@ -1,4 +1,4 @@
-"""What a run's section ``diagnostics`` comes to."""
+"""The section ``diagnostics`` of a config: its checks, and what it makes of a run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from sgdlab.checks import require_flag, require_whole
 from sgdlab.diagnostics.base import Conclusion, DiagnosticTable, Subject
 from sgdlab.diagnostics.recorder import Recorder
 from sgdlab.diagnostics.running import COLUMNS, Running
@@ -27,11 +28,8 @@ def check_section(section: Mapping[str, Any]) -> None:
     for key in KEYS:
         if key not in section:
             raise InputError(f"diagnostics.{key} is not set; diagnostics=economy has all keys")
-    every = section["every"]
-    if not isinstance(every, int) or isinstance(every, bool) or every < 1:
-        raise InputError(f"diagnostics.every={every}: must be a whole number of steps from 1")
-    if not isinstance(section["scalars"], bool):
-        raise InputError(f"diagnostics.scalars={section['scalars']}: must be true or false")
+    require_whole("diagnostics.every", section["every"], of="of steps")
+    require_flag("diagnostics.scalars", section["scalars"])
     for key in ("quantities", "at_end"):
         parts = section[key]
         if not isinstance(parts, Mapping):
@@ -48,8 +46,8 @@ class Diagnostics:
     Attributes:
         every: Steps between two rows of the running averages.
         scalars: Whether there are running averages.
-        subject: What conclusions look at.
-        watch: Measures the quantities; None when there are none.
+        subject: The run that conclusions look at.
+        recorder: Measures the quantities; None when there are none.
         at_end: What is measured when the run has completed, by name.
     """
 
@@ -78,9 +76,8 @@ class Diagnostics:
         """
         tables: dict[str, DiagnosticTable] = {}
         # Schedule-free methods train other weights than those that count.
-        switch = getattr(self.subject.optimizer, "eval", None)
-        if callable(switch) and self.at_end:
-            switch()
+        if self.subject.traits.averages_itself and self.at_end:
+            self.subject.optimizer.eval()  # type: ignore[attr-defined]
         for name, conclusion in self.at_end.items():
             try:
                 with torch.random.fork_rng():

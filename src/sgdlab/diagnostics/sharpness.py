@@ -31,8 +31,6 @@ class TopEigenvalue(Quantity):
         InputError: A setting is out of its range.
     """
 
-    columns: tuple[str, ...]
-
     def __init__(
         self, examples: int | None = None, iterations: int = 4, tolerance: float = 0.1
     ) -> None:

@@ -15,8 +15,8 @@ from sgdlab.config.gate import NO_SWEEP
 from sgdlab.config.job import Job
 from sgdlab.errors import InputError
 from sgdlab.lessons.lesson import Lesson, lesson_of
-from sgdlab.lessons.ran import read_run
-from sgdlab.lessons.sentences import say
+from sgdlab.lessons.runs import read_run
+from sgdlab.lessons.sentences import sentences_of
 from sgdlab.results import FAILED, Cell, atomic_write
 from sgdlab.sweep.preflight import Checks
 from sgdlab.terminal.display import shown
@@ -30,7 +30,7 @@ WIDTH = 64
 
 
 @dataclass(frozen=True)
-class Ready:
+class CheckedLesson:
     """A lesson that was checked: its runs, and the overrides that were typed for all of them."""
 
     lesson: Lesson
@@ -38,11 +38,11 @@ class Ready:
     typed: tuple[str, ...]
 
 
-def check_lesson(composed: DictConfig) -> Ready:
+def check_lesson(composed: DictConfig) -> CheckedLesson:
     """Refuse a lesson before any of its runs has left a file; return what makes it.
 
     Args:
-        composed: With its ``hydra`` section.
+        composed: The config of the lesson, with its ``hydra`` section.
 
     Raises:
         InputError: Its section is broken, or one of its runs cannot be built.
@@ -58,7 +58,7 @@ def check_lesson(composed: DictConfig) -> Ready:
     return ready
 
 
-def run_lesson(ready: Ready | None, directory: Path) -> dict[str, Cell]:
+def run_lesson(ready: CheckedLesson | None, directory: Path) -> dict[str, Cell]:
     """Make the runs of a lesson that are not finished, draw them, and say what they show.
 
     Args:
@@ -69,7 +69,7 @@ def run_lesson(ready: Ready | None, directory: Path) -> dict[str, Cell]:
         The summary of the last run.
 
     Raises:
-        InputError: It is swept.
+        InputError: The lesson is swept.
         SystemExit: With code 1 when a run failed.
     """
     if ready is None:
@@ -92,8 +92,7 @@ def run_lesson(ready: Ready | None, directory: Path) -> dict[str, Cell]:
         read_run(name, own, place)
         for (name, own), place in zip(lesson.runs.items(), places, strict=True)
     ]
-    found = say(lesson, runs)
-    sentences = f"{found.first}\n{found.second}\n"
+    sentences = "".join(f"{sentence}\n" for sentence in sentences_of(lesson, runs))
     atomic_write(folder / PICTURE, draw(lesson, runs, jobs[0].config))
     atomic_write(folder / SENTENCES, sentences)
     terminal = sys.stdout.isatty()
@@ -105,7 +104,7 @@ def run_lesson(ready: Ready | None, directory: Path) -> dict[str, Cell]:
     return summaries[-1]
 
 
-def _prepared(composed: DictConfig) -> Ready:
+def _prepared(composed: DictConfig) -> CheckedLesson:
     section = composed.lesson
     plain = (
         OmegaConf.to_container(section, resolve=True) if OmegaConf.is_config(section) else section
@@ -115,7 +114,7 @@ def _prepared(composed: DictConfig) -> Ready:
     _refuse_the_lessons_own(lesson, typed)
     loader = QuickLoader(GlobalHydra.instance().config_loader().get_search_path())
     jobs = [loader.job(composed, [*typed, *own, "lesson=null"]) for own in lesson.runs.values()]
-    return Ready(lesson, jobs, typed)
+    return CheckedLesson(lesson, jobs, typed)
 
 
 def _refuse_the_lessons_own(lesson: Lesson, typed: Sequence[str]) -> None:

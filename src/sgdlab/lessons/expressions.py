@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sgdlab.errors import InputError, suggest
-from sgdlab.lessons.ran import Evals, Ran
+from sgdlab.lessons.runs import LessonRun
 
 Value = float | str | bool
 
@@ -33,19 +33,6 @@ def _lowest(column: Any) -> float:
     return float(np.nanargmin(column) + 1)
 
 
-def _share(column: Any, level: Any) -> float:
-    return float((_there(column) > level).mean())
-
-
-def _spread(column: Any) -> float:
-    found = _there(column)
-    return float(found.std() / found.mean())
-
-
-def _turns(column: Any) -> float:
-    return float(np.count_nonzero(np.diff(np.sign(_there(column)))))
-
-
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "first": lambda column: float(_there(column)[0]),
     "last": lambda column: float(_there(column)[-1]),
@@ -55,9 +42,9 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "largest": lambda column: float(_there(column).max()),
     "lowest": _lowest,
     "reach": _reach,
-    "spread": _spread,
-    "share": _share,
-    "turns": _turns,
+    "spread": lambda column: float(_there(column).std() / _there(column).mean()),
+    "share": lambda column, level: float((_there(column) > level).mean()),
+    "turns": lambda column: float(np.count_nonzero(np.diff(np.sign(_there(column))))),
     "magnitude": lambda column: np.abs(column),
     "min": min,
     "max": max,
@@ -92,8 +79,8 @@ def names_in(text: object, place: str) -> list[str]:
     """Return the names of runs and values that an expression uses, each once.
 
     Args:
-        text: Such as ``last(slow.loss) / last(fast.loss)``.
-        place: Key that a complaint names.
+        text: The expression, such as ``last(slow.loss) / last(fast.loss)``.
+        place: The key that a complaint names.
 
     Raises:
         InputError: It cannot be read, or calls what is not in `FUNCTIONS`.
@@ -104,14 +91,11 @@ def names_in(text: object, place: str) -> list[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and id(node) in called:
             if node.id not in FUNCTIONS:
-                raise InputError(f"{place}: {text}: no function {node.id}; {_functions(node.id)}")
+                nearest = suggest(node.id, FUNCTIONS)
+                raise InputError(f"{place}: {text}: no function {node.id}; {nearest}")
         elif isinstance(node, ast.Name):
             names[node.id] = None
     return list(names)
-
-
-def _functions(name: str) -> str:
-    return suggest(name, FUNCTIONS)
 
 
 def _parsed(text: object, place: str) -> ast.expr:
@@ -131,8 +115,8 @@ def evaluate(text: object, names: Mapping[str, Any], place: str) -> Value:
             ``steps.csv``, ``RUN["w.0"]`` the same for any name, ``RUN.train.loss`` and
             ``RUN.val.accuracy`` are columns of ``evals.csv``, ``RUN.summary.status`` is a cell of
             ``summary.csv``.
-        names: Runs, and values computed before.
-        place: Key that a complaint names.
+        names: Runs and values that were computed before, by name.
+        place: The key that a complaint names.
 
     Raises:
         InputError: It cannot be read, or asks for what is not there.
@@ -144,7 +128,7 @@ def evaluate(text: object, names: Mapping[str, Any], place: str) -> Value:
     except (TypeError, KeyError, ValueError, OverflowError) as error:
         why = error.args[0] if error.args else type(error).__name__
         raise InputError(f"{place}: {text}: {why}") from error
-    if isinstance(value, Ran | Evals | np.ndarray):
+    if isinstance(value, LessonRun | Mapping | np.ndarray):
         raise InputError(f"{place}: {text}: is not a number; right is last(RUN.loss)")
     return value
 
@@ -179,7 +163,7 @@ def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
 
 
 def _member(holder: Any, key: str) -> Any:
-    if not isinstance(holder, Ran | Evals | Mapping):
+    if not isinstance(holder, LessonRun | Mapping):
         raise TypeError(f"{holder!r} has no {key}")
     found = holder[key]
     return math.nan if found is None else found  # an empty cell of a summary

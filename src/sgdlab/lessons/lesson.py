@@ -19,15 +19,15 @@ class Plot:
     """What is drawn.
 
     Attributes:
-        x: A column; of ``summary.csv`` for points.
-        y: Another one.
+        x: The column along the axis below; of ``summary.csv`` for points.
+        y: The column along the axis at the left, likewise.
         kind: ``curves``: a line per run. ``points``: a point per run, the runs of each of
             ``lines`` joined. ``contour``: the path of each run over the function of the dataset.
-        of: Of ``steps.csv``, or of a split in ``evals.csv``: where curves have their columns.
-        log_x: Logarithmic axis.
-        log_y: Logarithmic axis.
-        x_label: Instead of the column's name.
-        y_label: Instead of the column's name.
+        of: Where curves have their columns: ``steps.csv``, or a split of ``evals.csv``.
+        log_x: Whether the axis of ``x`` is logarithmic.
+        log_y: Whether the axis of ``y`` is logarithmic.
+        x_label: What stands at the axis instead of the name of ``x``.
+        y_label: What stands at the axis instead of the name of ``y``.
         limit: A column that is drawn thin beside ``y``.
         lines: Runs by the name of the line that joins them.
         window: ``[left, right, bottom, top]`` of a contour; by default what the paths need.
@@ -51,8 +51,8 @@ class Lesson:
     """A few runs, and what they show.
 
     Attributes:
-        title: A line.
-        runs: Overrides by name, in the order of the plot.
+        title: A line that says what the lesson is about.
+        runs: The overrides of each run by its name, in the order of the plot.
         values: Expressions by name (`sgdlab.lessons.expressions`), a later one may use the
             earlier.
         expect: Two sentences with ``{value}`` in them: what was done and seen; why.
@@ -85,14 +85,8 @@ def lesson_of(section: object) -> Lesson:
             raise InputError(f"lesson.{key}: is missing; a lesson has {', '.join(KEYS)}")
     runs = _runs(content["runs"])
     values = _values(content.get("values") or {}, runs)
-    return Lesson(
-        title=str(content["title"]),
-        runs=runs,
-        values=values,
-        expect=_expect(content["expect"], values),
-        check=_check(content["check"], values),
-        plot=_plot(content["plot"], runs),
-    )
+    expect, check = _expect(content["expect"], values), _check(content["check"], values)
+    return Lesson(str(content["title"]), runs, values, expect, check, _plot(content["plot"], runs))
 
 
 def _runs(section: object) -> dict[str, tuple[str, ...]]:

@@ -4,25 +4,31 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator
+from torch import Tensor
 
 from sgdlab.config.schema import RunConfig
+from sgdlab.datasets.problem import Function
 from sgdlab.errors import InputError
 from sgdlab.lessons.lesson import Lesson, Plot
-from sgdlab.lessons.ran import Ran
-from sgdlab.lessons.surface import surface_of
+from sgdlab.lessons.runs import LessonRun
 from sgdlab.report.charts.style import COLOURS, context, plain, svg
 from sgdlab.report.contour import Path2D, contour, window_of
 from sgdlab.terminal import plot as terminal_plot
 from sgdlab.terminal.plot import Mark, PlotLine
+from sgdlab.training.build import dataset_of
 
 Line = tuple[str, np.ndarray, np.ndarray]
-"""Name, x and y."""
+"""A line's name, its x and its y."""
+
+_POINTS = 241
+"""Points of the grid under a contour, along each side."""
 
 
-def in_terminal(lesson: Lesson, runs: Sequence[Ran], *, width: int, colours: bool) -> str:
+def in_terminal(lesson: Lesson, runs: Sequence[LessonRun], *, width: int, colours: bool) -> str:
     """Return the plot as lines of text."""
     plot = lesson.plot
     curves = [PlotLine(name, x.tolist(), y.tolist()) for name, x, y in lines_of(plot, runs)]
@@ -30,24 +36,18 @@ def in_terminal(lesson: Lesson, runs: Sequence[Ran], *, width: int, colours: boo
     if plot.kind == "contour":
         marks = [Mark("start", curves[0].x[0], curves[0].y[0])]
     return terminal_plot.plot(
-        curves,
-        marks,
-        x_label=plot.x_label or plot.x,
-        y_label=plot.y_label or plot.y,
-        log_x=plot.log_x,
-        log_y=plot.log_y,
-        width=width,
-        colours=colours,
-    )
+        curves, marks, x_label=plot.x_label or plot.x, y_label=plot.y_label or plot.y,
+        log_x=plot.log_x, log_y=plot.log_y, width=width, colours=colours,
+    )  # fmt: skip
 
 
-def draw(lesson: Lesson, runs: Sequence[Ran], config: RunConfig) -> str:
+def draw(lesson: Lesson, runs: Sequence[LessonRun], config: RunConfig) -> str:
     """Return the plot as SVG.
 
     Args:
         lesson: Says what is drawn.
-        runs: In its order.
-        config: Of one of them, for the function under the paths of a contour.
+        runs: The runs in the order of the lesson.
+        config: The config of one run, for the function under the paths of a contour.
     """
     plot = lesson.plot
     lines = lines_of(plot, runs)
@@ -61,7 +61,37 @@ def draw(lesson: Lesson, runs: Sequence[Ran], config: RunConfig) -> str:
         return svg(_figure(lesson, lines, runs), lesson.title)
 
 
-def lines_of(plot: Plot, runs: Sequence[Ran]) -> list[Line]:
+@torch.no_grad()
+def surface_of(
+    config: RunConfig, window: Sequence[float]
+) -> tuple[np.ndarray, list[tuple[float, float]]]:
+    """Return ``f(x, y)`` on a grid, ``[y, x]``, and the minima.
+
+    Args:
+        config: A config whose dataset is the function.
+        window: ``(left, right, bottom, top)``.
+
+    Raises:
+        InputError: The dataset is no function of two variables.
+    """
+    problem = dataset_of(config).problem
+    function = problem.build().double().eval() if problem else None
+    if not isinstance(function, Function) or function.w.numel() != 2:
+        raise InputError("lesson.plot.kind=contour: needs a function of two variables")
+    left, right, bottom, top = window
+    x = torch.linspace(left, right, _POINTS, dtype=torch.float64)
+    y = torch.linspace(bottom, top, _POINTS, dtype=torch.float64)
+    row = torch.zeros(1, 1, dtype=torch.float64)
+
+    def value(w: Tensor) -> Tensor:
+        return torch.func.functional_call(function, {"w": w}, row)[0]
+
+    points = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).reshape(-1, 2)
+    values = torch.func.vmap(value)(points).reshape(_POINTS, _POINTS)
+    return values.numpy(), [(x, y) for x, y in function.minima]
+
+
+def lines_of(plot: Plot, runs: Sequence[LessonRun]) -> list[Line]:
     """Return what is drawn, a line per run; of points a line per member of ``plot.lines``.
 
     Raises:
@@ -77,26 +107,26 @@ def lines_of(plot: Plot, runs: Sequence[Ran]) -> list[Line]:
         raise InputError(f"lesson.plot: {error.args[0]}") from error
 
 
-def label(run: Ran) -> str:
+def label(run: LessonRun) -> str:
     """Return what a run is called in a legend: its name, and what it differs in."""
     name = run.name.replace("_", " ")
     text = f"{name}: {', '.join(run.overrides)}" if run.overrides else name
     return text if len(text) <= 64 else name
 
 
-def _columns(plot: Plot, run: Ran, key: str) -> tuple[np.ndarray, np.ndarray]:
+def _columns(plot: Plot, run: LessonRun, key: str) -> tuple[np.ndarray, np.ndarray]:
     table = run if plot.of == "steps" else run.evals[plot.of]
     x, y = table[plot.x], table[key]
     there = ~np.isnan(y)
     return x[there], y[there]
 
 
-def _cells(runs: Sequence[Ran], key: str) -> np.ndarray:
+def _cells(runs: Sequence[LessonRun], key: str) -> np.ndarray:
     cells = [run.summary[key] for run in runs]
     return np.array([cell if isinstance(cell, int | float) else np.nan for cell in cells], float)
 
 
-def _figure(lesson: Lesson, lines: Sequence[Line], runs: Sequence[Ran]) -> Figure:
+def _figure(lesson: Lesson, lines: Sequence[Line], runs: Sequence[LessonRun]) -> Figure:
     plot = lesson.plot
     figure = Figure(figsize=(6.6, 3.6 + 0.2 * len(lines)), layout="constrained")
     axes = figure.subplots()
@@ -136,7 +166,7 @@ def _ticks(axes: Axes, plot: Plot) -> None:
         axes.yaxis.set_minor_formatter(FormatStrFormatter("%g"))
 
 
-def _limits(axes: Axes, plot: Plot, runs: Sequence[Ran]) -> None:
+def _limits(axes: Axes, plot: Plot, runs: Sequence[LessonRun]) -> None:
     """Draw a limit of each run thin and dashed, in the run's colour."""
     assert plot.limit is not None
     for index, run in enumerate(runs):

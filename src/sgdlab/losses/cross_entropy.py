@@ -19,7 +19,7 @@ class CrossEntropy:
 
     Attributes:
         label_smoothing: ``s``, from 0 (plain cross-entropy) to below 1.
-        task: Of the dataset; None: not checked.
+        task: The task of the dataset; None is not checked.
 
     Raises:
         InputError: ``s`` outside its range, or a regression task.

@@ -15,7 +15,7 @@ class Mean:
     For test problems, whose model returns the values ``f_i(w)``. There is no target.
 
     Attributes:
-        task: Of the dataset; None: not checked.
+        task: The task of the dataset; None is not checked.
 
     Raises:
         InputError: The dataset is not a test problem.

@@ -46,7 +46,7 @@ class Perceptron:
     (Duda and Hart 1973), Collins (2002).
 
     Attributes:
-        task: Of the dataset; None: not checked.
+        task: The task of the dataset; None is not checked.
 
     Raises:
         InputError: A regression task.

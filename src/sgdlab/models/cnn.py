@@ -19,13 +19,13 @@ class CNN(nn.Module):
     Args:
         input_shape: ``(channels, height, width)``.
         num_outputs: Classes, or regression targets.
-        channels: Of each convolution, at least one.
-        kernel_size: Odd.
+        channels: The channels of each convolution, of which there is at least one.
+        kernel_size: The edge of the kernels, an odd number.
         hidden: Widths of the dense hidden layers.
-        activation: As for `sgdlab.models.mlp.MLP`.
+        activation: One of those of `sgdlab.models.mlp.MLP`.
         batch_norm: After each convolution and each hidden dense layer; convolutions then have no
             bias, which the normalisation would cancel.
-        dropout: Probability of zeroing in the dense hidden layers.
+        dropout: Probability that a unit of the dense hidden layers is zeroed.
 
     Raises:
         InputError: The inputs are not images, or an impossible setting.

@@ -14,9 +14,9 @@ class Linear(nn.Sequential):
     ``loss=mse`` least squares. ``W`` is ``[num_outputs, d]``.
 
     Args:
-        input_shape: Of one example; any.
+        input_shape: The shape of one example; any will do.
         num_outputs: Classes, or regression targets.
-        bias: Whether there is ``b``.
+        bias: Whether the model has ``b``.
     """
 
     def __init__(

@@ -15,7 +15,7 @@ class MLP(nn.Sequential):
     """Hidden layers ``h <- dropout(φ(norm(W·h + b)))`` on the flattened input, then a linear one.
 
     Args:
-        input_shape: Of one example; any.
+        input_shape: The shape of one example; any will do.
         num_outputs: Classes, or regression targets.
         hidden: Widths of the hidden layers; none makes it linear.
         activation: ``φ``: relu, tanh, gelu, silu, sigmoid, leaky_relu or elu.

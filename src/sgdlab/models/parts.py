@@ -148,8 +148,8 @@ def dense_roles(layers: Iterable[tuple[str, nn.Module]], base_width: int) -> dic
     """Return the roles of the parameters of `dense` layers.
 
     Args:
-        layers: In their order, each with the prefix of its parameters' names.
-        base_width: Of the hidden layers of the base model.
+        layers: The layers in their order, each with the prefix of its parameters' names.
+        base_width: The width of the hidden layers of the base model.
     """
     named = list(layers)
     last = named[-1][0]

@@ -17,7 +17,7 @@ def Problem(*, problem: Buildable | None) -> nn.Module:
     """Return the dataset's own function, at its starting point: its variables are the weights.
 
     Args:
-        problem: Of the dataset; None for ordinary examples.
+        problem: The problem of the dataset; None for ordinary examples.
 
     Raises:
         InputError: The dataset is not a test problem.

@@ -46,7 +46,6 @@ class KieferWolfowitz(Optimizer):
 
     decay_modes: ClassVar[tuple[str, ...]] = ()
     # There is no gradient to clip.
-    gradient_free: ClassVar[bool] = True
 
     def __init__(
         self,

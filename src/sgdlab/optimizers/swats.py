@@ -54,7 +54,6 @@ class SWATS(Optimizer):
         InputError: A setting is out of its range.
     """
 
-    averages_state: ClassVar[bool] = False
     # Decoupled decay would go on at the rate of Adam after the switch.
     decay_modes: ClassVar[tuple[str, ...]] = ("coupled", "independent")
 

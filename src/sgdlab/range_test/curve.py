@@ -44,7 +44,7 @@ class Point:
         loss: Mean over the batch *after* that of the update, at the parameters after it: the first
             loss that the rate has had a part in. May be infinite or NaN in the last point.
         smoothed: Average of the losses up to here; None where the loss is not finite.
-        val_loss: Over the validation split at the same parameters, where it was asked for.
+        val_loss: Loss over the validation split at the same parameters, where it was asked for.
     """
 
     lr: float
@@ -59,9 +59,9 @@ class RangeCurve:
     """All points of a range test.
 
     Attributes:
-        points: In the order of their rates.
-        initial_loss: Of the first batch, at the initial parameters.
-        beta: Of the average.
+        points: The points in the order of their rates.
+        initial_loss: Loss of the first batch at the initial parameters.
+        beta: The factor of the average.
         optimum: Smallest value that the loss can have, where it is known; else 0.
         stopped: Why it ended before the last rate; None: it did not.
     """
@@ -93,6 +93,24 @@ class RangeCurve:
         table = np.array(finite, dtype=np.float64).reshape(-1, 3)
         return Reading(table[:, 0], table[:, 1], table[:, 2], None if self.has_val else self.beta)
 
+    def visible(self) -> tuple["Reading", float]:
+        """Return the curve up to where it leaves a picture, and the upper end of the picture.
+
+        The picture ends half a fall above the losses before the minimum: a loss that explodes would
+        flatten all else. Losses of batches above it are NaN.
+        """
+        whole = self.read()
+        if not len(whole.lrs):
+            return whole, 0.0
+        place = int(np.argmin(whole.values))
+        low = float(whole.values[place])
+        high = float(max(np.max(whole.values[: place + 1]), self.initial_loss))
+        top = high + 0.5 * (high - low or abs(high) or 1.0)
+        above = np.flatnonzero(whole.values > top)
+        end = int(above[0]) if len(above) else len(whole.lrs)
+        losses = np.where(whole.losses <= top, whole.losses, np.nan)
+        return Reading(whole.lrs[:end], whole.values[:end], losses[:end], whole.beta), top
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -101,14 +119,19 @@ class Reading:
     Attributes:
         lrs: Rates ``[n]``, rising.
         values: Smoothed loss or validation loss ``[n]``.
-        losses: Of the batches ``[n]``.
-        beta: Of the average in ``values``; None for the validation loss.
+        losses: Losses of the batches ``[n]``.
+        beta: The factor of the average in ``values``; None for the validation loss.
     """
 
     lrs: Array
     values: Array
     losses: Array
     beta: float | None
+
+    @property
+    def label(self) -> str:
+        """What ``values`` are called in a picture."""
+        return "validation loss" if self.beta is None else "smoothed loss"
 
     def batch_noise(self) -> float:
         """Return ``σ``, the standard deviation of a batch's loss; 0 for the validation loss.

@@ -4,44 +4,33 @@ import contextlib
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from typing import Protocol
 
 import torch
 
 from sgdlab.range_test.curve import LossAverage, Point, RangeCurve
 from sgdlab.range_test.settings import RangeConfig, rates
-from sgdlab.steps.base import MicroBatches
 from sgdlab.steps.batches import stream_seed
 from sgdlab.training.build import Run
 from sgdlab.training.evaluation import evaluate
+from sgdlab.training.steplog import StepWatcher
 from sgdlab.training.threads import threads_for
 
 
-class Watcher(Protocol):
-    """Is told of every update; see `sgdlab.terminal.progress`."""
-
-    def step(self, step: int, loss: float, lr: float, grad_norm: float) -> None: ...  # noqa: D102
-
-
 @contextlib.contextmanager
-def apart(seed: int) -> Iterator[None]:
-    """Draw inside as a run of this seed draws, and give back random state and threads."""
+def isolated(run: Run) -> Iterator[None]:
+    """Draw and compute inside as the run would, and give back random state and threads."""
     threads = torch.get_num_threads()
     try:
         with torch.random.fork_rng():
-            torch.manual_seed(stream_seed(seed, "other"))
+            torch.manual_seed(stream_seed(run.config.seed, "other"))
+            torch.set_num_threads(threads_for(run, run.config.threads))
             yield
     finally:
         torch.set_num_threads(threads)
 
 
 def explore(
-    run: Run,
-    section: RangeConfig,
-    scaled: Callable[[float], float],
-    view: Watcher,
-    threads: int | None = None,
-    independent_decay: bool = False,
+    run: Run, section: RangeConfig, scaled: Callable[[float], float], display: StepWatcher
 ) -> RangeCurve:
     """Raise the rate from update to update and follow the loss.
 
@@ -54,55 +43,43 @@ def explore(
     orders of magnitude, such a multiple alone is no divergence.
 
     Args:
-        run: Built by `sgdlab.training.build.build_run`, not trained.
-        section: Checked.
+        run: A run that `sgdlab.training.build.build_run` has built, and nothing has trained.
+        section: The rates, and when to stop.
         scaled: Gives the rate to use for the rate that is typed.
-        view: Told of every update.
-        threads: Of the config.
-        independent_decay: ``decay.mode=independent``: the decay does not follow the rate.
+        display: Is told of every update.
     """
-    with apart(run.config.seed):
-        torch.set_num_threads(threads_for(run, threads))
-        return _explored(run, section, scaled, view, independent_decay)
+    with isolated(run):
+        return _explored(run, section, scaled, display)
 
 
 def _explored(
-    run: Run,
-    section: RangeConfig,
-    scaled: Callable[[float], float],
-    view: Watcher,
-    independent_decay: bool,
+    run: Run, section: RangeConfig, scaled: Callable[[float], float], display: StepWatcher
 ) -> RangeCurve:
     decays = [group.get("applied_decay", 0.0) for group in run.optimizer.param_groups]
+    independent = run.config.decay.mode == "independent"
     problem = run.data.problem
-    record = _Record(section, problem.optimum if problem else 0.0)
+    builder = _CurveBuilder(section, problem.optimum if problem else 0.0)
     run.model.train()
-    batches = updates(run)
+    train, epochs = run.data.train, itertools.count()
+    batches = (b for e in epochs for b in run.plan.epoch(train.x, train.y, run.config.seed, e))
     val: float | None = None
     for step, lr in enumerate(rates(section)):
         used = scaled(lr)
-        if independent_decay:
+        if independent:
             # Its factor is lr_t / lr, and here lr_t is the lr of the config that would be tried.
             for group, decay in zip(run.optimizer.param_groups, decays, strict=True):
                 group["applied_decay"] = decay * run.lr / used
         values = run.update.step(step, next(batches), used, None)
         loss, norm = float(values.loss), float(values.grad_norm)
-        view.step(step + 1, loss, used, norm)
-        record.loss(loss, norm, val)
-        if record.stopped is not None:
-            return record.curve()
-        record.update(lr, used if values.lr is None else values.lr)
+        display.step(step + 1, loss, used, norm)
+        builder.loss(loss, norm, val)
+        if builder.stopped is not None:
+            return builder.curve()
+        builder.update(lr, used if values.lr is None else values.lr)
         val = _validate(run) if section.val else None
     run.update.sync_weights()
-    record.loss(float(run.objective.value(next(batches))), 0.0, val)
-    return record.curve()
-
-
-def updates(run: Run) -> Iterator[MicroBatches]:
-    """Yield the batches of the updates, epoch after epoch, in the order of training."""
-    train = run.data.train
-    for epoch in itertools.count():
-        yield from run.plan.epoch(train.x, train.y, run.config.seed, epoch)
+    builder.loss(float(run.objective.value(next(batches))), 0.0, val)
+    return builder.curve()
 
 
 def _validate(run: Run) -> float:
@@ -114,8 +91,8 @@ def _validate(run: Run) -> float:
     return found.loss
 
 
-class _Record:
-    """Points as they come, and the watch for divergence."""
+class _CurveBuilder:
+    """Collects the points of a curve and notices where it diverges."""
 
     def __init__(self, section: RangeConfig, optimum: float) -> None:
         self._section = section

@@ -1,4 +1,4 @@
-"""What one range test is made from: a settled config, its rates, and what was typed."""
+"""What one range test is made from: a resolved config, its rates, and what was typed."""
 
 import dataclasses
 import re
@@ -15,6 +15,7 @@ from sgdlab.config.instantiate import where
 from sgdlab.config.resolve import resolve
 from sgdlab.config.schema import RunConfig
 from sgdlab.errors import InputError
+from sgdlab.optimizers.traits import traits_of
 from sgdlab.range_test.settings import RangeConfig, section_of
 from sgdlab.sweep.preflight import check
 from sgdlab.terminal.display import shown
@@ -31,8 +32,8 @@ class RangeJob:
     Attributes:
         config: The resolved config of the run that would be trained, without the section.
         section: What to go through.
-        overrides: As typed.
-        flags: Of the command line, as far as training needs them.
+        overrides: The overrides as they were typed.
+        flags: The flags of the command line that training needs, too.
     """
 
     config: RunConfig
@@ -59,8 +60,8 @@ def job_of(composed: DictConfig, hydra: Any = None) -> RangeJob:
     """Return the range test of a composed config.
 
     Args:
-        composed: As Hydra composed it.
-        hydra: Its section ``hydra``, where ``composed`` is without.
+        composed: The config as Hydra composed it.
+        hydra: The section ``hydra``, where ``composed`` is without.
 
     Raises:
         InputError: A value is impossible.
@@ -94,7 +95,7 @@ def check_job(job: RangeJob, folder: Path) -> None:
     Raises:
         InputError: Says why; or the folder holds a run.
     """
-    if str(job.config.optimizer.get("_target_")).endswith(".Rprop"):
+    if traits_of(job.config.optimizer).reads_lr_once:
         place = where(job.config, "optimizer")
         raise InputError(f"{place}: reads lr before its first step only; a range test says nothing")
     with startup.kept():

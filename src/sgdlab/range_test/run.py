@@ -12,12 +12,11 @@ from omegaconf import DictConfig
 from sgdlab.config.compose.loader import QuickLoader, explained, typed
 from sgdlab.config.instantiate import call, where
 from sgdlab.errors import InputError, reason_of
-from sgdlab.range_test.bar import Bar
 from sgdlab.range_test.explore import explore
-from sgdlab.range_test.finding import RangeResult, finding_of
 from sgdlab.range_test.job import RATES, RangeJob, check_job, job_of
+from sgdlab.range_test.result import RangeResult, result_of
 from sgdlab.range_test.settings import RangeConfig
-from sgdlab.range_test.show import show_all
+from sgdlab.range_test.show import RangeDisplay, show_all
 from sgdlab.range_test.table import CURVE, SUGGESTIONS, write_tables
 from sgdlab.results import write_config, write_environment, write_error
 from sgdlab.sweep.run import varied_keys
@@ -27,7 +26,7 @@ from sgdlab.training.build import Run, build_run
 from sgdlab.training.environment import environment
 
 
-def find(job: RangeJob, folder: Path, name: str) -> RangeResult:
+def make_test(job: RangeJob, folder: Path, name: str) -> RangeResult:
     """Make one range test and write its files.
 
     Raises:
@@ -43,46 +42,45 @@ def find(job: RangeJob, folder: Path, name: str) -> RangeResult:
         def scaled(lr: float) -> float:
             return float(rule(lr, run.plan.effective_batch_size))
 
-        for line in _doubts(job, run):
+        for line in _warnings(job, run):
             warn(line)
-        with Bar(name, section.steps) as view:
-            independent = config.decay.mode == "independent"
-            curve = explore(run, section, scaled, view, config.threads, independent)
+        with RangeDisplay(name, section.steps) as display:
+            curve = explore(run, section, scaled, display)
     except InputError:
         raise
     except Exception as error:
         write_error(folder, traceback.format_exc())
         print(f"sgdlab: {name}: {reason_of(error)}; see {shown(folder)}/error.txt", file=sys.stderr)
         raise SystemExit(1) from error
-    finding = finding_of(name, curve, section, scaled)
+    result = result_of(name, curve, section, scaled)
     write_config(folder, config.plain())
     write_environment(folder, environment(run.device, run.data.fingerprint))
-    write_tables(folder, [finding], with_names=False)
-    return finding
+    write_tables(folder, [result], with_names=False)
+    return result
 
 
-def draw(folder: Path, findings: Sequence[RangeResult], title: str, section: RangeConfig) -> None:
+def draw(folder: Path, results: Sequence[RangeResult], title: str, section: RangeConfig) -> None:
     """Draw range tests into ``lr_find.svg``."""
     from sgdlab.range_test import figure  # matplotlib takes a second
 
-    figure.draw(folder / figure.FILE, findings, title, section.mode == "linear")
+    figure.draw(folder / figure.FILE, results, title, section.mode == "linear")
 
 
-def _doubts(job: RangeJob, run: Run) -> list[str]:
+def _warnings(job: RangeJob, run: Run) -> list[str]:
     section, place = job.section, where(job.config, "optimizer")
     overrides = [override for key in RATES if (override := job.typed(key)) is not None]
-    doubts = [
+    lines = [
         f"{override} does not count: the rate goes through the range" for override in overrides
     ]
     if section.val:
         examples = len(run.data.val.y)
-        doubts.append(
+        lines.append(
             f"range.val=true: evaluates {section.steps} times {examples} validation examples, "
             f"beside {section.steps} updates of {run.plan.effective_batch_size}"
         )
     if any(group.get("line_search_fn") for group in run.optimizer.param_groups):
-        doubts.append(f"{place} searches along a line: lr is only where each search begins")
-    return doubts
+        lines.append(f"{place} searches along a line: lr is only where each search begins")
+    return lines
 
 
 def sweep(master: DictConfig, context: HydraContext, jobs: Sequence[Sequence[str]]) -> None:
@@ -111,15 +109,15 @@ def sweep(master: DictConfig, context: HydraContext, jobs: Sequence[Sequence[str
             own = folder / f"{_slug(name)}-{len(folders) + 1}"
         check_job(job, own)
         prepared[name], folders[name] = job, own
-    findings: list[RangeResult] = []
+    results: list[RangeResult] = []
     failed = False
     for name, job in prepared.items():
         try:
-            findings.append(find(job, folders[name], name))
+            results.append(make_test(job, folders[name], name))
         except SystemExit:
             failed = True
-    if findings:
-        _compare(prepared, findings, folder)
+    if results:
+        _compare(prepared, results, folder)
     if failed:
         raise SystemExit(1)
 
@@ -136,18 +134,14 @@ def _slug(name: str) -> str:
     return re.sub(r"[^\w.=-]+", "-", name).strip("-.") or "job"
 
 
-def _compare(jobs: dict[str, RangeJob], findings: Sequence[RangeResult], folder: Path) -> None:
-    section = jobs[findings[0].name].section
-    write_tables(folder, findings, with_names=True)
-    draw(folder, findings, "Learning-rate range tests", section)
+def _compare(jobs: dict[str, RangeJob], results: Sequence[RangeResult], folder: Path) -> None:
+    section = jobs[results[0].name].section
+    write_tables(folder, results, with_names=True)
+    draw(folder, results, "Learning-rate range tests", section)
     console = stdout()
-    show_all(console, findings, section.mode == "linear")
-    for finding in findings:
-        if finding.take is not None:
-            _print_command(jobs[finding.name].command(finding.take))
+    show_all(console, results, section.mode == "linear")
+    for result in results:
+        if result.take is not None:
+            # One line that can be copied, however wide the terminal is.
+            print(f"  {jobs[result.name].command(result.take)}")
     console.print(f"files: {shown(folder)}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _print_command(command: str) -> None:
-    """Print a command as one line that can be copied, however wide the terminal is."""
-    print(f"  {command}")

@@ -1,15 +1,15 @@
-"""A range test for a person: the curve in the terminal, the suggestions as a table."""
+"""A range test for a person: its progress, then the curve, and the suggestions as a table."""
 
+import time
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from sgdlab.range_test.finding import TAKE, RangeResult
-from sgdlab.range_test.view import window
-from sgdlab.terminal.display import number
-from sgdlab.terminal.plot import Mark, plot
-from sgdlab.terminal.plot import PlotLine as Line
+from sgdlab.range_test.result import TAKE, RangeResult
+from sgdlab.terminal.numbers import number
+from sgdlab.terminal.plot import Mark, PlotLine, plot
 
 _MEANING = {
     "steepest": "where the loss falls fastest",
@@ -20,63 +20,93 @@ _MEANING = {
 }
 
 
-def show(console: Console, finding: RangeResult, is_linear: bool) -> None:
+class RangeDisplay:
+    """Shows a range test while it runs: a bar on a terminal, nothing elsewhere.
+
+    Args:
+        title: The word before the bar.
+        steps: The number of updates to make.
+    """
+
+    def __init__(self, title: str, steps: int) -> None:
+        self._console = Console(stderr=True)
+        self._drawn = time.monotonic()
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False), BarColumn(bar_width=24),
+            MofNCompleteColumn(), TextColumn("{task.fields[state]}", markup=False),
+            console=self._console, transient=True, auto_refresh=False,
+        )  # fmt: skip
+        self._task = self._bar.add_task(title, total=steps, state="")
+
+    def __enter__(self) -> "RangeDisplay":
+        if self._console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            self._bar.stop()  # elsewhere rich prints an empty line
+
+    def step(self, step: int, loss: float, lr: float, grad_norm: float) -> None:
+        """Show the rate and the loss of an update, ten times a second."""
+        now = time.monotonic()
+        if self._console.is_terminal and now - self._drawn >= 0.1:
+            self._drawn = now
+            state = f"lr {lr:.3g}  loss {loss:.4g}  grad norm {grad_norm:.3g}"
+            self._bar.update(self._task, completed=step, state=state, refresh=True)
+
+
+def show(console: Console, result: RangeResult, is_linear: bool) -> None:
     """Print one curve, its suggestions, and what to know about it."""
-    _plot(console, [finding], is_linear)
-    _end(console, finding, "")
-    if finding.take is None:
+    _plot(console, [result], is_linear)
+    _end(console, result, "")
+    if result.take is None:
         return
     table = Table(box=None, pad_edge=False)
-    headings = ["lr", *_used_heading(finding), "loss"]
+    headings = ["lr", *(["lr used"] if result.curve.is_scaled else []), "loss"]
     table.add_column("rule")
     for heading in headings:
         table.add_column(heading, justify="right")
     table.add_column("")
-    for rule, lr in (*finding.suggested.items(), (TAKE, finding.take)):
+    for rule, lr in result.advice.items():
         cells = ["–"] * len(headings)
         if lr is not None:
-            used = [number(finding.scaled(lr), 3)] if finding.curve.is_scaled else []
-            cells = [number(lr, 3), *used, number(finding.value_at(lr))]
+            used = [number(result.scaled(lr), 3)] if result.curve.is_scaled else []
+            cells = [number(lr, 3), *used, number(result.value_at(lr))]
         table.add_row(rule, *cells, _MEANING[rule], style="bold" if rule == TAKE else "")
     console.print(table)
 
 
-def show_all(console: Console, findings: Sequence[RangeResult], is_linear: bool) -> None:
+def show_all(console: Console, results: Sequence[RangeResult], is_linear: bool) -> None:
     """Print all curves in one plot, and a table with a row for each job."""
-    _plot(console, findings, is_linear)
-    for finding in findings:
-        _end(console, finding, f"{finding.name}: ")
+    _plot(console, results, is_linear)
+    for result in results:
+        _end(console, result, f"{result.name}: ")
     table = Table(box=None, pad_edge=False)
     table.add_column("job")
-    rules = [*findings[0].suggested, TAKE]
-    scaled = any(finding.curve.is_scaled for finding in findings)
+    rules = [*results[0].suggested, TAKE]
+    scaled = any(result.curve.is_scaled for result in results)
     for heading in (*rules, *(["lr used"] if scaled else [])):
         table.add_column(heading, justify="right")
-    for finding in findings:
-        cells = [number(finding.suggested[rule], 3) for rule in finding.suggested]
-        take = finding.take
-        used = [number(take and finding.scaled(take), 3)] if scaled else []
-        table.add_row(finding.name, *cells, f"[bold]{number(take, 3)}[/]", *used)
+    for result in results:
+        cells = [number(result.suggested[rule], 3) for rule in result.suggested]
+        take = result.take
+        used = [number(take and result.scaled(take), 3)] if scaled else []
+        table.add_row(result.name, *cells, f"[bold]{number(take, 3)}[/]", *used)
     console.print(table)
 
 
-def _used_heading(finding: RangeResult) -> list[str]:
-    return ["lr used"] if finding.curve.is_scaled else []
-
-
-def _plot(console: Console, findings: Sequence[RangeResult], is_linear: bool) -> None:
-    lines: list[Line] = []
+def _plot(console: Console, results: Sequence[RangeResult], is_linear: bool) -> None:
+    lines: list[PlotLine] = []
     marks: list[Mark] = []
-    for finding in findings:
-        seen = window(finding)
-        name = seen.label if len(findings) == 1 else f"{finding.name}: {seen.label}"
-        lines.append(Line(name, seen.lrs.tolist(), seen.values.tolist()))
-        if len(findings) > 1:
-            chosen = {} if finding.take is None else {f"{finding.name}: {TAKE}": finding.take}
-        else:
-            chosen = {**finding.suggested, TAKE: finding.take}
+    for result in results:
+        seen, _ = result.curve.visible()
+        name = seen.label if len(results) == 1 else f"{result.name}: {seen.label}"
+        lines.append(PlotLine(name, seen.lrs.tolist(), seen.values.tolist()))
+        own = {f"{result.name}: {TAKE}": result.take}
+        chosen = own if len(results) > 1 else result.advice
         marks += [
-            Mark(f"{name} {number(lr, 3)}", lr, finding.value_at(lr))
+            Mark(f"{name} {number(lr, 3)}", lr, result.value_at(lr))
             for name, lr in chosen.items()
             if lr is not None
         ]
@@ -90,9 +120,9 @@ def _plot(console: Console, findings: Sequence[RangeResult], is_linear: bool) ->
     print(text, file=console.file)
 
 
-def _end(console: Console, finding: RangeResult, name: str) -> None:
-    lines = [finding.why_none] if finding.why_none else list(finding.notes)
-    if finding.curve.stopped and not finding.why_none:
-        lines.insert(0, f"ended early: {finding.curve.stopped}")
+def _end(console: Console, result: RangeResult, name: str) -> None:
+    lines = [result.why_none] if result.why_none else list(result.notes)
+    if result.curve.stopped and not result.why_none:
+        lines.insert(0, f"ended early: {result.curve.stopped}")
     for line in lines:
         console.print(f"{name}{line}", markup=False, highlight=False, soft_wrap=True)

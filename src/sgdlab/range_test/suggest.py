@@ -14,7 +14,8 @@ import numpy as np
 from sgdlab.range_test.curve import Array
 
 SHARE_LEFT_OUT = 0.1
-"""Of the points, at the start, where the average has hardly begun; fastai leaves out as many."""
+"""Share of the points that is left out at the start, where the average has hardly begun; as in
+fastai."""
 
 INTERVAL = 1.2
 """Decades between the slopes that `slide` compares: fastai's 15 of 100 points from 1e-7 to 10."""

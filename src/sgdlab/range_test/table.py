@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from sgdlab.range_test.finding import TAKE, RangeResult
+from sgdlab.range_test.result import RangeResult
 from sgdlab.results import Cell, write_table
 
 CURVE, SUGGESTIONS = "lr_find.csv", "suggestions.csv"
 
 
-def write_tables(folder: Path, findings: Sequence[RangeResult], with_names: bool) -> None:
+def write_tables(folder: Path, results: Sequence[RangeResult], with_names: bool) -> None:
     """Write both tables.
 
     ``lr_find.csv`` has ``lr,loss,smoothed``, then ``val_loss`` where it was measured and
@@ -17,25 +17,25 @@ def write_tables(folder: Path, findings: Sequence[RangeResult], with_names: bool
     loss``, the height of the curve at that rate; what no rule suggests is empty.
 
     Args:
-        folder: Created.
-        findings: Of one job or several.
-        with_names: Put the name of the job in front.
+        folder: The folder of the files, which is created.
+        results: The range tests of one job or of several.
+        with_names: Whether the name of the job stands in front.
     """
-    has_val = any(finding.curve.has_val for finding in findings)
-    is_scaled = any(finding.curve.is_scaled for finding in findings)
+    has_val = any(result.curve.has_val for result in results)
+    is_scaled = any(result.curve.is_scaled for result in results)
     head = ["job"] if with_names else []
     columns = [*head, "lr", "loss", "smoothed"]
     columns += ["val_loss"] * has_val + ["lr_used"] * is_scaled
     rows: list[list[Cell]] = []
     advice: list[list[Cell]] = []
-    for finding in findings:
-        name: list[Cell] = [finding.name] if with_names else []
-        for point in finding.curve.points:
+    for result in results:
+        name: list[Cell] = [result.name] if with_names else []
+        for point in result.curve.points:
             more: list[Cell] = [point.val_loss] if has_val else []
             more += [point.lr_used] if is_scaled else []
             rows.append([*name, point.lr, point.loss, point.smoothed, *more])
-        for rule, lr in (*finding.suggested.items(), (TAKE, finding.take)):
-            cells = [None] * 3 if lr is None else [lr, finding.scaled(lr), finding.value_at(lr)]
+        for rule, lr in result.advice.items():
+            cells = [None] * 3 if lr is None else [lr, result.scaled(lr), result.value_at(lr)]
             advice.append([*name, rule, *cells])
     write_table(folder / CURVE, columns, rows)
     write_table(folder / SUGGESTIONS, [*head, "rule", "lr", "lr_used", "loss"], advice)

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,7 +17,6 @@ from sgdlab.report import content, latex, markdown, page, tables
 from sgdlab.report.charts.files import FORMATS, files
 from sgdlab.report.charts.model import Chart
 from sgdlab.report.charts.style import Look, looks
-from sgdlab.report.content import Drawn
 from sgdlab.report.document import Table
 from sgdlab.report.figures.profiles import profile
 from sgdlab.report.figures.workload import figures, prefixes
@@ -31,31 +30,29 @@ class Report:
     """A report that was written.
 
     Attributes:
-        out: Its folder, which holds all files below.
-        html: The page.
-        markdown: The same as Markdown.
+        out: The folder that holds all files of the report.
+        analysis: All that the report says.
         verdicts: The answer in words, one text per workload and track.
-        comparison: ``comparison.csv``.
-        pairwise: ``pairwise.csv``.
-        problems: A line for every damaged file; empty when all could be read.
-        summaries: A short table per workload and track, for the terminal.
-        analysis: All that it says.
     """
 
     out: Path
-    html: Path
-    markdown: Path
-    verdicts: list[str]
-    comparison: pd.DataFrame
-    pairwise: pd.DataFrame
-    problems: list[str]
     analysis: Analysis
-    summaries: list[Table] = field(default_factory=list[Table])
+    verdicts: list[str]
+
+    @property
+    def html(self) -> Path:
+        """The HTML page."""
+        return self.out / "report.html"
+
+    @property
+    def problems(self) -> list[str]:
+        """A line for every damaged file; empty when all could be read."""
+        return self.analysis.runs.problems
 
     def show(self, console: Console) -> None:
         """Print the comparison, the verdicts and where the page is."""
-        for summary in self.summaries:
-            console.print(_rich(summary))
+        for result in self.analysis.results:
+            console.print(_rich(tables.terminal(result)))
         for verdict in self.verdicts:
             console.print(Text(verdict, style="bold"))
         console.print(Text(f"report: {self.html}"), soft_wrap=True)
@@ -72,27 +69,22 @@ def build(
 
     Args:
         roots: Folders of runs, sweeps or comparisons.
-        out: Folder of the report; made when missing.
+        out: The folder of the report; made when missing.
         target: Value of the validation metric to time, or the contender whose median it is; by
             default that of the study, else derived per workload.
         margin: Largest difference that does not matter, or ``auto``; by default that of the study.
-        formats: Of the figures' files: some of ``svg``, ``png``, ``pdf``.
+        formats: The formats of the figures: some of ``svg``, ``png``, ``pdf``.
 
     Raises:
         InputError: A root is missing or holds no run, or target or margin cannot be one.
     """
     analysis = analyse(roots, target, margin)
-    drawn = Drawn(
-        [
-            figures(analysis.runs, result, prefix)
-            for result, prefix in zip(analysis.results, prefixes(analysis.results), strict=True)
-        ],
-        profile(analysis),
-    )
-    names = [entry.optimizer for result in analysis.results for entry in result.entries]
-    palette = looks(names)
+    names = prefixes(analysis.results)
+    drawn = [figures(analysis.runs, *pair) for pair in zip(analysis.results, names, strict=True)]
+    entries = [entry for result in analysis.results for entry in result.entries]
+    palette = looks([entry.optimizer for entry in entries])
     best = winners(analysis)
-    whole = content.document(analysis, drawn, version("sgdlab"), best)
+    whole = content.document(analysis, drawn, profile(analysis), version("sgdlab"), best)
     write_runs(out / "runs.csv", analysis.runs.table)
     for name in ("comparison", "pairwise", "budget", "sensitivity", "audit"):
         _write_table(out / f"{name}.csv", getattr(analysis, name))
@@ -102,17 +94,7 @@ def build(
     _write_winners(out, best.sources)
     atomic_write(out / "report.md", markdown.render(whole))
     atomic_write(out / "report.html", page.render(whole, palette))
-    return Report(
-        out=out,
-        html=out / "report.html",
-        markdown=out / "report.md",
-        verdicts=verdicts(analysis),
-        comparison=analysis.comparison,
-        pairwise=analysis.pairwise,
-        problems=list(analysis.runs.problems),
-        analysis=analysis,
-        summaries=[tables.terminal(result) for result in analysis.results],
-    )
+    return Report(out, analysis, verdicts(analysis))
 
 
 def _write_winners(out: Path, sources: Mapping[str, str]) -> None:

@@ -1,7 +1,7 @@
 """What a report says, in order: the answer, tables, audit, figures, settings, losses, commands."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sgdlab.analysis import Analysis, words
 from sgdlab.report import tables
@@ -28,23 +28,20 @@ NAMED = 3
 """Checks that failed which the answer names."""
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """The figures of a report: of each result, by position, and of all workloads together."""
-
-    of: Sequence[Figures] = ()
-    whole: Sequence[Chart] = ()
-
-
 def document(
-    analysis: Analysis, drawn: Drawn, version: str, winners: Winners | None = None
+    analysis: Analysis,
+    drawn: Sequence[Figures],
+    profiles: Sequence[Chart],
+    version: str,
+    winners: Winners,
 ) -> Document:
-    """Return the page.
+    """Return what the page says, in order.
 
     Args:
         analysis: All that it says.
-        drawn: Its figures.
-        version: Of sgdlab.
+        drawn: The figures of each result, in the same order.
+        profiles: The figures of all workloads together.
+        version: The version of sgdlab.
         winners: The best settings of every optimizer as plain PyTorch.
     """
     results = analysis.results
@@ -52,18 +49,18 @@ def document(
     title = "Optimizer comparison" if several or not results else results[0].workload.name
     sections = [_answer(analysis)]
     before = ""
-    for result, said, figures in zip(results, answers(analysis), drawn.of, strict=True):
+    for result, said, figures in zip(results, answers(analysis), drawn, strict=True):
         if several and result.workload.name != before:
             sections.append(Section(result.workload.name, []))
         before = result.workload.name
         make = defaults if result.track == DEFAULTS else tuned
         sections += make(result, said, figures, 3 if several else 2)
-    if drawn.whole:
-        sections.append(Section("Over all workloads", _profile(analysis, drawn.whole)))
+    if profiles:
+        sections.append(Section("Over all workloads", _profile(analysis, profiles)))
     sections += _whole(analysis)
     if results:
         sections.append(Section("How to repeat every row", _repeat(analysis)))
-    if winners is not None and (winners.sources or winners.missing):
+    if winners.sources or winners.missing:
         sections.append(_winners(winners))
     sections.append(Section("Files", [Text(_FILES, "note")]))
     return Document(title, _subtitle(analysis, version), sections)

@@ -19,9 +19,9 @@ class Path2D:
     """The points that a run went through.
 
     Attributes:
-        name: For the legend.
-        x: First coordinate, by step.
-        y: Second coordinate.
+        name: The name in the legend.
+        x: The first coordinate at each step.
+        y: The second coordinate.
     """
 
     name: str
@@ -45,7 +45,7 @@ def levels_of(values: np.ndarray) -> np.ndarray:
     """Return the heights of level lines: evenly spaced logarithms, from near the minimum up.
 
     Args:
-        values: Of the function on a grid, at least 0; its minimum is 0.
+        values: The values of the function on a grid; the smallest is 0.
     """
     positive = values[np.isfinite(values) & (values > 0)]
     low, high = float(np.quantile(positive, 0.01)), float(positive.max())
@@ -64,13 +64,13 @@ def contour(
     """Return the paths over the level lines as SVG.
 
     Args:
-        values: Of the function on a grid over the window, ``[y, x]``, its minimum 0.
+        values: The values of the function on a grid over the window, ``[y, x]``; the smallest is 0.
         window: What is shown; paths are cut off there.
-        paths: In the order of the legend; all start at the same point.
-        minima: Marked by stars.
-        title: A line.
-        x_label: Under the axis.
-        y_label: Beside the axis.
+        paths: The paths in the order of the legend; all start at the same point.
+        minima: The points that stars mark.
+        title: One line above the drawing.
+        x_label: The label under the horizontal axis.
+        y_label: The label beside the vertical axis.
     """
     left, right, bottom, top = window
     shape = (right - left) / (top - bottom)

@@ -1,9 +1,12 @@
-"""What a page consists of; `sgdlab.report.markdown` and `sgdlab.report.html` write it."""
+"""What a page consists of; `sgdlab.report.markdown` and `sgdlab.report.page` write it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sgdlab.report.charts.model import Chart
+
+MARKS: Mapping[str, str] = {"pass": "✓", "warn": "!", "fail": "✗"}
+"""What stands beside the word and the colour of a check."""
 
 
 @dataclass(frozen=True)
@@ -11,7 +14,7 @@ class Text:
     """A paragraph.
 
     Attributes:
-        content: What it says.
+        content: What the paragraph says.
         role: ``lead`` for the answer, ``second`` for that of another track, ``note`` for small
             print, ``warn``, or empty.
     """
@@ -32,13 +35,13 @@ class Table:
     """A table of text.
 
     Attributes:
-        columns: Its heading.
-        rows: A cell per column.
-        caption: What it shows.
-        numeric: Columns that align right.
-        strong: Numbers of the rows that stand out.
-        status: Column whose cells are ``pass``, ``warn`` or ``fail``.
-        wide: Columns of sentences, which may take several lines.
+        columns: The names of the columns, which are the heading.
+        rows: The rows, each with a cell per column.
+        caption: What the table shows.
+        numeric: The columns that align right.
+        strong: The numbers of the rows that stand out.
+        status: The column whose cells are ``pass``, ``warn`` or ``fail``.
+        wide: The columns of sentences, which may take several lines.
     """
 
     columns: list[str]
@@ -91,7 +94,7 @@ class Section:
     Attributes:
         title: The heading.
         blocks: What follows.
-        level: 2 or 3.
+        level: The level of the heading, 2 or 3.
         apart: Whether it is about other runs than the sections around it.
     """
 
@@ -103,7 +106,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """A page."""
+    """A page: its title and sections."""
 
     title: str
     subtitle: str

@@ -1,5 +1,6 @@
 """The tables behind the verdicts: pairs, audit, basins, as text."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -91,10 +92,8 @@ def _pairs(rows: Sequence[Mapping[str, Any]], title: str, metric: str) -> Table:
     return Table(columns, cells, numeric=numeric, strong=frozenset(strong))
 
 
-def _needed(value: Any) -> str:
-    if isinstance(value, float) and value == float("inf"):
-        return "∞"
-    return words.number(value) if is_number(value) else words.NOTHING
+def _needed(value: float | None) -> str:
+    return "∞" if value == math.inf else words.number(value)
 
 
 def audit(result: Result) -> Table:

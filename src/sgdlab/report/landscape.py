@@ -9,7 +9,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from sgdlab.errors import InputError
-from sgdlab.report.charts.style import COLOURS, INK, context, svg
+from sgdlab.report.charts.style import COLOURS, INK, context, save
 
 TITLE = "Loss around the final weights, directions normalised by filter"
 
@@ -20,8 +20,8 @@ def draw_landscape(csv_path: Path, svg_path: Path) -> None:
     """Draw ``landscape.csv``: the line on the left, the plane as contours on the right.
 
     Args:
-        csv_path: As `sgdlab.diagnostics.landscape.Landscape` leaves it.
-        svg_path: Its suffix, svg, png or pdf, is the format.
+        csv_path: The file that `sgdlab.diagnostics.landscape.Landscape` leaves.
+        svg_path: The file to write, whose suffix, svg, png or pdf, is the format.
 
     Raises:
         InputError: A file cannot be read or written, or has no such slices.
@@ -41,13 +41,7 @@ def draw_landscape(csv_path: Path, svg_path: Path) -> None:
         _line(left, line)
         _plane(figure, right, plane)
         figure.suptitle(TITLE, fontsize=10)
-        try:
-            if svg_path.suffix.lower() == ".svg":
-                svg_path.write_text(svg(figure, TITLE))
-            else:
-                figure.savefig(svg_path, dpi=150)
-        except OSError as error:
-            raise InputError(f"{svg_path}: {error.strerror}") from error
+        save(figure, svg_path, TITLE)
 
 
 def _line(axes: Axes, rows: list[Row]) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sgdlab.analysis import Analysis, Result, words
 from sgdlab.checks import is_number
@@ -46,10 +47,12 @@ def latex(analysis: Analysis) -> dict[str, str]:
 def _comparison(result: Result) -> Table:
     table = tables.spread(result)
     goal = [_steps(row.get("median_steps_to_target")) for row in result.rows]
-    rows = [[*row, steps] for row, steps in zip(table.rows, goal, strict=True)]
-    columns = [*table.columns, "Steps to target"]
-    numeric = table.numeric | {"Steps to target"}
-    return Table(columns, rows, table.caption, numeric=numeric)
+    return replace(
+        table,
+        columns=[*table.columns, "Steps to target"],
+        rows=[[*row, steps] for row, steps in zip(table.rows, goal, strict=True)],
+        numeric=table.numeric | {"Steps to target"},
+    )
 
 
 def _steps(value: float | None) -> str:
@@ -60,12 +63,11 @@ def _pairs(result: Result) -> Table:
     table = evidence_tables.pairs(result)
     # The note stands beside the verdict on the page; in a table of a paper it takes too much room.
     place = table.columns.index("Verdict")
-    verdicts = [pair["verdict"] for pair in result.primary]
     rows = [
-        [*row[:place], verdict, *row[place + 1 :]]
-        for row, verdict in zip(table.rows, verdicts, strict=True)
+        [*row[:place], pair["verdict"], *row[place + 1 :]]
+        for row, pair in zip(table.rows, result.primary, strict=True)
     ]
-    return Table(table.columns, rows, numeric=table.numeric)
+    return replace(table, rows=rows)
 
 
 def _file(name: str, results: Sequence[Result], found: Sequence[Table]) -> str:
@@ -91,19 +93,12 @@ def tabular(table: Table) -> str:
         for c in table.columns
     )
 
-    def line(cells: Sequence[str]) -> str:
-        return " & ".join(cells) + r" \\"
+    def cell(column: str, content: str) -> str:
+        shown = escape(content)
+        return _STATUS.get(content, shown) if column == table.status else shown
 
-    head = line([escape(column) for column in table.columns])
-    rows = [
-        line(
-            [
-                _STATUS.get(cell, escape(cell)) if column == table.status else escape(cell)
-                for column, cell in zip(table.columns, row, strict=True)
-            ]
-        )
-        for row in table.rows
-    ]
+    lines = [map(escape, table.columns), *(map(cell, table.columns, row) for row in table.rows)]
+    head, *rows = (" & ".join(cells) + r" \\" for cells in lines)
     return "\n".join(
         [
             rf"\begin{{tabular}}{{@{{}}{kinds}@{{}}}}", r"\toprule", head, r"\midrule",

@@ -3,6 +3,7 @@
 import re
 
 from sgdlab.report.document import (
+    MARKS,
     Block,
     Code,
     Command,
@@ -13,7 +14,6 @@ from sgdlab.report.document import (
     Table,
     Text,
 )
-from sgdlab.report.html import MARKS
 
 _MARKS = re.compile(r"([\\`*\[\]|#~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
@@ -31,16 +31,16 @@ def _at_start(match: re.Match[str]) -> str:
     return f"{match[1]}\\{match[2]}" if match[1] else f"\\{match[3]}"
 
 
-def render(document: Document, figures: str = "figures") -> str:
+def render(document: Document) -> str:
     """Return the page; its figures are files in the folder ``figures`` beside it."""
     parts = [f"# {escape(document.title)}", escape(document.subtitle)]
     for section in document.sections:
         parts.append(f"{'#' * section.level} {escape(section.title)}")
-        parts += [_block(block, figures) for block in section.blocks]
+        parts += [_block(block) for block in section.blocks]
     return "\n\n".join(parts) + "\n"
 
 
-def _block(block: Block, figures: str) -> str:
+def _block(block: Block) -> str:
     match block:
         case Text(content, role):
             text = escape(content)
@@ -51,7 +51,7 @@ def _block(block: Block, figures: str) -> str:
             return _table(block)
         case Gallery(charts):
             return "\n\n".join(
-                f"![{escape(chart.title)}]({figures}/{chart.name}.svg)\n\n*{escape(chart.caption)}*"
+                f"![{escape(chart.title)}](figures/{chart.name}.svg)\n\n*{escape(chart.caption)}*"
                 for chart in charts
             )
         case Command(what, line):
@@ -59,7 +59,7 @@ def _block(block: Block, figures: str) -> str:
         case Code(name, content):
             return f"{escape(name)}:\n\n{_fenced('python', content.rstrip())}"
         case Fold(summary, blocks):
-            inner = "\n\n".join(_block(b, figures) for b in blocks)
+            inner = "\n\n".join(map(_block, blocks))
             return f"<details><summary>{escape(summary)}</summary>\n\n{inner}\n\n</details>"
 
 
@@ -70,21 +70,12 @@ def _fenced(language: str, content: str) -> str:
 
 
 def _table(table: Table) -> str:
-    def line(cells: list[str]) -> str:
-        return f"| {' | '.join(cells)} |"
+    def cell(column: str, content: str) -> str:
+        mark = f"{MARKS.get(content, '?')} " if column == table.status else ""
+        return f"{mark}{escape(content)}"
 
     rule = ["---:" if column in table.numeric else "---" for column in table.columns]
-    rows: list[str] = []
-    for row in table.rows:
-        cells = zip(table.columns, row, strict=True)
-        rows.append(
-            line(
-                [
-                    f"{MARKS.get(cell, '?')} {escape(cell)}" if c == table.status else escape(cell)
-                    for c, cell in cells
-                ]
-            )
-        )
-    lines = [line([escape(c) for c in table.columns]), line(rule), *rows]
+    rows = [list(map(cell, table.columns, row)) for row in table.rows]
+    lines = [f"| {' | '.join(cells)} |" for cells in (map(escape, table.columns), rule, *rows)]
     caption = f"*{escape(table.caption)}*\n\n" if table.caption else ""
     return caption + "\n".join(lines)

@@ -4,27 +4,22 @@ import base64
 import gzip
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-from sgdlab.report import html
+from markupsafe import Markup, escape
+
 from sgdlab.report.charts.data import data
 from sgdlab.report.charts.style import Look
-from sgdlab.report.document import Document
+from sgdlab.report.document import MARKS, Document, Section
+from sgdlab.report.templates import filled
 
 _SCRIPTS = ("charts.js", "figures.js", "keys.js", "page.js")
 
-_KEYS = (
-    "Keys on a figure: plus and minus zoom, 0 shows the whole, arrows move; ] and [ read the next "
-    "and the previous point, } and { the next and the previous series, Home and End the first and "
-    "the last point."
-)
-
-_NOSCRIPT = (
-    "<noscript><p class='note'>Without JavaScript the figures are not drawn on this page; they are "
-    "the files figures/*.svg beside it. All text and tables are here.</p></noscript>"
-)
+LINKED = 16
+"""Sections that the navigation names at most."""
 
 
 def render(document: Document, looks: Mapping[str, Look]) -> str:
@@ -32,34 +27,49 @@ def render(document: Document, looks: Mapping[str, Look]) -> str:
 
     The library is packed: the page unpacks it (DecompressionStream) before it draws.
     """
-    style = _file("page.css")
-    script = _script()
     charts = {chart.name: data(chart, looks) for chart in document.charts()}
-    scripts, policy = "", "default-src 'none'; style-src 'unsafe-inline'"
-    hashes = [_hash(script)]
-    if charts:
-        code = _library()
-        hashes.append(_hash(code))
-        packed = base64.b64encode(gzip.compress(code.encode(), 9, mtime=0)).decode()
-        scripts = (
-            f'<script type="application/json" id="charts">{inert(charts)}</script>\n'
-            f'<script type="application/octet-stream" id="library">{packed}</script>\n'
-        )
-    else:
-        scripts = '<script type="application/json" id="charts">{}</script>\n'
-    policy += f"; script-src {' '.join(hashes)}; base-uri 'none'; form-action 'none'"
-    return (
-        "<!DOCTYPE html>\n"
-        '<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{html.text(document.title)} · sgdlab</title>\n<style>\n{style}</style>\n</head>\n"
-        f"<body>\n<main>\n{html.body(document)}\n{_NOSCRIPT if charts else ''}\n</main>\n"
-        f'<p id="keys" class="unseen">{_KEYS}</p>\n'
-        '<p id="said" class="unseen" aria-live="polite"></p>\n'
-        f"{scripts}<script>{script}</script>\n</body>\n</html>\n"
+    code = _library() if charts else ""
+    script = _script()
+    parts = _named(document.sections)
+    return filled(
+        "page.html.j2",
+        text,
+        document=document,
+        parts=parts,
+        links=_links(parts),
+        marks=MARKS,
+        style=Markup(_file("page.css")),
+        charts=Markup(inert(charts)) if charts else "",
+        library=Markup(_packed(code)) if code else "",
+        script=Markup(script),
+        hashes=[_hash(each) for each in (script, code) if each],
     )
+
+
+def text(content: str) -> str:
+    """Escape text for HTML, and keep a number and its percent sign on one line."""
+    return re.sub(r"(\d) %", "\\1\u00a0%", escape(content))
+
+
+def _named(sections: Sequence[Section]) -> list[tuple[str, str, Section]]:
+    """Return every section after a name that no other has, and its kind."""
+    names: list[str] = []
+    kinds = [
+        re.sub(r"[^a-z]+", "-", section.title.lower()).strip("-")[:40] or "section"
+        for section in sections
+    ]
+    for kind in kinds:
+        name = kind
+        while name in names:
+            name = f"{kind}-{len(names)}"
+        names.append(name)
+    return list(zip(names, kinds, sections, strict=True))
+
+
+def _links(parts: Sequence[tuple[str, str, Section]]) -> list[tuple[str, str]]:
+    """Return name and title of the sections of the navigation: the first ones and the last."""
+    links = [(name, section.title) for name, _, section in parts[1:] if section.level == 2]
+    return links if len(links) <= LINKED else [*links[: LINKED - 1], links[-1]]
 
 
 def inert(content: Any) -> str:
@@ -79,6 +89,10 @@ def _library() -> str:
     from plotly.offline import get_plotlyjs
 
     return get_plotlyjs()
+
+
+def _packed(code: str) -> str:
+    return base64.b64encode(gzip.compress(code.encode(), 9, mtime=0)).decode()
 
 
 def _file(name: str) -> str:

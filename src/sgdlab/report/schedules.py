@@ -10,10 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sgdlab.config.catalogue import conf_dir
-from sgdlab.errors import InputError
-from sgdlab.report.charts.style import COLOURS, FAINT, INK, context, svg
+from sgdlab.report.charts.style import COLOURS, FAINT, INK, context, save
 from sgdlab.schedules.base import Schedule
-from sgdlab.schedules.plateau import Plateau
 
 EPOCHS, STEPS_PER_EPOCH = 20, 30
 COLUMNS = 4
@@ -31,7 +29,7 @@ def draw(file: Path) -> int:
     """Draw every schedule of ``conf/schedule`` and return how many there are.
 
     Args:
-        file: Its suffix, svg, png or pdf, is the format.
+        file: The file to write, whose suffix, svg, png or pdf, is the format.
 
     Raises:
         InputError: The file cannot be written.
@@ -39,13 +37,7 @@ def draw(file: Path) -> int:
     found = _schedules()
     with context():
         figure = _figure(found)
-        try:
-            if file.suffix.lower() == ".svg":
-                file.write_text(svg(figure, TITLE))
-            else:
-                figure.savefig(file, dpi=150)
-        except OSError as error:
-            raise InputError(f"--plot {file}: {error.strerror}") from error
+        save(figure, file, TITLE, option="--plot ")
     return len(found)
 
 
@@ -84,7 +76,7 @@ def _panel(axes: Axes, name: str, schedule: Schedule) -> None:
     axes.set_xticks(range(0, EPOCHS + 1, 5))
     axes.grid(True, axis="y")
     axes.set_axisbelow(True)
-    if isinstance(schedule, Plateau):
+    if schedule.observes:
         ends = range(1, EPOCHS + 1)
         axes.plot(ends, LOSSES, ".-", color=FAINT, linewidth=0.8, markersize=3)
         _note(axes, 0.66, "validation loss,\nillustrative", INK)
@@ -100,12 +92,12 @@ def _note(axes: Axes, height: float, text: str, colour: str) -> None:
 
 
 def curves(schedule: Schedule) -> tuple[list[float], list[float | None]]:
-    """Return factor and momentum of every step; a plateau observes `LOSSES` at epochs' ends."""
+    """Return factor and momentum of every step, with `LOSSES` observed at the ends of epochs."""
     total = EPOCHS * STEPS_PER_EPOCH
     factors: list[float] = []
     momenta: list[float | None] = []
     for step in range(total):
-        if isinstance(schedule, Plateau) and step and step % STEPS_PER_EPOCH == 0:
+        if schedule.observes and step and step % STEPS_PER_EPOCH == 0:
             schedule.observe(LOSSES[step // STEPS_PER_EPOCH - 1])
         factors.append(schedule(step, total, STEPS_PER_EPOCH))
         momenta.append(schedule.momentum(step, total, STEPS_PER_EPOCH))

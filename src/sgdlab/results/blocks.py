@@ -1,14 +1,14 @@
 """Rows of many runs at once: text made by columns, files opened only while they are written."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sgdlab.results.contract import EVAL_COLUMNS, STEP_COLUMNS, Cell, text
-from sgdlab.results.write import start_table
+from sgdlab.results.contract import Cell, StepRecord, text
+from sgdlab.results.write import start_tables
 
 
 def float_texts(values: NDArray[np.float64]) -> list[str]:
@@ -28,26 +28,23 @@ def float_texts(values: NDArray[np.float64]) -> list[str]:
 
 
 def step_lines(
-    prefixes: Sequence[str],
-    columns: Sequence[NDArray[np.float64]],
-    counts: Sequence[int],
-    further: Sequence[Sequence[str]] | None = None,
+    record: StepRecord, counts: Sequence[int], further: Mapping[int, Sequence[str]]
 ) -> list[str]:
     """Return the lines of ``steps.csv`` that a block of steps adds, for each run.
 
     Args:
-        prefixes: ``step,epoch,examples`` of each step.
-        columns: ``lr``, ``loss``, ``grad_norm`` and ``clip_coef``, each ``[steps, runs]``.
-        counts: Steps that belong to each run.
-        further: Cells after those, by run and step, each with the comma before it.
+        record: The steps: the first three fields by step, the others ``[steps, runs]``.
+        counts: How many of the steps belong to each run.
+        further: The cells after those by run and step, each with the comma before it.
     """
     # Made at once for all runs: a call for each costs more than its numbers.
-    cells = [float_texts(column.T.ravel()) for column in columns]
+    cells = [float_texts(column.T.ravel()) for column in record[3:]]
+    prefixes = [",".join(map(str, made)) for made in zip(*record[:3], strict=True)]
     steps = len(prefixes)
     lines: list[str] = []
     for run, count in enumerate(counts):
         own = (column[run * steps : run * steps + count] for column in cells)
-        ends = [""] * count if further is None else further[run][:count]
+        ends = further.get(run, [""] * count)[:count]
         rows = zip(prefixes[:count], *own, ends, strict=True)
         lines.append(
             "".join([f"{p},{lr},{loss},{g},{c}{end}\n" for p, lr, loss, g, c, end in rows])
@@ -62,11 +59,7 @@ _BLOCKS = 16
 class BlockWriter:
     """Writes the tables of one of many runs; no file stays open, so a thousand runs can.
 
-    Args:
-        directory: The run directory; created when missing.
-        metric: Name of the metric column of ``evals.csv``.
-        step_columns: Columns that diagnostics add to ``steps.csv``.
-        append_after: When a run goes on from a checkpoint, its step: later rows are cut off.
+    The arguments are those of `sgdlab.results.write.start_tables`.
     """
 
     def __init__(
@@ -76,12 +69,7 @@ class BlockWriter:
         step_columns: Sequence[str] = (),
         append_after: int | None = None,
     ) -> None:
-        self.directory = directory
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / "summary.csv").unlink(missing_ok=True)
-        (directory / "error.txt").unlink(missing_ok=True)
-        start_table(directory / "steps.csv", (*STEP_COLUMNS, *step_columns), append_after)
-        start_table(directory / "evals.csv", (*EVAL_COLUMNS, metric), append_after)
+        self._tables = start_tables(directory, metric, step_columns, append_after)
         self._steps: list[str] = []
         self._evals: list[str] = []
 
@@ -101,10 +89,10 @@ class BlockWriter:
         Args:
             durable: Wait until they are on disk: a checkpoint must never be ahead of its rows.
         """
-        for name, lines in (("steps.csv", self._steps), ("evals.csv", self._evals)):
+        for table, lines in zip(self._tables, (self._steps, self._evals), strict=True):
             if not lines:
                 continue
-            with (self.directory / name).open("a", newline="") as file:
+            with table.open("a", newline="") as file:
                 file.writelines(lines)
                 if durable:
                     file.flush()

@@ -11,9 +11,9 @@ class StepRecord(NamedTuple):
     arrays ``[steps, runs]`` of what differs between its runs.
 
     Attributes:
-        step: Counted from 1.
-        epoch: Counted from 1.
-        examples: Seen once the step is done.
+        step: The step, counted from 1.
+        epoch: The epoch, counted from 1.
+        examples: The examples that were seen once the step is done.
         lr: The learning rate used.
         loss: The mean over the effective batch at the parameters *before* the update.
         grad_norm: The global L2 norm of the gradient before clipping.
@@ -78,7 +78,7 @@ FAILED, UNFINISHED = "failed", "unfinished"
 ``unfinished`` (no summary) occurs in collected tables only."""
 
 ENDED = (COMPLETED, DIVERGED, STOPPED)
-"""Of a run that has its result and need not run again."""
+"""The ``status`` of a run that has its result and need not run again."""
 
 TUNE, FINAL, DEFAULTS, TIMING, PILOT = "tune", "final", "defaults", "timing", "pilot"
 """``phase`` of a comparison's run: a trial of a search; a fresh seed for a winner; the same for

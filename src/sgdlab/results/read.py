@@ -47,7 +47,7 @@ def _folders(roots: Iterable[Path]) -> list[str]:
 
 
 def has_run(root: Path) -> bool:
-    """Whether there is a run directory at or below ``root``."""
+    """Say whether there is a run directory at or below ``root``."""
     return next(_walk(str(root)), None) is not None
 
 
@@ -107,30 +107,22 @@ def _head(line: str) -> tuple[list[str], str | None]:
     return head, next((column for column in SUMMARY_COLUMNS if column not in head), None)
 
 
-def read_steps(directory: Path, partial: bool = False) -> "pd.DataFrame":
-    """Return ``steps.csv`` of a run.
-
-    Args:
-        directory: The run directory.
-        partial: The run has not ended: a last line without its end is still being written.
+def read_steps(directory: Path) -> "pd.DataFrame":
+    """Return ``steps.csv`` of a run that has ended.
 
     Raises:
         InputError: The file is missing or damaged; names the file and the line.
     """
-    return read_table(directory / "steps.csv", STEP_COLUMNS, partial)
+    return read_table(directory / "steps.csv", STEP_COLUMNS)
 
 
-def read_evals(directory: Path, partial: bool = False) -> "pd.DataFrame":
-    """Return ``evals.csv`` of a run; its last column is the metric of the task.
-
-    Args:
-        directory: The run directory.
-        partial: The run has not ended: a last line without its end is still being written.
+def read_evals(directory: Path) -> "pd.DataFrame":
+    """Return ``evals.csv`` of a run that has ended; its last column is the metric of the task.
 
     Raises:
         InputError: The file is missing or damaged; names the file and the line.
     """
-    return read_table(directory / "evals.csv", EVAL_COLUMNS, partial)
+    return read_table(directory / "evals.csv", EVAL_COLUMNS)
 
 
 def read_every_steps(

@@ -28,7 +28,7 @@ def determining(config: Mapping[str, Any]) -> dict[str, Cell]:
     flat.pop("scaling.candidates", None)  # which factors a sweep tries; each run has its own
     if (candidate := flat.get("scaling.candidate")) is not None:
         flat["scaling.candidate"] = float(candidate)  # as its column has it
-    return flat
+    return {key: v for key, v in flat.items() if "._traits_." not in key}  # said, not set
 
 
 _LATER = {"zero_grad": True}

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
@@ -25,14 +25,7 @@ if TYPE_CHECKING:
 
 
 class RunWriter:
-    """Writes the files of one run.
-
-    Args:
-        directory: The run directory; created when missing.
-        metric: Name of the metric column of ``evals.csv``.
-        step_columns: Columns that diagnostics add to ``steps.csv``.
-        append_after: When a run goes on from a checkpoint, its step: later rows are cut off.
-    """
+    """Writes the tables of one run; the arguments are those of `start_tables`."""
 
     def __init__(
         self,
@@ -41,12 +34,8 @@ class RunWriter:
         step_columns: Sequence[str] = (),
         append_after: int | None = None,
     ) -> None:
-        self.directory = directory
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / "summary.csv").unlink(missing_ok=True)
-        (directory / "error.txt").unlink(missing_ok=True)
-        self._steps = _open(directory / "steps.csv", (*STEP_COLUMNS, *step_columns), append_after)
-        self._evals = _open(directory / "evals.csv", (*EVAL_COLUMNS, metric), append_after)
+        tables = start_tables(directory, metric, step_columns, append_after)
+        self._steps, self._evals = (table.open("a", newline="") for table in tables)
 
     def steps(self, rows: Iterable[Sequence[Cell]]) -> None:
         """Append rows to ``steps.csv``; each has the cells of its columns, in order."""
@@ -68,11 +57,6 @@ class RunWriter:
         """Close both tables; a run without a summary counts as unfinished."""
         self._steps.close()
         self._evals.close()
-
-    def finish(self, summary: Mapping[str, Cell]) -> None:
-        """Close the tables, then write ``summary.csv``: the run has ended."""
-        self.close()
-        write_summary(self.directory, summary)
 
 
 def write_config(directory: Path, config: Mapping[str, Any]) -> None:
@@ -98,12 +82,26 @@ def write_error(directory: Path, traceback: str) -> None:
     atomic_write(directory / "error.txt", traceback)
 
 
-def _open(path: Path, columns: Sequence[str], append_after: int | None) -> TextIO:
-    start_table(path, columns, append_after)
-    return path.open("a", newline="")
+def start_tables(
+    directory: Path, metric: str, step_columns: Sequence[str], append_after: int | None
+) -> tuple[Path, Path]:
+    """Begin ``steps.csv`` and ``evals.csv`` of a run, and return where they are.
+
+    Args:
+        directory: The run directory, which is made when missing.
+        metric: The name of the metric column of ``evals.csv``.
+        step_columns: The columns that diagnostics add to ``steps.csv``.
+        append_after: When a run goes on from a checkpoint, its step: later rows are cut off.
+    """
+    for old in ("summary.csv", "error.txt"):
+        (directory / old).unlink(missing_ok=True)
+    steps, evals = directory / "steps.csv", directory / "evals.csv"
+    _start(steps, (*STEP_COLUMNS, *step_columns), append_after)
+    _start(evals, (*EVAL_COLUMNS, metric), append_after)
+    return steps, evals
 
 
-def start_table(path: Path, columns: Sequence[str], append_after: int | None) -> None:
+def _start(path: Path, columns: Sequence[str], append_after: int | None) -> None:
     """Write the head of a table, and the rows that stay when a run goes on from a step."""
     kept: list[str] = []
     if append_after is not None and path.is_file():

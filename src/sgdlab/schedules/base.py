@@ -70,9 +70,9 @@ class Schedule(ABC):
         """Return the factor on the base learning rate, ``g(step)``.
 
         Args:
-            step: Counted from 0; ``total_steps`` is the point at which the run has ended.
-            total_steps: Of the run, warm-up included.
-            steps_per_epoch: Updates of an epoch.
+            step: The step, counted from 0; ``total_steps`` is the point at which the run has ended.
+            total_steps: The steps of the run, warm-up included.
+            steps_per_epoch: The steps of an epoch.
         """
         warmup = self.warmup(steps_per_epoch)
         start = 0 if self.counts_warmup else warmup
@@ -92,10 +92,11 @@ class Schedule(ABC):
         """Return the factor of the schedule proper, ``f(step)``, from 0 to 1.
 
         Args:
-            step: Counted from the end of the warm-up (from the start of the run with
+            step: The step, counted from the end of the warm-up (from the start of the run with
                 ``counts_warmup``).
-            total_steps: Likewise; 0 or less when the run ends within the warm-up.
-            steps_per_epoch: Updates of an epoch.
+            total_steps: The step at which the run ends, counted likewise; 0 or less when it ends
+                within the warm-up.
+            steps_per_epoch: The steps of an epoch.
         """
 
     def momentum(self, step: int, total_steps: int, steps_per_epoch: int) -> float | None:
@@ -122,17 +123,17 @@ class Schedule(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Foreign(Schedule):
-    """A schedule that does not derive from ours: a callable with whatever else it has of ours.
+class CallableSchedule(Schedule):
+    """A callable of a user as a `Schedule`, with as many methods of one as the callable has.
 
     Attributes:
-        own: Called with step, total steps and steps per epoch.
+        own: The callable; it takes step, total steps and steps per epoch.
     """
 
     own: Any
 
     def __post_init__(self) -> None:
-        """Check nothing: a warm-up of its own is the callable's affair."""
+        """Check nothing: the settings are those of the callable."""
 
     def warmup(self, steps_per_epoch: int) -> int:
         """Return the warm-up that the callable says it has; by default none."""
@@ -166,12 +167,13 @@ class Foreign(Schedule):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the state of a callable that has one."""
-        self.own.load_state_dict(state)
+        if hasattr(self.own, "load_state_dict"):
+            self.own.load_state_dict(state)
 
 
 def as_schedule(candidate: Callable[[int, int, int], float]) -> Schedule:
     """Return a schedule of ours as it is, and any other callable as a `Schedule`."""
-    return candidate if isinstance(candidate, Schedule) else Foreign(own=candidate)
+    return candidate if isinstance(candidate, Schedule) else CallableSchedule(own=candidate)
 
 
 def progress(step: int, total_steps: int) -> float:

@@ -1,7 +1,7 @@
 """Search spaces, and the trials that a search proposes. No torch."""
 
 from sgdlab.search.choose import METHODS, Search, search_of
-from sgdlab.search.draw import Settings, draw
+from sgdlab.search.draw import Settings
 from sgdlab.search.space import Dimension, Space, Value, space_of
 
 __all__ = [
@@ -11,7 +11,6 @@ __all__ = [
     "Settings",
     "Space",
     "Value",
-    "draw",
     "search_of",
     "space_of",
 ]

@@ -62,10 +62,10 @@ def search_of(
         method: ``sobol`` (scrambled Sobol sequence, Owen 1998), ``random`` (Bergstra & Bengio
             2012), ``grid`` (the same for every seed) or ``tpe`` (tree-structured Parzen
             estimator, Bergstra et al. 2011, of Optuna).
-        space: What is searched, and what is fixed.
+        space: The settings that are searched, and those that are fixed.
         trials: Settings to try, at most.
         seed: Seed of the search.
-        name: What is tuned; seeds, too.
+        name: The name of what is tuned, which seeds the search, too.
         recentre: Draw the second half of the trials from a space moved to the best of the first,
             where that lies within 10 % of a bound; for ``sobol`` and ``random``.
         batch: Trials that ``tpe`` proposes at once; the others ask for all they can.

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
 
 import numpy as np
 
@@ -20,10 +19,12 @@ def seed_of(text: str, size: int = 8) -> int:
 def sobol_points(dimensions: int, seed: int, name: str) -> Iterator[Point]:
     """Yield the points of a scrambled Sobol sequence in the unit cube (Owen 1998), without end.
 
+    The first points of a longer search are those of a shorter one.
+
     Args:
-        dimensions: Of the cube.
+        dimensions: The dimension of the cube.
         seed: Seed of the search.
-        name: The optimizer, each of which has a scramble of its own.
+        name: The name of the optimizer, each of which has a scramble of its own.
     """
     if not dimensions:
         while True:
@@ -59,7 +60,7 @@ def different(
 
     Args:
         dimensions: What is searched.
-        points: Where in the unit cube.
+        points: Points of the unit cube.
         seen: Names of settings (`name_of`) that were there before; those yielded are added.
         patience: Points in a row that bring nothing new before the space counts as exhausted.
     """
@@ -86,23 +87,3 @@ def patience_for(trials: int) -> int:
     draws with probability ``e^-20``.
     """
     return 1000 + 20 * trials
-
-
-def draw(
-    dimensions: Sequence[Dimension], trials: int, seed: int, name: str, method: str = "sobol"
-) -> list[Settings]:
-    """Return the settings of ``trials`` different trials: a scrambled Sobol sequence (Owen 1998).
-
-    The first trials of a longer search are those of a shorter one. Every optimizer has a
-    scramble of its own, made from ``seed`` and ``name``. A space with fewer settings than
-    ``trials`` gives each of them once: the same settings with the same seed are the same run.
-
-    Args:
-        dimensions: What is searched.
-        trials: Number of trials.
-        seed: Seed of the search.
-        name: The optimizer.
-        method: ``sobol``, or ``random``: independent and uniform.
-    """
-    points = POINTS[method](len(dimensions), seed, name)
-    return list(islice(different(dimensions, points, set(), patience_for(trials)), trials))

@@ -15,7 +15,7 @@ def grid(dimensions: Sequence[Dimension], trials: int) -> list[Settings]:
     The learning rate has the most points; apart from that, they are as equal as can be.
 
     Args:
-        dimensions: What is searched.
+        dimensions: The settings that are searched.
         trials: Number of points of the grid.
 
     Raises:

@@ -40,10 +40,10 @@ class Halving:
         ``E / η^K >= min_epochs``: rungs are as late as the trials allow.
 
         Args:
-            trials: Of an optimizer.
-            total_steps: Of a trial that is not stopped.
-            steps_per_epoch: Of a trial.
-            every: Epochs between evaluations.
+            trials: The trials of an optimizer.
+            total_steps: The steps of a trial that is not stopped.
+            steps_per_epoch: The steps of an epoch.
+            every: The epochs between evaluations.
         """
         found: set[int] = set()
         divisor = self.reduction_factor
@@ -60,8 +60,8 @@ class Halving:
         The same for every optimizer, however many of its trials have diverged by then.
 
         Args:
-            trials: At the start.
-            rung: Counted from 1.
+            trials: The trials at the start.
+            rung: The number of the rung, counted from 1.
         """
         return -(-trials // self.reduction_factor**rung)
 
@@ -89,8 +89,8 @@ def order(values: Sequence[float], numbers: Sequence[int]) -> list[int]:
     """Return the positions of trials, best first.
 
     Args:
-        values: Less is better; one that is not finite is last.
-        numbers: Of the trials: of equal ones the first is the better one.
+        values: The values of the trials, the less the better; one that is not finite is last.
+        numbers: The numbers of the trials: of equal ones the first is the better one.
     """
     known = [value if math.isfinite(value) else math.inf for value in values]
     return sorted(range(len(values)), key=lambda place: (known[place], numbers[place]))
@@ -107,10 +107,10 @@ class Saved:
     """What halving saved of an optimizer's tuning.
 
     Attributes:
-        stopped: Trials that were stopped.
-        trials: All.
-        share: Steps that the stopped ones did not make, of those and all that were made; NaN when
-            the files do not tell.
+        stopped: The trials that were stopped.
+        trials: All trials.
+        share: The steps that the stopped ones did not make, of those and all that were made; NaN
+            when the files do not tell.
     """
 
     stopped: int
@@ -118,7 +118,7 @@ class Saved:
     share: float
 
     def sentence(self, optimizer: str) -> str:
-        """Return it in words."""
+        """Return what was saved in words."""
         text = f"successive halving stopped {self.stopped} of {self.trials} trials of {optimizer}"
         if math.isnan(self.share):
             return f"{text} early"
@@ -131,7 +131,7 @@ def saved(trials: Iterable[tuple[Mapping[str, Cell], Mapping[str, Any]]]) -> Sav
     A stopped trial might have diverged later, so the share is the most that can have been saved.
 
     Args:
-        trials: Of one optimizer: the summary and the config of each; a config may be flat.
+        trials: The summary and the config of each trial of an optimizer; a config may be flat.
     """
     stopped = count = made = spared = 0
     known = True

@@ -7,8 +7,8 @@ def objective_value(value: object, select_by: str, direction: object) -> float:
     """Return what a search minimises; ``inf``, the worst, for what is no finite number.
 
     Args:
-        value: Of the column that selects; None where a run did not get that far.
-        select_by: Name of the column, such as ``final_val_loss`` or ``best_val_metric``.
+        value: The cell of the column that selects; None where a run did not get that far.
+        select_by: The name of the column, such as ``final_val_loss`` or ``best_val_metric``.
         direction: ``max`` or ``min``: which value of the metric is the better one.
     """
     if not isinstance(value, int | float) or not math.isfinite(value):

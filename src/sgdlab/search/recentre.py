@@ -19,7 +19,7 @@ def recentred(dimensions: Sequence[Dimension], best: Settings) -> list[Dimension
     """Return the dimensions, those moved whose best value lies within `EDGE` of a bound.
 
     Args:
-        dimensions: What was searched.
+        dimensions: The settings that were searched.
         best: The settings of the best trial.
     """
     return [_moved(d, best[d.key]) for d in dimensions]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sgdlab.checks import is_number
+from sgdlab.checks import is_number, require_flag, require_one_of
 from sgdlab.errors import InputError, suggest
 
 Value = float | int | str | bool | list[Any] | None
@@ -67,7 +67,7 @@ class Dimension:
         scale the geometric mean of the bounds), of choices the first.
 
         Args:
-            points: At most `size`.
+            points: How many values, at most `size`.
         """
         steps = [i / (points - 1) for i in range(points)] if points > 1 else [0.5]
         if self.choices:
@@ -143,7 +143,7 @@ def space_of(section: Mapping[str, Any], where: str) -> Space:
 
     Args:
         section: The content of ``search/NAME.yaml``.
-        where: What messages call it, such as ``search.adamw``.
+        where: The name of the section in messages, such as ``search.adamw``.
 
     Raises:
         InputError: A bound is missing, not a number, or in the wrong order; a key is unknown or
@@ -197,10 +197,8 @@ def _dimension(key: str, entry: Mapping[str, Any], where: str) -> Dimension:
         return Dimension(key, choices=_choices(entry["choices"], f"{where}.choices"))
     scale, integer = entry.get("scale", "linear"), entry.get("integer", False)
     low, high = (_bound(entry.get(name), f"{where}.{name}") for name in ("low", "high"))
-    if scale not in ("log", "linear"):
-        raise InputError(f"{where}.scale={scale}: {suggest(str(scale), ('log', 'linear'))}")
-    if not isinstance(integer, bool):
-        raise InputError(f"{where}.integer={integer}: must be true or false")
+    require_one_of(f"{where}.scale", scale, ("log", "linear"))
+    require_flag(f"{where}.integer", integer)
     if not low < high:
         raise InputError(f"{where}: low={entry['low']} must be below high={entry['high']}")
     if scale == "log" and low <= 0:

@@ -46,12 +46,12 @@ class Tpe:
     trials and would go there again, whereas pruned ones rank behind the completed.
 
     Args:
-        space: What is searched.
-        trials: Settings to try, at most.
+        space: The settings that are searched.
+        trials: How many settings to try at most.
         seed: Seed of the search; each batch is seeded from it, ``name`` and its number.
-        name: What is tuned.
+        name: The name of what is tuned.
         batch: Trials proposed at once.
-        storage: SQLite file for the record; None: none.
+        storage: SQLite file for the record; None for no record.
         study: Name of the study in the record.
     """
 

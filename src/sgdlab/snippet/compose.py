@@ -1,4 +1,4 @@
-"""From a run's config to the text of a Python file."""
+"""Turns the config of a run into the text of a Python file."""
 
 import sys
 import textwrap
@@ -6,15 +6,24 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import Any
 
+from sgdlab import scaling
 from sgdlab.checks import require_number
-from sgdlab.errors import InputError
+from sgdlab.errors import InputError, one_line
 from sgdlab.snippet.average import average_part
 from sgdlab.snippet.optimizer import optimizer_part
-from sgdlab.snippet.rate import rate_of
 from sgdlab.snippet.schedule import schedule_part
 from sgdlab.snippet.source import Import, Part
 from sgdlab.snippet.usage import example, notes
-from sgdlab.snippet.values import WIDTH, literal, member, prose, section, settings, whole
+from sgdlab.snippet.values import (
+    WIDTH,
+    literal,
+    member,
+    prose,
+    section,
+    settings,
+    target,
+    whole,
+)
 
 
 def snippet(config: Mapping[str, Any], lr: float | None = None) -> str:
@@ -30,9 +39,9 @@ def snippet(config: Mapping[str, Any], lr: float | None = None) -> str:
     Same model, batches and loss: same learning rates and weights as the run's, up to rounding.
 
     Args:
-        config: Content of a run's ``config.yaml``.
-        lr: Learning rate before scheduling, scaled (column ``lr`` of ``summary.csv``); None works
-            it out from the config.
+        config: The content of a run's ``config.yaml``.
+        lr: The learning rate before scheduling, scaled (column ``lr`` of ``summary.csv``); None
+            works it out from the config.
 
     Raises:
         InputError: The config is no run's, or has what plain PyTorch cannot do: simulated
@@ -42,7 +51,7 @@ def snippet(config: Mapping[str, Any], lr: float | None = None) -> str:
     for group in ("optimizer", "schedule"):
         if "_target_" not in section(config, group):
             raise InputError(f"{group}: no _target_; not the config.yaml of a run")
-    rate = rate_of(config) if lr is None else lr
+    rate = _rate_of(config) if lr is None else lr
     require_number("lr", rate, 0, open_low=True)
     average = average_part(config)
     parts = [optimizer_part(config, rate), schedule_part(config), average or Part()]
@@ -53,6 +62,37 @@ def snippet(config: Mapping[str, Any], lr: float | None = None) -> str:
         *(f"\n{part.text}" for part in parts if part.text),
     ]
     return "\n\n".join(texts) + "\n"
+
+
+def _rate_of(config: Mapping[str, Any]) -> float:
+    """Return the learning rate of a run before scheduling, scaled by its batch.
+
+    Raises:
+        InputError: It has none, or only the run itself knows it.
+    """
+    lr = config.get("lr")
+    if lr is None:
+        lr = section(config, "optimizer").get("lr")
+    lr = require_number("lr", lr, open_low=True)
+    if not section(config, "scaling"):
+        return lr
+    module, name = target(config, "scaling")
+    rule = getattr(scaling, name, None) if module == "sgdlab.scaling" else None
+    if rule is None:
+        raise InputError(
+            f"scaling={module}.{name}: give the lr of summary.csv, since only the run knows it"
+        )
+    batch, accumulate = config.get("batch_size"), whole(config, "accumulate", 1)
+    if rule is scaling.Unscaled:
+        batch = 1  # any will do
+    if not isinstance(batch, int):
+        raise InputError(
+            f"batch_size={batch}: give the lr of summary.csv, since scaling needs the size"
+        )
+    try:
+        return float(rule(**settings(config, "scaling"))(lr, batch * accumulate))
+    except TypeError as error:
+        raise InputError(f"scaling: {one_line(error)}") from error
 
 
 def _refuse_simulations(config: Mapping[str, Any]) -> None:

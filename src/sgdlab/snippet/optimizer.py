@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sgdlab.errors import InputError
+from sgdlab.optimizers.traits import traits_of
 from sgdlab.snippet.source import Part, inlined, methods
 from sgdlab.snippet.values import call, literal, member, prose, section, settings, target
 
@@ -53,7 +54,7 @@ def optimizer_part(config: Mapping[str, Any], lr: float) -> Part:
     """Return the definitions of the optimizer.
 
     Args:
-        config: Of a run.
+        config: The config of a run.
         lr: The learning rate before scheduling, scaled.
 
     Raises:
@@ -153,11 +154,7 @@ def _arguments(name: str, given: Mapping[str, Any], lr: float) -> list[str]:
 
 def needs_closure(config: Mapping[str, Any]) -> bool:
     """Say whether the optimizer's step takes a closure that it calls as often as it likes."""
-    module, name = target(config, "optimizer")
-    if module.split(".")[0] != "sgdlab":
-        return (module, name) == ("torch.optim", "LBFGS")
-    step = methods(module, name).get("step")
-    return step is not None and len(step.args.args) > len(step.args.defaults) + 1
+    return bool(traits_of(section(config, "optimizer")).takes_closure)
 
 
 def takes_values(config: Mapping[str, Any]) -> bool:
@@ -173,4 +170,10 @@ def takes_values(config: Mapping[str, Any]) -> bool:
 
 def evaluates_average(config: Mapping[str, Any]) -> bool:
     """Say whether the optimizer evaluates other weights than it trains, by ``eval()``."""
-    return "schedulefree" in target(config, "optimizer")[1].lower()
+    return bool(traits_of(section(config, "optimizer")).averages_itself)
+
+
+def is_unknown(config: Mapping[str, Any]) -> bool:
+    """Say whether nobody has told how the optimizer's step is called."""
+    traits = traits_of(section(config, "optimizer"))
+    return traits.takes_closure is None or traits.averages_itself is None

@@ -13,10 +13,11 @@ def make_schedule(
     """Return what sets the learning rates, {0}.
 
     Args:
-        optimizer: By `make_optimizer`, before its first step.
+        optimizer: What `make_optimizer` returned, before its first step.
         total_steps: Optimizer steps of the whole training.
         steps_per_epoch: Optimizer steps of an epoch.
     """'''
+_STATE = {"observe", "state_dict", "load_state_dict"}
 _FLAT = "    return LambdaLR(optimizer, lambda step: 1.0)"
 _LAMBDA = "lambda step: schedule(step, total_steps, steps_per_epoch)"
 _MOMENTUM = """\
@@ -94,7 +95,9 @@ def schedule_part(config: Mapping[str, Any]) -> Part:
     wanted = [(module, name)]
     if momentum:
         wanted.append(("sgdlab.steps.base", "set_rates"))
-    rule = inlined(wanted, without=() if momentum else ("momentum",))
+    unused = {"observes"} | (set() if momentum else {"momentum"})
+    unused |= set() if observes(config) else _STATE
+    rule = inlined(wanted, without=unused)
     part.imports |= rule.imports
     texts, make = [rule.text], [_built(name, given)]
     if observes(config):

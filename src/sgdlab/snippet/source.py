@@ -24,8 +24,8 @@ class Part:
     """A part of a snippet.
 
     Attributes:
-        text: Definitions, separated by two blank lines.
-        imports: What they need from elsewhere.
+        text: The definitions, separated by two blank lines.
+        imports: What the definitions need from elsewhere.
     """
 
     text: str = ""

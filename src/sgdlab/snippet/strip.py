@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 
 # Class attributes that only sgdlab reads.
-_FLAGS = ("averages_state", "decay_modes", "gradient_free", "mup_family")
+_FLAGS = ("decay_modes",)
 _TOOLS = re.compile(r"\s*# (?:type: ignore|pyright: ignore|noqa|fmt:).*$")
 _HEAD = re.compile(r"\s*(?:class |def |if |for |else|\) ->).*:$")
 _REFUSAL = "InputError"
@@ -33,9 +33,9 @@ def stripped(
     Args:
         node: A statement at the top of a module, changed in place: what it refers to afterwards
             is what the text refers to.
-        lines: Of the module's source.
-        checkers: Names of functions that only refuse settings.
-        without: Names of methods to leave out.
+        lines: The lines of the module's source.
+        checkers: The names of functions that only refuse settings.
+        without: The names of methods to leave out.
         keep_refusals: Keep what raises ``InputError``, and take out the calls only.
     """
     cutter = _Cutter(checkers, without, keep_refusals)

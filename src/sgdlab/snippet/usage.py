@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sgdlab.snippet.optimizer import evaluates_average, needs_closure, takes_values
+from sgdlab.snippet.optimizer import evaluates_average, is_unknown, needs_closure, takes_values
 from sgdlab.snippet.schedule import observes
 from sgdlab.snippet.values import section, target, whole
 
@@ -14,8 +14,8 @@ def example(config: Mapping[str, Any], averaged: bool) -> list[str]:
     """Return the lines of a loop that trains as the run did.
 
     Args:
-        config: Of the run.
-        averaged: The snippet has an average of the weights.
+        config: The config of the run.
+        averaged: Whether the snippet has an average of the weights.
     """
     several = whole(config, "accumulate", 1) > 1
     steps = "math.ceil(len(batches) / ACCUMULATE)" if several else "len(batches)"
@@ -144,6 +144,11 @@ def notes(config: Mapping[str, Any], averaged: bool) -> list[str]:
             "Between optimizer.eval() and optimizer.train() the running statistics of batch "
             "normalisation belong to other weights: recompute them in a copy of the model, "
             "torch.optim.swa_utils.update_bn, before evaluating it."
+        )
+    if is_unknown(config):
+        found.append(
+            "The loop calls optimizer.step() without a closure and never optimizer.eval(): whether "
+            f"{target(config, 'optimizer')[1]} wants these is not known."
         )
     if averaged:
         found.append(

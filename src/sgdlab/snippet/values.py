@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from sgdlab.checks import require_whole
 from sgdlab.errors import InputError
+from sgdlab.optimizers.traits import KEY
 
 WIDTH = 100
 """Longest line of a snippet, that of sgdlab's own source."""
@@ -64,13 +65,14 @@ def target(config: Mapping[str, Any], group: str) -> tuple[str, str]:
 
 
 def settings(config: Mapping[str, Any], group: str) -> dict[str, Any]:
-    """Return a section's settings without ``_target_``.
+    """Return a section's settings without ``_target_`` and an optimizer's traits.
 
     Raises:
         InputError: One is an object that a config library would have to build.
     """
     found = {str(key): value for key, value in section(config, group).items()}
-    found.pop("_target_", None)
+    for key in ("_target_", KEY):
+        found.pop(key, None)
     for key, value in found.items():
         is_name = key.isidentifier() and not keyword.iskeyword(key) and not key.startswith("_")
         if not is_name or _is_built(value):
@@ -118,10 +120,10 @@ def call(name: str, arguments: Sequence[str], indent: int = 4, prefix: str = "")
     """Return a call in one line, or with a line per argument where one is too short.
 
     Args:
-        name: Of what is called.
-        arguments: As source.
-        indent: Spaces in front.
-        prefix: Text in front of the name: ``optimizer = ``.
+        name: The name of what is called.
+        arguments: The source of each argument.
+        indent: The spaces in front.
+        prefix: The text in front of the name: ``optimizer = ``.
     """
     space = " " * indent
     line = f"{space}{prefix}{name}({', '.join(arguments)})"

@@ -19,10 +19,10 @@ class StackedBatches:
     Runs that all have one seed share their batches: these are gathered once, and expanded.
 
     Attributes:
-        x: Inputs of the training split, ``[n, …]``.
-        y: Targets, ``[n, …]``.
-        plan: Of one run.
-        seeds: Of the runs.
+        x: The inputs of the training split, ``[n, …]``.
+        y: The targets, ``[n, …]``.
+        plan: How an epoch of one run is cut.
+        seeds: The seeds of the runs.
     """
 
     x: Tensor

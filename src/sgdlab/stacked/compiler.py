@@ -4,10 +4,7 @@ import threading
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from sgdlab.stacked.batches import Micro
-from sgdlab.stacked.rules.base import Coefficients, State
 from sgdlab.stacked.stack import Advance
 from sgdlab.terminal.notices import warn
 
@@ -20,8 +17,8 @@ class Compiler:
     compiled, and wait while one of them compiles.
 
     Args:
-        batch_size: Of a whole micro-batch.
-        accumulate: Micro-batches of a whole update.
+        batch_size: The examples of a whole micro-batch.
+        accumulate: The micro-batches of a whole update.
     """
 
     def __init__(self, batch_size: int, accumulate: int) -> None:
@@ -35,7 +32,7 @@ class Compiler:
         """Return the compiled form of an update.
 
         Args:
-            advance: Updates that differ in nothing else than ``class_of`` share their code.
+            advance: The update; those that differ in ``class_of`` only share their code.
             class_of: The class of coefficients of each parameter.
         """
         key = tuple(class_of)
@@ -43,14 +40,8 @@ class Compiler:
             self._known[key] = torch.compile(advance, dynamic=False)
         compiled = self._known[key]
 
-        def run(
-            params: list[Tensor],
-            states: list[State],
-            micros: list[Micro],
-            clip: Tensor | None,
-            coefficients: list[Coefficients],
-        ) -> tuple[list[Tensor], list[State], Tensor, Tensor, Tensor | None]:
-            arguments = (params, states, micros, clip, coefficients)
+        def run(*arguments: Any) -> Any:
+            params, _, micros, *_ = arguments
             whole = [len(x[0]) for x, _, _ in micros] == [self._batch_size] * self._accumulate
             if not (whole and self._works):
                 return advance(*arguments)

@@ -31,12 +31,12 @@ WORTH_A_THREAD = 8
 
 @dataclass(frozen=True)
 class Cost:
-    """Predicted microseconds.
+    """What steps cost, in predicted microseconds.
 
     Attributes:
-        alone: Of a step of one run, by the ordinary trainer.
-        fixed: Of a step of a stack, whatever the number of runs.
-        run: Of a step of each run of a stack, on top.
+        alone: The cost of a step of one run, by the ordinary trainer.
+        fixed: The cost of a step of a stack, whatever the number of runs.
+        run: What each run of a stack adds to that.
     """
 
     alone: float

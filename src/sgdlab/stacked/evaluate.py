@@ -26,12 +26,12 @@ def evaluate(
     """Evaluate every run on all examples of ``split``; see `sgdlab.training.evaluation.evaluate`.
 
     Args:
-        model: With the running statistics of the runs.
-        params: Stacked.
-        loss: Stacked.
-        data: Gives the metric and the scale of the targets.
-        split: Inputs as the model takes them, and targets.
-        batch_size: Most examples in one forward pass.
+        model: The stacked model, with the running statistics of the runs.
+        params: The stacked parameters.
+        loss: The stacked loss.
+        data: The dataset, for its metric and the scale of its targets.
+        split: The inputs as the model takes them, and the targets.
+        batch_size: The largest number of examples in one forward pass.
     """
     runs, n = len(params[0]), len(split.y)
     total = torch.zeros(runs, dtype=torch.float64, device=split.x.device)

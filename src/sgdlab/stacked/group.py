@@ -14,6 +14,7 @@ from sgdlab.config.instantiate import call, where
 from sgdlab.config.job import Job
 from sgdlab.config.schema import RunConfig
 from sgdlab.datasets.base import Dataset, Split
+from sgdlab.optimizers.traits import class_name, traits_of
 from sgdlab.schedules.base import Schedule, as_schedule
 from sgdlab.stacked.losses import StackedLoss, stacked_loss
 from sgdlab.stacked.model import StackedModel, refusal
@@ -64,13 +65,13 @@ class Group:
 
     Attributes:
         jobs: The runs.
-        model: Of one run, on CPU.
-        stacked: The same for many; stacks take turns with it.
-        rule: Of all.
-        loss: Of all.
-        data: On the device of the runs, its inputs in the layout of the stacked model.
-        plan: How an epoch is cut.
-        total_steps: Of a run.
+        model: The model of one run, on CPU.
+        stacked: The model of many runs; stacks take turns with it.
+        rule: The update rule of all runs.
+        loss: The loss of all runs.
+        data: The data on the device of the runs, inputs in the layout of the stacked model.
+        plan: How an epoch is cut into updates.
+        total_steps: The steps of a run.
     """
 
     jobs: list[Job]
@@ -114,7 +115,7 @@ class StackPlanner:
         groups: dict[tuple[str, Rule], Group] = {}
         others: dict[str, list[Job]] = {}
         for job in jobs:
-            found = _refusal(job.config) or self._build(job)
+            found = _refusal(job.config) or self._trained_of(job)
             if isinstance(found, str):
                 others.setdefault(found, []).append(job)
                 continue
@@ -124,13 +125,13 @@ class StackPlanner:
             groups[key].jobs.append(job)
         return list(groups.values()), others
 
-    def member(self, job: Job, group: Group) -> tuple[StackedRun, Mapping[str, Tensor]]:
+    def build(self, job: Job, group: Group) -> tuple[StackedRun, Mapping[str, Tensor]]:
         """Return a run of a group, and its initial weights; threads take turns."""
         with self._lock:  # weights are drawn from torch's one generator
-            return self._member(job, group)
+            return self._build_run(job, group)
 
-    def _member(self, job: Job, group: Group) -> tuple[StackedRun, Mapping[str, Tensor]]:
-        found, config = self._build(job), job.config
+    def _build_run(self, job: Job, group: Group) -> tuple[StackedRun, Mapping[str, Tensor]]:
+        found, config = self._trained_of(job), job.config
         assert isinstance(found, _Trained)
         scaling = _text(config, ("scaling",))
         if scaling not in self._scalings:
@@ -139,14 +140,14 @@ class StackPlanner:
         lr = self._scalings[scaling](config.lr, group.plan.effective_batch_size)
         folder = RunFolder(job.directory, job.run_id, "stacked")
         built = replace(found.built, lr=lr)
-        member = StackedRun(config, folder, lr, self._schedule(job), found.tensors, built)
+        run = StackedRun(config, folder, self._schedule(job), found.tensors, built)
         seed = _text(config, (*_MODEL, "seed"))
         if seed not in self._weights:
             _, data = self._models[_text(config, _MODEL)]
             while len(self._weights) >= _KEPT:
                 del self._weights[next(iter(self._weights))]
             self._weights[seed] = model_of(config, data).state_dict()
-        return member, self._weights[seed]
+        return run, self._weights[seed]
 
     def _schedule(self, job: Job) -> Schedule:
         key = _text(job.config, ("schedule",))
@@ -157,15 +158,15 @@ class StackPlanner:
             self._schedules[key] = schedule
         return self._schedules[key]
 
-    def _build(self, job: Job) -> _Trained | str:
+    def _trained_of(self, job: Job) -> _Trained | str:
         optimizer = {k: v for k, v in job.config.optimizer.items() if k != "lr"}
         alike = replace(job.config, optimizer=optimizer)
         key = _text(alike, (*_OPTIMIZER, *_ALIKE))
         if key not in self._trained:
-            self._trained[key] = self._build_new(job)
+            self._trained[key] = self._new_trained(job)
         return self._trained[key]
 
-    def _build_new(self, job: Job) -> _Trained | str:
+    def _new_trained(self, job: Job) -> _Trained | str:
         config = job.config
         extend_path(config)
         key = _text(job.config, _MODEL)
@@ -188,8 +189,8 @@ class StackPlanner:
         loss = stacked_loss(run.objective.loss, data.task == "classification")
         if isinstance(loss, str):
             return loss
-        mode = cast(DecayKind | None, config.decay.mode)
-        tensors = tensors_of(run.optimizer, rule, mode, list(model.parameters()))
+        kind = cast(DecayKind, config.decay.mode or run.traits.decay)
+        tensors = tensors_of(run.optimizer, rule, kind, list(model.parameters()))
         built = replace(built_of(run), optimizer_state_bytes=_state_bytes(run))
         return _Trained(rule, loss, run.plan, run.total_steps, built, tensors)
 
@@ -223,6 +224,8 @@ def _refusal(config: RunConfig) -> str | None:
         return f"diagnostics={config.names.get('diagnostics', '?')}"
     if not config.zero_grad:
         return "zero_grad=false"
+    if not (traits := traits_of(config.optimizer)).stacked or traits.decay is None:
+        return f"{class_name(config.optimizer)} has no stacked rule"
     return None
 
 

@@ -34,12 +34,12 @@ class HalvingPlan:
 
     Attributes:
         halving: The settings.
-        select_by: Column of the summary that chooses the winner.
-        grouping: Builds the trials.
+        select_by: The column of the summary that chooses the winner.
+        planner: Builds the trials.
         groups: All trials, those that are finished, too.
-        rungs: Epochs after which trials are ranked.
-        epochs: Of a trial that is not stopped.
-        trials: Of each search.
+        rungs: The epochs after which trials are ranked.
+        epochs: The epochs of a trial that is not stopped.
+        trials: The number of trials of each search.
     """
 
     halving: Halving
@@ -65,7 +65,7 @@ def plan(jobs: Sequence[Job], halving: Halving, select_by: str) -> HalvingPlan:
         select_by: What chooses the winner, and ranks at the rungs: a column of the summary.
 
     Raises:
-        InputError: They cannot all be in stacks at once, or there is no rung.
+        InputError: The trials cannot all be in stacks at once, or there is no rung.
     """
     if any(job.config.engine == "sequential" for job in jobs):
         raise InputError(
@@ -201,12 +201,12 @@ def _ranked(
 
 
 def standing(job: Job, group: Group, rung: int, select_by: str) -> float | None:
-    """Return how bad a trial is at a rung, from its files; None: it is not alive.
+    """Return the objective of a trial at a rung, from its files; None where it is not alive.
 
     Args:
         job: The trial.
-        group: That it belongs to.
-        rung: Epochs.
+        group: The group that it belongs to.
+        rung: The number of epochs.
         select_by: What chooses the winner: a column of the summary.
 
     Raises:

@@ -71,7 +71,7 @@ def stack_of_one(config: RunConfig) -> tuple[StackPlanner, Group]:
     """Return what trains a single run as in a stack, to the last bit as among others.
 
     Raises:
-        InputError: It cannot be stacked; says why.
+        InputError: The run cannot be stacked; says why.
     """
     planner = StackPlanner()
     groups, others = planner.of([Job(config, "", Path())])
@@ -113,9 +113,9 @@ def split(group: Group, jobs: list[Job], at_once: int = 1) -> list[list[Job]]:
     """Cut runs into as few stacks of about one size as memory and the cost model allow.
 
     Args:
-        group: Of the runs.
+        group: The group that the runs belong to.
         jobs: The runs.
-        at_once: Stacks that train at once, each on a thread, where there are runs enough.
+        at_once: The number of stacks that train at once, each on a thread, given enough runs.
     """
     device = group.data.train.x.device
     room = budget(group.config.stacked.max_memory, device) // at_once
@@ -145,8 +145,8 @@ def side_by_side(tasks: Sequence[Callable[[], None]], at_once: int) -> None:
     What one raises, Ctrl-C included, ends the others at their next block of steps.
 
     Args:
-        tasks: None waits for another.
-        at_once: Threads; with one, tasks run in turn in this thread.
+        tasks: The tasks, of which none waits for another.
+        at_once: The number of threads; with one, tasks run in turn in this thread.
     """
     if min(at_once, len(tasks)) <= 1:
         with torch.no_grad():

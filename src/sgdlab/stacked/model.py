@@ -18,13 +18,9 @@ from sgdlab.stacked.layers.pool import MaxPool2d
 from sgdlab.stacked.losses import StackedLoss
 
 _FORMS: dict[type[nn.Module], type[Layer]] = {
-    nn.Linear: Dense,
-    parts.Readout: Dense,
-    nn.Conv2d: Conv2d,
-    nn.MaxPool2d: MaxPool2d,
-    nn.BatchNorm1d: BatchNorm,
-    nn.BatchNorm2d: BatchNorm,
-    nn.Dropout: Dropout,
+    module: layer
+    for layer in (Dense, Conv2d, MaxPool2d, BatchNorm, Dropout, Activation)
+    for module in layer.modules
 }
 
 
@@ -54,12 +50,11 @@ def refusal(module: nn.Module) -> str | None:
     if any(_is_hooked(part) for part in module.modules()):
         return "the model has hooks"
     for prefix, leaf in _leaves(module):
-        reason = None
-        if not _is_flatten(leaf):
-            reason = _FORMS.get(type(leaf), Activation).refusal(leaf)  # type: ignore[attr-defined]
-        if reason is not None:
+        form = _FORMS.get(type(leaf), Activation)
+        if not _is_flatten(leaf) and (reason := form.refusal(leaf)) is not None:
             return f"{reason} (layer {prefix.rstrip('.') or type(module).__name__})"
-        if [name for name, _ in leaf.named_parameters()] != ["weight", "bias"][: _count(leaf)]:
+        names = [name for name, _ in leaf.named_parameters()]
+        if names != ["weight", "bias"][: len(names)]:
             return f"reparametrised weights (layer {prefix.rstrip('.')})"
     if not all(p.requires_grad for p in module.parameters()):
         return "the model has frozen parameters"
@@ -69,10 +64,6 @@ def refusal(module: nn.Module) -> str | None:
     if own != [name for name, _ in module.named_parameters()]:
         return "the model has parameters outside its layers"
     return None
-
-
-def _count(module: nn.Module) -> int:
-    return len(list(module.parameters()))
 
 
 def _is_hooked(module: nn.Module) -> bool:
@@ -95,7 +86,7 @@ class StackedModel:
         self._prefixes: list[str] = []
         self._layers: list[Layer] = []
         for prefix, leaf in _leaves(module):
-            form = ToVectors() if _is_flatten(leaf) else _FORMS.get(type(leaf), Activation)(leaf)
+            form = ToVectors() if _is_flatten(leaf) else _FORMS[type(leaf)](leaf)
             self._prefixes.append(prefix)
             self._layers.append(form)
         self.names = [
@@ -103,9 +94,8 @@ class StackedModel:
             for prefix, layer in zip(self._prefixes, self._layers, strict=True)
             for name in layer.parameters
         ]
-        """Of all trainable parameters, in the order of every list of them."""
-        first = self._layers[0]
-        self._vectors = isinstance(first, ToVectors)
+        """Names of all trainable parameters, in the order of every list of them."""
+        self._vectors = isinstance(self._layers[0], ToVectors)
         self._first_trained = next(i for i, x in enumerate(self._layers) if x.parameters)
         self.draws = any(isinstance(layer, Dropout) for layer in self._layers)
         """Whether masks are drawn in training."""

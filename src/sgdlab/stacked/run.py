@@ -1,8 +1,9 @@
 """One run of a stack: its numbers, and how far it is."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -13,7 +14,6 @@ from sgdlab.optimizers.decay import decay_of
 from sgdlab.results import FAILED
 from sgdlab.schedules.base import Schedule
 from sgdlab.stacked.rules.base import Rule
-from sgdlab.stacked.rules.choose import decay_kind
 from sgdlab.training.folder import RunFolder
 from sgdlab.training.state import Outcome, TrainState
 from sgdlab.training.summary import Built, summary_of
@@ -26,9 +26,9 @@ class Tensors:
     """What an optimizer does with one parameter.
 
     Attributes:
-        numbers: Settings of the rule.
-        lr_multiplier: Factor on the scheduled rate.
-        decay: Coefficient ``wd``.
+        numbers: The settings of the rule.
+        lr_multiplier: The factor on the scheduled rate.
+        decay: The coefficient ``wd``.
         kind: How the engine applies it: ``g + wd·w``; ``(1 - lr_t·wd)·w``; with the schedule's
             factor instead of ``lr_t``; or ``own``: the rule does.
     """
@@ -40,19 +40,18 @@ class Tensors:
 
 
 def tensors_of(
-    optimizer: Optimizer, rule: Rule, mode: DecayKind | None, order: Sequence[Tensor]
+    optimizer: Optimizer, rule: Rule, kind: DecayKind, order: Sequence[Tensor]
 ) -> list[Tensors]:
     """Read what the optimizer of one run does with each of its parameters.
 
     Args:
-        optimizer: Of the run, with its parameter groups.
-        rule: Its rule.
-        mode: ``decay.mode`` of the config.
+        optimizer: The optimizer of the run, with its parameter groups.
+        rule: The rule of the optimizer.
+        kind: How the decay acts: ``decay.mode`` of the config, else the optimizer's own way.
         order: The parameters, in the order of the result.
     """
     found: dict[int, Tensors] = {}
     for group in optimizer.param_groups:
-        kind = mode or decay_kind(optimizer)
         decay = float(decay_of(group))
         if kind == "own":
             decay = 0.0  # among the numbers
@@ -71,19 +70,17 @@ class StackedRun:
     """One run of a stack.
 
     Attributes:
-        config: Its resolved config.
-        folder: The folder that it writes into.
-        lr: Scaled, before the schedule.
-        schedule: Shared by runs with the same one, unless it has a state.
+        config: The resolved config.
+        folder: The folder that the run writes into.
+        schedule: The schedule; runs with the same one share it, unless it has a state.
         tensors: What its optimizer does with each parameter.
-        built: What its summary says of it.
-        progress: How far it is.
-        ended: Its summary is written.
+        built: What is known of the run, for its summary.
+        progress: How far the run is.
+        ended: Whether its summary is written.
     """
 
     config: RunConfig
     folder: RunFolder
-    lr: float
     schedule: Schedule
     tensors: list[Tensors]
     built: Built
@@ -91,14 +88,27 @@ class StackedRun:
     ended: bool = False
 
     @property
-    def seed(self) -> int:
-        """The seed of the run."""
-        return self.config.seed
+    def lr(self) -> float:
+        """The learning rate after scaling, before the schedule."""
+        return self.built.lr
 
-    @property
-    def clip_norm(self) -> float | None:
-        """The largest gradient norm; None: no clipping."""
-        return self.config.clip_norm
+    def save(self, state: Mapping[str, object], compiled: bool) -> None:
+        """Write a checkpoint, from which the run can go on in any stack; its rows are on disk.
+
+        Args:
+            state: What `sgdlab.stacked.stack.Stack.states` gives for the run.
+            compiled: Whether it is trained by compiled code, whose last bits differ.
+        """
+        progress = dataclasses.asdict(self.progress)
+        schedule = self.schedule.state_dict() or None
+        own = {"compiled": compiled, "progress": progress, "schedule": schedule}
+        self.folder.save(own | dict(state))
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on where a checkpoint left off."""
+        self.progress = TrainState(**state["progress"])
+        if state["schedule"] is not None:
+            self.schedule.load_state_dict(state["schedule"])
 
     def end(self, outcome: Outcome) -> None:
         """Write the summary of the run, which has ended."""

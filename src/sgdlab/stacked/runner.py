@@ -27,17 +27,17 @@ class StackRunner:
     ``failed``, with the reason.
 
     Args:
-        grouping: Builds the runs.
-        group: That they belong to.
+        planner: Builds the runs.
+        group: The group that they belong to.
         jobs: The runs.
-        compiler: Of the group.
+        compiler: The compiler of the group.
     """
 
     def __init__(
         self, planner: StackPlanner, group: Group, jobs: Sequence[Job], compiler: Compiler
     ) -> None:
         self.group = group
-        self._grouping, self._compiler = planner, compiler
+        self._planner, self._compiler = planner, compiler
         self._jobs = {job.run_id: job for job in jobs}
         self._waiting = list(jobs)
         self._fits: list[StackFit] = []
@@ -57,8 +57,12 @@ class StackRunner:
             reasons: Why, by run id; runs that have ended are left alone.
         """
         for fit in self._fits:
-            losers = [member for member in fit.members if member.folder.run_id in reasons]
-            fit.drop(losers, lambda m: Outcome(STOPPED, reasons[m.folder.run_id], m.progress))
+            losers = {
+                row: Outcome(STOPPED, reasons[run.folder.run_id], run.progress)
+                for row, run in fit.runs.items()
+                if run.folder.run_id in reasons
+            }
+            fit.drop(losers)
         self._fits = [fit for fit in self._fits if fit.live]
 
     def flush(self) -> None:
@@ -68,15 +72,15 @@ class StackRunner:
 
     def _start(self, jobs: Sequence[Job], until: int) -> None:
         for compiled, runs in _starts(self.group, jobs):
-            members: list[StackedRun] = []
+            built: list[StackedRun] = []
             compiler = self._compiler if compiled else None
             try:
-                fit = begin(self._grouping, self.group, runs, compiler, members)
+                fit = begin(self._planner, self.group, runs, compiler, built)
             except Exception as error:
                 halve = is_out_of_memory(error) and len(runs) > 1
                 if not halve:
-                    for member in members or [self._member(job) for job, _ in runs]:
-                        member.fail(error)
+                    for run in built or [self._build(job) for job, _ in runs]:
+                        run.fail(error)
             else:
                 self._train(fit, until)
                 continue
@@ -92,12 +96,12 @@ class StackRunner:
                 fit.finish()
         except Exception as error:
             fit.flush()
-            members, fit.live = fit.members, []
-            if is_out_of_memory(error) and len(members) > 1:
-                left = [self._jobs[member.folder.run_id] for member in members]
+            runs, fit.live = list(fit.runs.values()), []
+            if is_out_of_memory(error) and len(runs) > 1:
+                left = [self._jobs[run.folder.run_id] for run in runs]
             else:
-                for member in members:
-                    member.fail(error)
+                for run in runs:
+                    run.fail(error)
         if left:
             del fit
             self._halve(left, until)
@@ -110,8 +114,8 @@ class StackRunner:
         for half in (jobs[:middle], jobs[middle:]):
             self._start(half, until)
 
-    def _member(self, job: Job) -> StackedRun:
-        return self._grouping.member(job, self.group)[0]
+    def _build(self, job: Job) -> StackedRun:
+        return self._planner.build(job, self.group)[0]
 
 
 def _starts(group: Group, jobs: Sequence[Job]) -> list[tuple[bool, list[_Start]]]:

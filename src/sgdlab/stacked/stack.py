@@ -7,7 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
+from sgdlab.results import StepRecord
 from sgdlab.stacked.batches import Micro
+from sgdlab.stacked.group import Group
 from sgdlab.stacked.losses import StackedLoss
 from sgdlab.stacked.model import StackedModel
 from sgdlab.stacked.rules.base import Coefficients, Rule, State
@@ -81,53 +83,48 @@ def advance_with(
 class Stack:
     """Runs of one architecture that train together.
 
-    The first runs are the members, in their order; a single one is followed by a copy of itself,
-    since libraries take other routines for a batch of one.
+    Its rows are the runs, in their order; a single one is followed by a copy of itself, since
+    libraries take other routines for a batch of one.
 
     Args:
-        model: Shared; holds the running statistics.
-        loss: Shared.
-        rule: Shared.
-        members: At least one.
-        tables: Makes the learning rates and coefficients of a list of runs.
-        device: Where the runs train.
-        states: State dicts of the members' models.
+        group: What the runs have in common.
+        runs: The runs, at least one.
+        states: The state dicts of the runs' models.
         compiler: Makes an update faster, given its classes of coefficients, too.
     """
 
     def __init__(
         self,
-        model: StackedModel,
-        loss: StackedLoss,
-        rule: Rule,
-        members: Sequence[StackedRun],
-        tables: Callable[[Sequence[StackedRun], Sequence[int]], Tables],
-        device: torch.device,
+        group: Group,
+        runs: Sequence[StackedRun],
         states: Sequence[Mapping[str, Tensor]],
         compiler: Callable[[Advance, list[int]], Advance] | None = None,
     ) -> None:
-        self.model, self.loss, self.rule, self.device = model, loss, rule, device
-        self._compiler = compiler
-        self.members = list(members)
-        self._tables_of = tables
+        # Layers hold running statistics; compiled ones have none, and share their code.
+        self.model = model = StackedModel(group.model) if compiler is None else group.stacked
+        self.loss, self.rule = group.loss, group.rule
+        self.device = device = group.data.train.x.device
+        self._group, self._compiler = group, compiler
+        self.runs = list(runs)
         padded = [*states, *states] if len(states) == 1 else states
         self.params = model.load(padded, device)
         self.slots: list[State] | None = None
-        self.generators = [_generator(m.seed, device) for m in self.members] if model.draws else []
+        drawing = self.runs if model.draws else []
+        self.generators = [_generator(run.config.seed, device) for run in drawing]
         self._arrange()
 
     @property
     def rows(self) -> list[StackedRun]:
-        """The members, padded to two."""
-        return self.members * 2 if len(self.members) == 1 else self.members
+        """The runs, padded to two."""
+        return self.runs * 2 if len(self.runs) == 1 else self.runs
 
     def _arrange(self) -> None:
         rows = self.rows
-        self.tables = self._tables_of(rows, [p.ndim - 1 for p in self.params])
+        self.tables = Tables(self._group, rows, self.params)
         if self.model.draws:
             own = self.generators
             self.model.set_generators([*own, _generator(0, self.device)] if len(own) == 1 else own)
-        limits = [row.clip_norm for row in rows]
+        limits = [run.config.clip_norm for run in rows]
         self.clip: Tensor | None = None
         if any(limit is not None for limit in limits):
             values = [torch.inf if limit is None else limit for limit in limits]
@@ -145,7 +142,10 @@ class Stack:
         ]
 
     def step(self, micros: list[Micro], coefficients: list[Coefficients]) -> list[Tensor | None]:
-        """Make one update; return losses, gradient norms and clipping factors, each ``[R]``."""
+        """Make one update; return losses, gradient norms and clipping factors, each ``[R]``.
+
+        None stands for factors that are all 1.
+        """
         assert self.slots is not None
         self.params, self.slots, *values = self._advance(
             self.params, self.slots, micros, self.clip, coefficients
@@ -153,12 +153,12 @@ class Stack:
         return values
 
     def keep(self, indices: Sequence[int]) -> None:
-        """Go on with some of the members only.
+        """Go on with some of the runs only.
 
         Args:
-            indices: Of the members, in order, at least one.
+            indices: The rows that stay, in order, at least one.
         """
-        if len(indices) == len(self.members):
+        if len(indices) == len(self.runs):
             return
         rows = list(indices) * 2 if len(indices) == 1 else list(indices)
         chosen = torch.tensor(rows, device=self.device)
@@ -166,14 +166,14 @@ class Stack:
         if self.slots is not None:
             self.slots = [tuple(s.index_select(0, chosen) for s in own) for own in self.slots]
         self.model.select(chosen)
-        self.members = [self.members[i] for i in indices]
+        self.runs = [self.runs[i] for i in indices]
         self.generators = [self.generators[i] for i in indices] if self.generators else []
         before = self.tables
         self._arrange()
         self.tables.go_on_from(before, rows)
 
     def states(self) -> Callable[[int], dict[str, object]]:
-        """Return what gives the content of the checkpoint of a member, by its row."""
+        """Return what gives the content of the checkpoint of a run, by its row."""
         params = self.model.unpack(self.params)  # once for all: it copies the whole stack
         slots = {
             name: self.model.unpack([own[position] for own in self.slots or []])
@@ -194,7 +194,7 @@ class Stack:
         return state_of
 
     def restore(self, states: Sequence[Mapping[str, object]], done: int) -> None:
-        """Take the optimizer states of all members from their checkpoints."""
+        """Take the optimizer states of all runs from their checkpoints."""
         padded = [*states, *states] if len(states) == 1 else list(states)
         slots: list[list[Tensor]] = []
         for name in self.rule.slots:
@@ -213,6 +213,17 @@ def _generator(seed: int, device: torch.device) -> Generator:
     return Generator(device).manual_seed(stream_seed(seed, "other"))
 
 
-def read_back(values: Sequence[Tensor]) -> NDArray[np.float64]:
-    """Return recorded values as ``[steps, R]``, waiting for the device once."""
+def read_back(made: Sequence[StepRecord]) -> StepRecord:
+    """Return the records of a block of steps as one, its values read back as ``[steps, R]``."""
+    columns = StepRecord(*zip(*made, strict=True))
+    losses, factors = _array(columns.loss), columns.clip_coef
+    return columns._replace(
+        lr=np.stack(columns.lr),
+        loss=losses,
+        grad_norm=_array(columns.grad_norm),
+        clip_coef=np.ones_like(losses) if factors[0] is None else _array(factors),
+    )
+
+
+def _array(values: Sequence[Tensor]) -> NDArray[np.float64]:
     return torch.stack(list(values)).double().cpu().numpy()

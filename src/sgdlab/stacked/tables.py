@@ -1,14 +1,17 @@
 """What changes from step to step, for a block of steps of many runs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from sgdlab.stacked.rules.base import Carry, Coefficients, Rule
+from sgdlab.schedules.base import Schedule
+from sgdlab.stacked.group import Group
+from sgdlab.stacked.rules.base import Coefficients, Table
 from sgdlab.stacked.run import StackedRun, Tensors
 
 SHRINK, COUPLED = "engine.shrink", "engine.coupled"
@@ -21,38 +24,28 @@ class _Class:
 
     ndim: int
     tensors: list[Tensors]  # of the runs
-    carry: Carry = field(default_factory=dict)
+    carry: Table = field(default_factory=dict)
 
 
-@dataclass
 class Tables:
     """Learning rates and coefficients of a stack.
 
     Args:
-        rule: Of all runs.
-        members: The runs, the one that pads a stack included.
-        ndims: Of the parameters of one run.
-        total_steps: Of a run.
-        steps_per_epoch: Updates of an epoch.
-        device: Where coefficients go.
-        dtype: Of the parameters.
+        group: What the runs have in common.
+        runs: The runs, the copy that pads a stack of one included.
+        params: The stacked parameters, whose shapes and type coefficients go with.
     """
 
-    rule: Rule
-    members: Sequence[StackedRun]
-    ndims: Sequence[int]
-    total_steps: int
-    steps_per_epoch: int
-    device: torch.device
-    dtype: torch.dtype
-
-    def __post_init__(self) -> None:
+    def __init__(self, group: Group, runs: Sequence[StackedRun], params: Sequence[Tensor]) -> None:
+        self.runs = runs
+        self._rule, self._length = group.rule, (group.total_steps, group.plan.steps_per_epoch)
+        self._like = params[0]
         keys: dict[Any, int] = {}
         self.class_of: list[int] = []
-        """For each parameter, the index of its class."""
+        """The index of the class of each parameter."""
         self._classes: list[_Class] = []
-        for index, ndim in enumerate(self.ndims):
-            tensors = [member.tensors[index] for member in self.members]
+        for index, ndim in enumerate(p.ndim - 1 for p in params):
+            tensors = [run.tensors[index] for run in self.runs]
             key = (ndim, *(_key(t) for t in tensors))
             if key not in keys:
                 keys[key] = len(self._classes)
@@ -67,31 +60,27 @@ class Tables:
 
     def rates(self, start: int, stop: int) -> NDArray[np.float64]:
         """Return the scheduled learning rates ``[steps, runs]`` of steps counted from 0."""
-        where = range(start, stop)
-        factors: dict[int, list[float]] = {}
-        for member in self.members:
-            schedule = member.schedule
-            if id(schedule) not in factors:
-                factors[id(schedule)] = [
-                    schedule(t, self.total_steps, self.steps_per_epoch) for t in where
-                ]
-        columns = [np.array(factors[id(m.schedule)]) * m.lr for m in self.members]
-        return np.stack(columns, axis=1)
+        factors = self._by_schedule(lambda schedule: schedule, start, stop)
+        return np.stack([f * run.lr for f, run in zip(factors, self.runs, strict=True)], axis=1)
 
     def momenta(self, start: int, stop: int) -> NDArray[np.float64] | None:
         """Return the scheduled momenta ``[steps, runs]``, NaN where a run's own counts."""
-        found: dict[int, list[float]] = {}
-        for member in self.members:
-            schedule = member.schedule
-            if id(schedule) in found:
-                continue
-            values = [
-                schedule.momentum(t, self.total_steps, self.steps_per_epoch)
-                for t in range(start, stop)
-            ]
-            found[id(schedule)] = [np.nan if v is None else v for v in values]
-        table = np.stack([np.array(found[id(m.schedule)]) for m in self.members], axis=1)
+        momenta = self._by_schedule(lambda schedule: schedule.momentum, start, stop)
+        table = np.stack(momenta, axis=1)
         return None if np.isnan(table).all() else table
+
+    def _by_schedule(
+        self, form: Callable[[Schedule], Callable[..., float | None]], start: int, stop: int
+    ) -> list[NDArray[np.float64]]:
+        """Return what each run's schedule gives in a block of steps, NaN for None."""
+        schedules = {id(run.schedule): form(run.schedule) for run in self.runs}
+        found = {
+            key: np.array(
+                [schedule(t, *self._length) for t in range(start, stop)], dtype=np.float64
+            )
+            for key, schedule in schedules.items()
+        }
+        return [found[id(run.schedule)] for run in self.runs]
 
     def catch_up(self, done: int) -> None:
         """Bring what coefficients carry from step to step to where a checkpoint left off."""
@@ -113,14 +102,12 @@ class Tables:
         ]
         return rates, [[views[k] for views in by_class] for k in range(stop - start)]
 
-    def _tables(
-        self, start: int, stop: int
-    ) -> tuple[NDArray[np.float64], list[dict[str, NDArray[np.float64]]]]:
+    def _tables(self, start: int, stop: int) -> tuple[NDArray[np.float64], list[Table]]:
         """Return the learning rates, and the coefficients of each class, all ``[steps, runs]``."""
         rates, momenta = self.rates(start, stop), self.momenta(start, stop)
-        peaks = np.array([member.lr for member in self.members])
+        peaks = np.array([run.lr for run in self.runs])
         steps = np.arange(start + 1, stop + 1)
-        tables: list[dict[str, NDArray[np.float64]]] = []
+        tables: list[Table] = []
         for own in self._classes:
             multiplier = np.array([t.lr_multiplier for t in own.tensors])
             lr = rates * multiplier
@@ -130,15 +117,15 @@ class Tables:
                 h[name] = np.broadcast_to(values, lr.shape)
             if momenta is not None:
                 _schedule_momentum(h, momenta)
-            table = self.rule.coefficients(h, steps, own.carry)
+            table = self._rule.coefficients(h, steps, own.carry)
             tables.append(table | _decay(own.tensors, lr, peaks * multiplier))
         return rates, tables
 
-    def _views(self, ndim: int, table: dict[str, NDArray[np.float64]]) -> list[Coefficients]:
+    def _views(self, ndim: int, table: Table) -> list[Coefficients]:
         """Return the coefficients of each step as tensors that broadcast over parameters."""
         names = list(table)
         steps, runs = table[names[0]].shape
-        tensor = torch.from_numpy(np.stack(list(table.values()))).to(self.device, self.dtype)
+        tensor = torch.from_numpy(np.stack(list(table.values()))).to(self._like)
         # One call for all views: a slice for each costs as much as an operation of the step.
         views = tensor.reshape(len(names) * steps, runs, *[1] * ndim).unbind(0)
         return [{name: views[i * steps + k] for i, name in enumerate(names)} for k in range(steps)]
@@ -148,7 +135,7 @@ def _key(tensors: Tensors) -> tuple[Any, ...]:
     return (*tensors.numbers.items(), tensors.lr_multiplier, tensors.decay, tensors.kind)
 
 
-def _schedule_momentum(h: dict[str, NDArray[np.float64]], momenta: NDArray[np.float64]) -> None:
+def _schedule_momentum(h: Table, momenta: NDArray[np.float64]) -> None:
     """Put the scheduled momentum in place of ``momentum`` where a run has one, else ``beta1``."""
     name = "momentum" if "momentum" in h else "beta1"
     if name not in h:
@@ -161,11 +148,11 @@ def _schedule_momentum(h: dict[str, NDArray[np.float64]], momenta: NDArray[np.fl
 
 def _decay(
     tensors: Sequence[Tensors], lr: NDArray[np.float64], peaks: NDArray[np.float64]
-) -> dict[str, NDArray[np.float64]]:
+) -> Table:
     """Return the factors of the decay; those that would change nothing are left out."""
     decay = np.array([t.decay for t in tensors])
     kinds = np.array([t.kind for t in tensors])
-    table: dict[str, NDArray[np.float64]] = {}
+    table: Table = {}
     if (kinds == "coupled").any():
         table[COUPLED] = np.broadcast_to(np.where(kinds == "coupled", decay, 0.0), lr.shape)
     if np.isin(kinds, ("decoupled", "independent")).any():

@@ -13,16 +13,16 @@ class StepValues(NamedTuple):
     """What a step logs.
 
     Attributes:
-        loss: Mean over the update's examples at the parameters before it, a 0-dim tensor.
-        grad_norm: Global L2 norm of the gradient before clipping, a 0-dim tensor.
+        loss: The mean over the update's examples at the parameters before it, a 0-dim tensor.
+        grad_norm: The global L2 norm of the gradient before clipping, a 0-dim tensor.
         clip_coef: The factor that clipping applied; 1.0 when it did not.
-        lr: Learning rate used, where it is not the one given.
+        lr: The learning rate used.
     """
 
     loss: Tensor
     grad_norm: Tensor
     clip_coef: Tensor | float
-    lr: float | None = None
+    lr: float
 
 
 class Update(Protocol):
@@ -34,10 +34,10 @@ class Update(Protocol):
         """Make an update.
 
         Args:
-            step: Updates made before it.
-            update: Its micro-batches.
-            lr: Learning rate, as scheduled.
-            momentum: Momentum to set, where the schedule has one; None leaves it alone.
+            step: The number of updates made before it.
+            update: The micro-batches of the update.
+            lr: The scheduled learning rate.
+            momentum: The scheduled momentum; None leaves that of the optimizer alone.
         """
         ...
 

@@ -86,11 +86,11 @@ class BatchPlan:
         The order depends on ``seed`` and ``epoch`` alone: nothing needs to be saved to resume.
 
         Args:
-            x: Inputs of the training split, ``[examples, ...]``.
-            y: Targets, ``[examples, ...]``.
+            x: The inputs of the training split, ``[examples, ...]``.
+            y: The targets, ``[examples, ...]``.
             seed: The run's seed.
-            epoch: Counted from 0.
-            skip: Updates at the start of the epoch that are done already.
+            epoch: The number of the epoch, counted from 0.
+            skip: The updates at the start of the epoch that are done already.
         """
         order = self.order(seed, epoch).to(x.device)
         effective = self.effective_batch_size

@@ -1,7 +1,6 @@
 """Updates of optimizers that evaluate the function themselves, as often as they like."""
 
 import contextlib
-import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,19 +12,13 @@ from sgdlab.steps.base import MicroBatches, StatelessUpdate, StepValues, set_rat
 from sgdlab.steps.objective import Objective, gradient_norm
 
 
-def evaluates_itself(optimizer: Optimizer) -> bool:
-    """Say whether ``optimizer.step`` requires a closure (LBFGS, Kiefer–Wolfowitz, look-ahead)."""
-    parameters = inspect.signature(optimizer.step).parameters
-    return "closure" in parameters and parameters["closure"].default is inspect.Parameter.empty
-
-
 @contextlib.contextmanager
 def undisturbed(model: nn.Module, random_state: Tensor | None = None) -> Iterator[None]:
     """Give back the buffers (running statistics) and the random state that a forward pass changes.
 
     Args:
-        model: Its buffers are restored.
-        random_state: Of the CPU generator, to start from inside.
+        model: The model, whose buffers are restored.
+        random_state: The state of the CPU generator to start from inside.
     """
     devices = [t.device for t in model.parameters() if t.device.type == "cuda"][:1]
     kept = [b.clone() for b in model.buffers()]
@@ -91,7 +84,7 @@ class ClosureUpdate(StatelessUpdate):
             estimated = [p.grad for p in objective.parameters if p.grad is not None]
             norm, coefficient = gradient_norm(estimated), 1.0
         objective.zero_grad()
-        return StepValues(losses[0].detach(), norm, coefficient)
+        return StepValues(losses[0].detach(), norm, coefficient, lr)
 
 
 _AS_IT_COMES = contextlib.nullcontext()

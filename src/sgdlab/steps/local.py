@@ -44,10 +44,10 @@ class LocalUpdate:
 
     Attributes:
         objective: What is minimised.
-        optimizer: Any that takes one gradient a step.
-        workers: ``W``.
-        steps: ``H``.
-        accumulate: Micro-batches per worker and step.
+        optimizer: An optimizer that takes one gradient a step.
+        workers: The number of workers ``W``.
+        steps: The steps ``H`` between two averages.
+        accumulate: The micro-batches of a worker's step.
         project: Called after an average, when the parameters are constrained.
     """
 
@@ -92,7 +92,7 @@ class LocalUpdate:
         self.objective.count_from(functions + 1, gradients + 1)
         if (step + 1) % self.steps == 0:
             self._synchronise()
-        return StepValues(loss, gradient_norm(gradient), coefficient)
+        return StepValues(loss, gradient_norm(gradient), coefficient, lr)
 
     def sync_weights(self) -> None:
         """Put the average of the workers into the model; they go on as if it had not been."""

@@ -32,14 +32,14 @@ class Objective:
     """What is minimised: ``loss(model(x), y)``, a mean over the examples of an update.
 
     Attributes:
-        model: In training mode while steps are made.
-        loss: Called ``loss(output, target)``; a mean over examples.
-        parameters: The trainable ones.
-        clip_norm: Largest global L2 norm of the gradient; None: no clipping.
-        bf16: Autocast the forward pass.
+        model: The model, in training mode while steps are made.
+        loss: The loss, called ``loss(output, target)``; a mean over examples.
+        parameters: The trainable parameters.
+        clip_norm: The largest global L2 norm of the gradient; None for no clipping.
+        bf16: Whether the forward pass is autocast.
         on_gradient: Called when ``p.grad`` holds the gradient of a step, before it is clipped.
-        function_evaluations: Times that the loss of an update was computed.
-        gradient_evaluations: Times that its gradient was.
+        function_evaluations: How often the loss of an update was computed.
+        gradient_evaluations: How often its gradient was computed.
     """
 
     model: nn.Module

@@ -14,7 +14,7 @@ class PlainUpdate(StatelessUpdate):
 
     Attributes:
         objective: What is minimised.
-        optimizer: Any that takes one gradient a step.
+        optimizer: An optimizer that takes one gradient a step.
         zero_grad: False: forget to zero the gradient, on purpose. Step ``t`` then applies the sum
             ``g_1 + … + g_t`` of all gradients so far, each as clipping left it: momentum 1
             without an end, the commonest mistake in a loop of one's own.
@@ -34,4 +34,4 @@ class PlainUpdate(StatelessUpdate):
         self.optimizer.step()
         if self.zero_grad:
             self.objective.zero_grad()
-        return StepValues(loss, norm, coefficient)
+        return StepValues(loss, norm, coefficient, lr)

@@ -28,11 +28,11 @@ class StaleUpdate:
 
     Attributes:
         objective: What is minimised.
-        optimizer: Any that takes one gradient a step.
-        delay: ``τ``, the largest delay, in updates.
-        random: Draw ``d_t`` uniformly from ``0..τ`` instead of ``d_t = τ``.
-        correct_lr: Divide the learning rate by ``max(1, d_t)`` (Zhang et al. 2016).
-        seed: Of the run.
+        optimizer: An optimizer that takes one gradient a step.
+        delay: The largest delay ``τ``, in updates.
+        random: Whether ``d_t`` is drawn uniformly from ``0..τ`` instead of ``d_t = τ``.
+        correct_lr: Whether the rate is divided by ``max(1, d_t)`` (Zhang et al. 2016).
+        seed: The seed of the run.
     """
 
     objective: Objective

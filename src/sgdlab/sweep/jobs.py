@@ -28,11 +28,11 @@ def prepare(master: DictConfig, loader: QuickLoader, jobs: Sequence[Sequence[str
     """
     prepared: list[Job] = []
     seen: dict[str, Job] = {}
-    doubts: dict[str, None] = {}
+    warnings: dict[str, None] = {}
     checks = Checks()
     for overrides in jobs:
         job = loader.job(master, overrides)
-        doubts |= dict.fromkeys(checks.of(job.config))
+        warnings |= dict.fromkeys(checks.of(job.config))
         if (same := seen.get(job.run_id)) is not None:
             raise InputError(
                 "the sweep lists the same run twice: "
@@ -40,8 +40,8 @@ def prepare(master: DictConfig, loader: QuickLoader, jobs: Sequence[Sequence[str
             )
         seen[job.run_id] = job
         prepared.append(job)
-    for doubt in doubts:
-        warn(doubt)
+    for line in warnings:
+        warn(line)
     return prepared
 
 
@@ -105,9 +105,9 @@ def carry_out(
     sweep is interrupted.
 
     Args:
-        jobs: All of them.
-        study: Folder of the study.
-        title: Word before the bar.
+        jobs: All jobs of the sweep.
+        study: The folder of the study.
+        title: The word before the progress bar.
         start: Runs some jobs and returns what went wrong with each; None where nothing did.
     """
     todo = [job for job in jobs if finished(job.directory, job.run_id, job.config.resume) is None]

@@ -11,36 +11,21 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from sgdlab.config.catalogue import conf_dir
-from sgdlab.config.instantiate import is_out_of_memory
+from sgdlab.config.instantiate import call, is_out_of_memory, where
 from sgdlab.config.schema import RunConfig
 from sgdlab.datasets.base import Dataset, Split
 from sgdlab.errors import InputError
-from sgdlab.parametrization import family_of
+from sgdlab.scaling import Linear
 from sgdlab.steps.base import has_momentum
-from sgdlab.training.build import (
-    Run,
-    build_run,
-    dataset_of,
-    device_of,
-    extend_path,
-    model_of,
-)  # fmt: skip
+from sgdlab.training.build import Run, build_run, dataset_of, device_of, extend_path, model_of
 
 _PROBE_KEYS = ("dataset", "split", "model", "dtype", "names", "parametrization")
 
-
 # What a run is called, and what is drawn from its seed, decides nothing that is checked.
 _INERT = (
-    "seed",
-    "study",
-    "phase",
-    "trial",
-    "replicate",
-    "contender",
-    "resume",
-    "evaluate_test",
+    "seed", "study", "phase", "trial", "replicate", "contender", "resume", "evaluate_test",
     "checkpoint",
-)
+)  # fmt: skip
 _KEPT_BYTES = 256 * 2**20
 
 
@@ -54,7 +39,7 @@ class Checks:
         """Return what `check` returns for a config.
 
         Raises:
-            InputError: As `build_run`.
+            InputError: The run cannot be built.
         """
         relevant = {key: value for key, value in config.plain().items() if key not in _INERT}
         key = hashlib.sha256(json.dumps(relevant).encode()).digest()
@@ -72,13 +57,13 @@ def check(config: RunConfig) -> list[str]:
         What is legal and probably not meant, a line each.
 
     Raises:
-        InputError: As `build_run`.
+        InputError: The run cannot be built.
     """
     try:
         _refuse_wrong_types(config)
         extend_path(config)
         device_of(config)
-        return _doubts(build_run(config, *_probe(config)))
+        return _warnings(build_run(config, *_probe(config)))
     except Exception as error:
         if not is_out_of_memory(error):
             raise
@@ -89,7 +74,7 @@ def build_checked(config: RunConfig) -> tuple[Run | None, list[str]]:
     """Build a run to be trained, and return with it what `check` returns; None: memory ran out.
 
     Raises:
-        InputError: As `build_run`.
+        InputError: The run cannot be built.
     """
     try:
         _refuse_wrong_types(config)
@@ -98,7 +83,7 @@ def build_checked(config: RunConfig) -> tuple[Run | None, list[str]]:
         if not is_out_of_memory(error):
             raise
         return None, []
-    return run, _doubts(run)
+    return run, _warnings(run)
 
 
 _probes: dict[str, tuple[nn.Module, Dataset]] = {}
@@ -125,16 +110,12 @@ def _bytes(model: nn.Module) -> int:
 
 def _hollow(data: Dataset, dtype: torch.dtype) -> Dataset:
     """Return a dataset of the same shapes that holds one example a split: none is looked at."""
-    parts = {
-        name: Split(
-            *(
-                t[:1].clone().to(dtype if t.is_floating_point() else t.dtype).expand_as(t)
-                for t in split
-            )
-        )
-        for name, split in (("train", data.train), ("val", data.val), ("test", data.test))
-    }
-    return replace(data, **parts)
+
+    def hollow(split: Split) -> Split:
+        firsts = [t[:1].clone().to(dtype if t.is_floating_point() else t.dtype) for t in split]
+        return Split(*(first.expand_as(t) for first, t in zip(firsts, split, strict=True)))
+
+    return replace(data, train=hollow(data.train), val=hollow(data.val), test=hollow(data.test))
 
 
 def _refuse_wrong_types(config: RunConfig) -> None:
@@ -164,57 +145,51 @@ def _defaults(group: str, member: str) -> dict[str, Any]:
     return cast("dict[str, Any]", OmegaConf.to_container(OmegaConf.load(path)))
 
 
-def _doubts(built: Run) -> list[str]:
+def _warnings(built: Run) -> list[str]:
     """Say what is legal and probably not meant."""
     config = built.config
-    doubts: list[str] = []
+    warnings: list[str] = []
     if config.scaling.get("candidates"):
-        doubts.append(
+        warnings.append(
             "scaling.candidates counts under -m and in compare only: this run uses the rule alone"
         )
     steps = built.schedule.warmup(built.plan.steps_per_epoch)
     if steps >= built.total_steps:
-        doubts.append(
+        warnings.append(
             f"the warm-up of {steps} steps does not end within the run's {built.total_steps}: "
             "lr never reaches its base value; set schedule.warmup_epochs=0"
         )
     if (
-        config.scaling["_target_"].endswith("scaling.Linear")
-        and _is_adaptive(built.optimizer)
+        built.traits.adaptive
+        and not built.traits.layerwise
+        and isinstance(call(config.scaling, where(config, "scaling")), Linear)
         and built.lr != config.lr
     ):
-        doubts.append(
+        warnings.append(
             "scaling=linear with an adaptive optimizer overshoots as the batch grows; "
             "its rule is scaling=sqrt"
         )
     length = built.total_steps, built.plan.steps_per_epoch
     # From the end: an average takes in late weights, and a run may have millions of steps.
     from_the_end = range(length[0], 0, -1)
-    if built.average and not any(built.average.due(t, *length) for t in from_the_end):
-        doubts.append(
+    if built.averager and not any(built.averager.rule.due(t, *length) for t in from_the_end):
+        warnings.append(
             f"average={config.names.get('average')} takes in no weights of these {length[0]} steps:"
             " lower average.start or average.every, or train longer"
         )
     name, schedule = config.names.get("optimizer"), config.names.get("schedule")
     moves = built.schedule.momentum(0, built.total_steps, 1) is not None
     if moves and not has_momentum(built.optimizer):
-        doubts.append(
+        warnings.append(
             f"schedule={schedule} moves the momentum, too, and optimizer={name} has none: "
             "only lr is scheduled"
         )
-    if callable(getattr(built.optimizer, "eval", None)) and _decays(built):
-        doubts.append(
+    if built.traits.averages_itself and _decays(built):
+        warnings.append(
             f"optimizer={name} replaces the decay of the learning rate by an average: "
             "use schedule=constant"
         )
-    return doubts
-
-
-def _is_adaptive(optimizer: torch.optim.Optimizer) -> bool:
-    try:
-        return family_of(type(optimizer)) == "adam"
-    except InputError:
-        return False
+    return warnings
 
 
 def _decays(built: Run) -> bool:

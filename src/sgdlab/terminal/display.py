@@ -1,7 +1,7 @@
 """Results for a person: tables on stdout, so that they can be piped."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -9,6 +9,13 @@ from rich.table import Table
 
 from sgdlab.checks import is_number
 from sgdlab.results import COMPLETED, DIVERGED, FAILED, STOPPED, Cell
+from sgdlab.terminal.numbers import NOTHING, metric_text, number, setting
+
+_RANKED = 20
+"""Runs that a ranking shows; a last line says how many more there are."""
+
+_Column = tuple[str, Callable[[Mapping[str, Cell]], str]]
+"""A heading, and the text of a run's cell."""
 
 STATUS_STYLE = {COMPLETED: "green", DIVERGED: "yellow", STOPPED: "cyan", FAILED: "red"}
 
@@ -16,22 +23,6 @@ STATUS_STYLE = {COMPLETED: "green", DIVERGED: "yellow", STOPPED: "cyan", FAILED:
 def stdout() -> Console:
     """Return a console on standard output, wide enough elsewhere than on a terminal."""
     return Console() if sys.stdout.isatty() else Console(width=160)
-
-
-def number(value: Cell, digits: int = 4) -> str:
-    """Return a value for a person: ``digits`` significant digits; a dash for what is not there."""
-    if value is None:
-        return "–"
-    if isinstance(value, float):
-        return f"{value:.{digits}g}"
-    return str(value)
-
-
-def metric_text(name: str | None, value: Cell) -> str:
-    """Return a metric for a person: accuracy in percent, others with four digits."""
-    if name == "accuracy" and isinstance(value, float):
-        return f"{100 * value:.2f} %"
-    return number(value)
 
 
 def shown(path: Path) -> str:
@@ -42,19 +33,30 @@ def shown(path: Path) -> str:
 
 def print_summary(summary: Mapping[str, Cell], directory: str) -> None:
     """Print the table that closes a single run."""
-    status = str(summary["status"])
     table = Table(show_header=False, box=None, pad_edge=False, title_justify="left")
     table.add_column(style="bold")
     table.add_column()
-    metric = str(summary["metric"] or "metric")
+    for row in [*_settings(summary), *_outcome(summary), ("files", _plain(directory))]:
+        table.add_row(*row)
+    stdout().print(table)
+
+
+def _settings(summary: Mapping[str, Cell]) -> list[tuple[str, str]]:
+    status = str(summary["status"])
     reason = f": {summary['reason']}" if summary["reason"] else ""
-    rows: list[tuple[str, str]] = [
+    return [
         ("status", f"[{STATUS_STYLE.get(status, '')}]{status}[/]{_plain(reason)}"),
         ("run", f"{summary['dataset']} / {summary['model']} / {summary['optimizer']}"),
         ("lr", _lr(summary)),
         ("effective batch size", number(summary["effective_batch_size"])),
         ("steps, epochs", f"{summary['steps']}, {summary['epochs']}"),
         ("parameters", _parameters(summary)),
+    ]
+
+
+def _outcome(summary: Mapping[str, Cell]) -> list[tuple[str, str]]:
+    metric = str(summary["metric"] or "metric")
+    rows = [
         ("train loss", number(summary["final_train_loss"])),
         ("val loss", _final_and_best(summary, "loss")),
         (f"val {metric}", _final_and_best(summary, "metric")),
@@ -67,11 +69,7 @@ def print_summary(summary: Mapping[str, Cell], directory: str) -> None:
         rows.append(("evaluations", f"{counts}, {summary['gradient_evaluations']} of gradients"))
     if "optimizer.switch_step" in summary:
         rows.append(("switch to SGD", _switch(summary)))
-    rows.append(("training time", _time(summary)))
-    rows.append(("files", _plain(directory)))
-    for row in rows:
-        table.add_row(*row)
-    stdout().print(table)
+    return [*rows, ("training time", _time(summary))]
 
 
 def _of_average(summary: Mapping[str, Cell], metric: str) -> list[tuple[str, str]]:
@@ -96,7 +94,7 @@ def _switch(summary: Mapping[str, Cell]) -> str:
 
 def _parameters(summary: Mapping[str, Cell]) -> str:
     total, decayed = summary["num_parameters"], summary["num_decayed"]
-    return "–" if total is None else f"{total} ({decayed} with weight decay)"
+    return NOTHING if total is None else f"{total} ({decayed} with weight decay)"
 
 
 def _lr(summary: Mapping[str, Cell]) -> str:
@@ -111,7 +109,7 @@ def _final_and_best(summary: Mapping[str, Cell], kind: str) -> str:
     name = str(summary["metric"]) if kind == "metric" else None
     final, best = summary[f"final_val_{kind}"], summary[f"best_val_{kind}"]
     if best is None:
-        return "–"
+        return NOTHING
     step = f" at step {summary['best_val_step']}" if kind == "metric" else ""
     return f"{metric_text(name, final)} (best {metric_text(name, best)}{step})"
 
@@ -126,52 +124,66 @@ def _plain(text: str) -> str:
     return text.replace("[", "\\[")
 
 
-def print_ranking(
-    rows: Sequence[Mapping[str, Cell]], varied: Sequence[str], limit: int = 20
-) -> None:
+def print_ranking(rows: Sequence[Mapping[str, Cell]], varied: Sequence[str]) -> None:
     """Print finished runs of a sweep, best final validation loss first, then the others.
 
     Args:
-        rows: Summaries.
-        varied: Columns that tell the runs apart.
-        limit: Rows to print; a last line says how many there are.
+        rows: The summaries of the runs.
+        varied: The columns that tell the runs apart.
     """
-
-    def rank(row: Mapping[str, Cell]) -> tuple[bool, float]:
-        loss = row.get("final_val_loss")
-        return (False, float(loss)) if is_number(loss) else (True, 0.0)
-
-    ranked = sorted(rows, key=rank)
-    averaged = any("average.final_val_loss" in row for row in rows)
-    metrics = sorted({str(row["metric"]) for row in rows if row.get("metric")})
+    ranked = sorted(rows, key=_rank)
+    columns = [*map(_setting, varied), *_results(rows)]
     table = Table(box=None, pad_edge=False)
-    headings = ["lr" if column == "base_lr" else column for column in varied]
-    for heading in (
-        "#",
-        *headings,
-        "val loss",
-        *(["average's val loss"] if averaged else []),
-        *(f"val {m}" for m in metrics),
-        "seconds",
-        "status",
-    ):
-        table.add_column(heading, justify="left" if heading in (*headings, "status") else "right")
-    for place, row in enumerate(ranked[:limit], start=1):
-        status = str(row["status"])
-        reason = f" ({_plain(str(row['reason']))})" if row.get("reason") else ""
-        table.add_row(
-            str(place),
-            *(_plain(number(row.get(column))) for column in varied),
-            number(row.get("final_val_loss")),
-            *([number(row.get("average.final_val_loss"))] if averaged else []),
-            *(
-                metric_text(m, row.get("final_val_metric")) if row.get("metric") == m else "–"
-                for m in metrics
-            ),
-            number(row.get("train_seconds"), 3),
-            f"[{STATUS_STYLE.get(status, '')}]{status}[/]{reason}",
-        )
+    table.add_column("#", justify="right")
+    for heading, _ in columns:
+        right = heading not in {*(name for name, _ in columns[: len(varied)]), "status"}
+        table.add_column(heading, justify="right" if right else "left")
+    for place, row in enumerate(ranked[:_RANKED], start=1):
+        table.add_row(str(place), *(shown(row) for _, shown in columns))
     console = stdout()
     console.print(table)
-    if len(ranked) > limit:
-        console.print(f"… and {len(ranked) - limit} more, all in runs.csv")
+    if len(ranked) > _RANKED:
+        console.print(f"… and {len(ranked) - _RANKED} more, all in runs.csv")
+
+
+def _rank(row: Mapping[str, Cell]) -> tuple[bool, float]:
+    loss = row.get("final_val_loss")
+    return (False, float(loss)) if is_number(loss) else (True, 0.0)
+
+
+def _setting(name: str) -> _Column:
+    def shown(row: Mapping[str, Cell]) -> str:
+        value = row.get(name)
+        return NOTHING if value is None else _plain(setting(value))
+
+    return "lr" if name == "base_lr" else name, shown
+
+
+def _results(rows: Sequence[Mapping[str, Cell]]) -> list[_Column]:
+    averaged = any("average.final_val_loss" in row for row in rows)
+    metrics = sorted({str(row["metric"]) for row in rows if row.get("metric")})
+    return [
+        ("val loss", lambda row: number(row.get("final_val_loss"))),
+        *([("average's val loss", _average_loss)] if averaged else []),
+        *map(_metric, metrics),
+        ("seconds", lambda row: number(row.get("train_seconds"), 3)),
+        ("status", _status),
+    ]
+
+
+def _average_loss(row: Mapping[str, Cell]) -> str:
+    return number(row.get("average.final_val_loss"))
+
+
+def _metric(name: str) -> _Column:
+    def shown(row: Mapping[str, Cell]) -> str:
+        own = row.get("metric") == name
+        return metric_text(name, row.get("final_val_metric")) if own else NOTHING
+
+    return f"val {name}", shown
+
+
+def _status(row: Mapping[str, Cell]) -> str:
+    status = str(row["status"])
+    reason = f" ({_plain(str(row['reason']))})" if row.get("reason") else ""
+    return f"[{STATUS_STYLE.get(status, '')}]{status}[/]{reason}"

@@ -47,15 +47,15 @@ def plot(
     colours, too.
 
     Args:
-        curves: Drawn first.
-        marks: Points on top of them.
-        x_label: Under the axis.
-        y_label: Above the axis.
-        log_x: Logarithmic x axis.
-        log_y: Logarithmic y axis.
-        width: Columns of the picture, the axis's labels aside.
-        height: Rows of the picture.
-        colours: For a terminal that shows them.
+        curves: The lines, drawn first.
+        marks: The points on top of them.
+        x_label: The text under the x axis.
+        y_label: The text above the y axis.
+        log_x: Whether the x axis is logarithmic.
+        log_y: Whether the y axis is logarithmic.
+        width: The columns of the picture, the axis's labels aside.
+        height: The rows of the picture.
+        colours: Whether the terminal shows colours.
 
     Raises:
         ValueError: No point can be drawn.

@@ -12,11 +12,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from sgdlab.errors import InputError
 from sgdlab.results import DIVERGED, FAILED, STOPPED, Cell, read_summary
-from sgdlab.terminal.display import metric_text, number
+from sgdlab.terminal.numbers import metric_text, number
 
 
 class NoDisplay:
-    """Watches nothing: runs inside a sweep."""
+    """Shows nothing, for runs inside a sweep."""
 
     def step(self, step: int, loss: float, lr: float, grad_norm: float) -> None:
         """Ignore a step."""
@@ -26,11 +26,19 @@ class NoDisplay:
 
 
 class Early(Protocol):
-    """Says early what is going wrong; see `sgdlab.diagnosis.EarlyWatch`."""
+    """Says early what is going wrong; see `sgdlab.diagnosis.EarlyWarnings`."""
 
     def step(  # noqa: D102
         self, step: int, loss: float, lr: float, grad_norm: float
     ) -> str | None: ...
+
+
+def _bar(console: Console, auto_refresh: bool) -> Progress:
+    columns = (
+        TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(),
+        TextColumn("{task.fields[state]}"), TimeRemainingColumn(compact=True),
+    )  # fmt: skip
+    return Progress(*columns, console=console, transient=True, auto_refresh=auto_refresh)
 
 
 class RunDisplay:
@@ -40,32 +48,21 @@ class RunDisplay:
     ``a_t = (sum_k 0.98^(t-k) loss_k) / (sum_k 0.98^(t-k))``.
 
     Args:
-        total_steps: Length of the run.
-        metric: Name of the validation metric.
-        early: Its lines are shown as they come.
-        console: By default standard error.
+        total_steps: The steps of the run.
+        metric: The name of the validation metric.
+        early: What says early that something goes wrong; its lines are shown as they come.
     """
 
-    def __init__(
-        self,
-        total_steps: int,
-        metric: str,
-        early: Early | None = None,
-        console: Console | None = None,
-    ) -> None:
+    def __init__(self, total_steps: int, metric: str, early: Early | None = None) -> None:
         self._early = early
-        self._console = console or Console(stderr=True)
+        self._console = Console(stderr=True)
         self._metric = metric
         self._total = total_steps
         self._sum = self._weight = 0.0
         self._value: float | None = None
         self._start = self._drawn = time.monotonic()
         self._line_at = 1
-        self._bar = Progress(
-            TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(),
-            TextColumn("{task.fields[state]}"), TimeRemainingColumn(compact=True),
-            console=self._console, transient=True, auto_refresh=False,
-        )  # fmt: skip
+        self._bar = _bar(self._console, auto_refresh=False)
         self._task = self._bar.add_task("step", total=total_steps, state="")
 
     def __enter__(self) -> "RunDisplay":
@@ -110,16 +107,13 @@ class SweepDisplay:
     """Shows how far a sweep is by watching for summaries, whatever launcher runs it.
 
     Args:
-        title: Word before the bar.
-        directories: Where the runs that are still to come will write.
-        done: Runs that were finished before.
-        console: By default standard error.
+        title: The word before the bar.
+        directories: The folders of the runs that are still to come.
+        done: How many runs were finished before.
     """
 
-    def __init__(
-        self, title: str, directories: Sequence[Path], done: int = 0, console: Console | None = None
-    ) -> None:
-        self._console = console or Console(stderr=True)
+    def __init__(self, title: str, directories: Sequence[Path], done: int = 0) -> None:
+        self._console = Console(stderr=True)
         self._waiting = set(directories)
         self._total = len(directories) + done
         self._skipped = done
@@ -130,11 +124,7 @@ class SweepDisplay:
         self._reported = done
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._bar = Progress(
-            TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(),
-            TextColumn("{task.fields[state]}"), TimeRemainingColumn(compact=True),
-            console=self._console, transient=True,
-        )  # fmt: skip
+        self._bar = _bar(self._console, auto_refresh=True)
         self._task = self._bar.add_task(title, total=self._total, completed=done, state="")
 
     def __enter__(self) -> "SweepDisplay":

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
-from sgdlab.averaging import Average
+from sgdlab.averaging import Averager
 from sgdlab.config.instantiate import call, where
 from sgdlab.config.run_id import device_kind
 from sgdlab.config.schema import RunConfig
@@ -21,6 +21,7 @@ from sgdlab.datasets.split import prepare
 from sgdlab.diagnostics.section import Diagnostics
 from sgdlab.errors import InputError
 from sgdlab.losses.mean import Mean
+from sgdlab.optimizers.traits import Traits, traits_of
 from sgdlab.schedules.base import Schedule, as_schedule
 from sgdlab.steps.base import Update
 from sgdlab.steps.batches import BatchPlan, stream_seed
@@ -39,24 +40,26 @@ class Run:
     Attributes:
         config: The resolved config.
         objective: What is minimised: the model, its loss, clipping.
-        optimizer: Over the trainable parameters of the model.
-        update: Makes one step.
-        schedule: The factor on the learning rate, by step.
-        average: The average of the iterates that is kept, if there is one.
-        data: On the device of the run.
+        optimizer: The optimizer of the model's trainable parameters.
+        traits: What is known of the optimizer.
+        update: The kind of update, which makes one step.
+        schedule: Gives the factor on the learning rate, by step.
+        averager: Keeps the average of the iterates, if there is one.
+        data: The data, on the device of the run.
         plan: How an epoch is cut into updates.
-        lr: Scaled, before the schedule.
-        total_steps: Updates from start to end.
-        device: Where the run trains.
+        lr: The learning rate after scaling, before the schedule.
+        total_steps: The updates from start to end.
+        device: The device that the run trains on.
         diagnostics: What is measured on the way and at the end.
     """
 
     config: RunConfig
     objective: Objective
     optimizer: Optimizer
+    traits: Traits
     update: Update
     schedule: Schedule
-    average: Average | None
+    averager: Averager | None
     data: Dataset
     plan: BatchPlan
     lr: float
@@ -115,14 +118,14 @@ def model_of(config: RunConfig, data: Dataset) -> nn.Module:
         "problem": data.problem,
         "parametrization": config.parametrization,
     }
-    place = where(config, "model")
+    label = where(config, "model")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(config.seed, "init"))
-        model = call(config.model, place, offered)
+        model = call(config.model, label, offered)
         if not isinstance(model, nn.Module):
-            raise InputError(f"{place}: {config.model['_target_']} gives no torch.nn.Module")
+            raise InputError(f"{label}: {config.model['_target_']} gives no torch.nn.Module")
         if data.problem is not None and config.model["_target_"] != _PROBLEM:
-            raise InputError(f"{place}: {where(config, 'dataset')} is a function: model=problem")
+            raise InputError(f"{label}: {where(config, 'dataset')} is a function: model=problem")
         if any(is_lazy(p) for p in model.parameters()):
             with torch.no_grad():  # lazy layers get their shapes from the data, now and by `init`
                 model.eval()(data.train.x[:2])
@@ -170,6 +173,7 @@ def build_run(
     lr = call(config.scaling, where(config, "scaling"))(config.lr, plan.effective_batch_size)
     model = probe if probe is not None else model_of(config, data).to(device)
     optimizer = optimizer_of(config, model, lr)
+    traits = traits_of(config.optimizer).seen_in(optimizer)
     objective = Objective(
         model=model,
         loss=_loss_of(config, data),
@@ -177,29 +181,22 @@ def build_run(
         clip_norm=config.clip_norm,
         bf16=config.precision == "bf16",
     )
-    update = update_of(
-        objective,
-        optimizer,
-        plan,
-        config.staleness,
-        config.local_sgd,
-        config.seed,
-        config.zero_grad,
-    )
+    steps, rule = total_steps(config, plan), call(config.average, where(config, "average"))
     on_device = data.to(device, getattr(torch, config.dtype))
     return Run(
         config=config,
         objective=objective,
         optimizer=optimizer,
-        update=update,
+        traits=traits,
+        update=update_of(config, objective, optimizer, traits, plan),
         schedule=as_schedule(call(config.schedule, where(config, "schedule"))),
-        average=call(config.average, where(config, "average")),
+        averager=rule and Averager(rule, model, steps, plan.steps_per_epoch),
         data=on_device,
         plan=plan,
         lr=lr,
-        total_steps=total_steps(config, plan),
+        total_steps=steps,
         device=device,
-        diagnostics=diagnostics_of(config, objective, optimizer, on_device, plan),
+        diagnostics=diagnostics_of(config, objective, optimizer, traits, on_device, plan),
     )
 
 

@@ -1,5 +1,8 @@
 """From the section ``diagnostics`` to what looks at the steps of a run."""
 
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
 from torch.optim import Optimizer
 
 from sgdlab.config.instantiate import call, where
@@ -9,24 +12,31 @@ from sgdlab.diagnostics.base import Conclusion, Quantity, Subject
 from sgdlab.diagnostics.recorder import Recorder
 from sgdlab.diagnostics.section import Diagnostics, check_section
 from sgdlab.errors import InputError
+from sgdlab.optimizers.traits import Traits
 from sgdlab.steps.batches import BatchPlan
 from sgdlab.steps.objective import Objective
 
 
 def diagnostics_of(
-    config: RunConfig, objective: Objective, optimizer: Optimizer, data: Dataset, plan: BatchPlan
+    config: RunConfig,
+    objective: Objective,
+    optimizer: Optimizer,
+    traits: Traits,
+    data: Dataset,
+    plan: BatchPlan,
 ) -> Diagnostics:
     """Return what a run's section ``diagnostics`` comes to, looking at the model as it is now.
 
     Args:
         config: The resolved config of the run.
-        objective: Of the run; its model has the initial weights.
-        optimizer: Of the run.
-        data: On the device of the model.
-        plan: Gives the examples of an update.
+        objective: What the run minimises; its model has the initial weights.
+        optimizer: The optimizer of the run.
+        traits: What is known of the optimizer.
+        data: The data, on the device of the model.
+        plan: How an epoch is cut into updates.
 
     Raises:
-        InputError: The section is no such, or what it asks for is not defined for this run.
+        InputError: The section cannot be read, or asks for what this run does not have.
     """
     section = config.diagnostics
     check_section(section)
@@ -39,22 +49,12 @@ def diagnostics_of(
         loss=objective.loss,
         bf16=objective.bf16,
         optimizer=optimizer,
+        traits=traits,
         data=data,
         effective_batch_size=plan.effective_batch_size,
         seed=config.seed,
     )
-    quantities: dict[str, Quantity] = {}
-    for name, own in section["quantities"].items():
-        place = f"diagnostics.quantities.{name}"
-        quantities[name] = call(own, place)
-        if not isinstance(quantities[name], Quantity):
-            raise InputError(f"{place}: {own['_target_']} is no sgdlab.diagnostics.base.Quantity")
-    at_end: dict[str, Conclusion] = {}
-    for name, own in section["at_end"].items():
-        place = f"diagnostics.at_end.{name}"
-        at_end[name] = call(own, place)
-        if not isinstance(at_end[name], Conclusion):
-            raise InputError(f"{place}: {own['_target_']} is no sgdlab.diagnostics.base.Conclusion")
+    quantities = _parts(section, "quantities", Quantity)
     simulated = config.staleness.delay or config.local_sgd.workers > 1
     if quantities and (simulated or not config.zero_grad):
         raise InputError(
@@ -62,4 +62,24 @@ def diagnostics_of(
             "local_sgd or zero_grad=false take diagnostics=economy"
         )
     recorder = Recorder(subject, objective, quantities, section["every"]) if quantities else None
-    return Diagnostics(section["every"], section["scalars"], subject, recorder, at_end)
+    return Diagnostics(
+        section["every"],
+        section["scalars"],
+        subject,
+        recorder,
+        _parts(section, "at_end", Conclusion),
+    )
+
+
+_Part = TypeVar("_Part")
+
+
+def _parts(section: Mapping[str, Any], key: str, kind: type[_Part]) -> dict[str, _Part]:
+    """Return what a key of the section names, by name; refuse what is of another kind."""
+    found: dict[str, _Part] = {}
+    for name, own in section[key].items():
+        found[name] = call(own, f"diagnostics.{key}.{name}")
+        if not isinstance(found[name], kind):
+            what = f"{own['_target_']} is no {kind.__module__}.{kind.__name__}"
+            raise InputError(f"diagnostics.{key}.{name}: {what}")
+    return found

@@ -1,16 +1,18 @@
 """The optimizer of a run: its parameter groups, its decay, what it cannot be combined with."""
 
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from sgdlab.config.instantiate import call, target_of, where
+from sgdlab.config.instantiate import call, where
 from sgdlab.config.schema import RunConfig
 from sgdlab.errors import InputError
 from sgdlab.optimizers.decay import use_decay_mode
+from sgdlab.optimizers.family import family_of
 from sgdlab.optimizers.groups import parameter_groups
+from sgdlab.optimizers.traits import traits_of
 from sgdlab.parametrization import lr_multipliers
 
 
@@ -19,10 +21,10 @@ def optimizer_of(config: RunConfig, model: nn.Module, lr: float) -> Optimizer:
 
     Args:
         config: The resolved config of the run.
-        model: Already on its device.
+        model: The model, on its device.
         lr: The learning rate before scheduling, scaled.
     """
-    place, section = where(config, "optimizer"), config.optimizer
+    label, section = where(config, "optimizer"), config.optimizer
     groups = parameter_groups(
         model,
         weight_decay=section.get("weight_decay"),
@@ -35,36 +37,36 @@ def optimizer_of(config: RunConfig, model: nn.Module, lr: float) -> Optimizer:
         raise InputError(f"{where(config, 'model')}: no trainable parameters")
     # Tuples, as torch documents them: some packages refuse the lists that YAML gives.
     tuples = {str(k): tuple(v) for k, v in section.items() if isinstance(v, list)}
-    optimizer = call(section, place, {}, params=groups, **tuples, **_fastest(config, groups))
+    optimizer = call(section, label, {}, params=groups, **tuples, **_fastest(config, groups))
     if not isinstance(optimizer, Optimizer):
-        raise InputError(f"{place}: {section['_target_']} gives no torch.optim.Optimizer")
+        raise InputError(f"{label}: {section['_target_']} gives no torch.optim.Optimizer")
     project = getattr(model, "project_", None) if getattr(model, "constrained", True) else None
     _refuse_combinations(config, optimizer, project is not None)
     if config.decay.mode is not None:
-        use_decay_mode(optimizer, config.decay.mode, lr, place)
+        use_decay_mode(optimizer, config.decay.mode, lr, label)
     if project is not None:
         optimizer.register_step_post_hook(torch.no_grad()(lambda *_: project()))
     return optimizer
 
 
 def _refuse_combinations(config: RunConfig, optimizer: Optimizer, projects: bool) -> None:
-    place = where(config, "optimizer")
-    if config.clip_norm is not None and getattr(optimizer, "gradient_free", False):
-        raise InputError(f"clip_norm={config.clip_norm}: {place} has no gradient; leave it null")
-    if not callable(getattr(optimizer, "eval", None)):
+    label = where(config, "optimizer")
+    traits = traits_of(config.optimizer).seen_in(optimizer)
+    if config.clip_norm is not None and traits.gradient_free:
+        raise InputError(f"clip_norm={config.clip_norm}: {label} has no gradient; leave it null")
+    if not traits.averages_itself:
         return
     if config.names.get("average", "none") != "none":
         average = where(config, "average")
-        raise InputError(f"{average}: {place} evaluates an average of its own; average=none")
+        raise InputError(f"{average}: {label} evaluates an average of its own; average=none")
     if projects:
-        raise InputError(f"{place}: its average would leave the set that is projected onto")
+        raise InputError(f"{label}: its average would leave the set that is projected onto")
 
 
 def _widths(config: RunConfig, model: nn.Module) -> dict[str, float]:
     if config.parametrization == "standard":
         return {}
-    target = target_of(config.optimizer, where(config, "optimizer"))
-    return lr_multipliers(model, cast(type, target))
+    return lr_multipliers(model, family_of(config.optimizer))
 
 
 def _fastest(config: RunConfig, groups: list[dict[str, Any]]) -> dict[str, bool]:

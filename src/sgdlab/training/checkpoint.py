@@ -6,13 +6,12 @@ from typing import Any
 
 import torch
 
-from sgdlab.averaging import Averager
 from sgdlab.optimizers.state import load_exactly
 from sgdlab.training.build import Run
 from sgdlab.training.state import TrainState
 
 
-def state_of(run: Run, average: Averager | None, at: TrainState) -> dict[str, Any]:
+def state_of(run: Run, at: TrainState) -> dict[str, Any]:
     """Return all that a run needs to go on: tensors and plain values."""
     recorder = run.diagnostics.recorder
     state: dict[str, Any] = {
@@ -21,7 +20,7 @@ def state_of(run: Run, average: Averager | None, at: TrainState) -> dict[str, An
         "optimizer": run.optimizer.state_dict(),
         "stepper": run.update.state_dict(),
         "schedule": run.schedule.state_dict() or None,
-        "average": average.state_dict() if average else None,
+        "average": run.averager.state_dict() if run.averager else None,
         "watch": recorder.state_dict() if recorder else None,
         "rng": torch.get_rng_state(),
     }
@@ -30,15 +29,15 @@ def state_of(run: Run, average: Averager | None, at: TrainState) -> dict[str, An
     return state
 
 
-def restore(state: Mapping[str, Any], run: Run, average: Averager | None, at: TrainState) -> None:
+def restore(state: Mapping[str, Any], run: Run, at: TrainState) -> None:
     """Put a run where `state_of` was called, in place."""
     run.model.load_state_dict(state["model"])
     load_exactly(run.optimizer, state["optimizer"])
     run.update.load_state_dict(state["stepper"])
     if state["schedule"] is not None:
         run.schedule.load_state_dict(state["schedule"])
-    if average is not None:
-        average.load_state_dict(state["average"])
+    if run.averager is not None:
+        run.averager.load_state_dict(state["average"])
     recorder = run.diagnostics.recorder
     if recorder is not None and state.get("watch") is not None:
         recorder.load_state_dict(state["watch"])

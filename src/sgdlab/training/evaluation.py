@@ -35,12 +35,12 @@ def evaluate(
     rates with ``dtype=float64``, which resolves ``1e-16 · |f*|``.
 
     Args:
-        model: On the device of ``split``.
-        loss: Called ``loss(output, target)``.
-        data: Gives the metric and the scale of the targets.
-        split: Inputs ``[n, ...]`` and targets ``[n, ...]``.
-        batch_size: Examples in one forward pass.
-        bf16: Autocast the forward pass, as in training.
+        model: The model, on the device of ``split``.
+        loss: The loss, called ``loss(output, target)``.
+        data: The dataset, for its metric and the scale of its targets.
+        split: The inputs ``[n, ...]`` and targets ``[n, ...]``.
+        batch_size: The number of examples in one forward pass.
+        bf16: Whether the forward pass is autocast, as in training.
     """
     was_training = model.training
     model.eval()

@@ -3,50 +3,29 @@
 import contextlib
 import copy
 from collections.abc import Iterator
-from typing import Protocol
 
 from torch import nn
 
-from sgdlab.averaging import Averager, has_statistics, refresh_statistics
+from sgdlab.averaging import has_statistics, refresh_statistics
 from sgdlab.datasets.base import Split
-from sgdlab.results import Cell
 from sgdlab.training.build import Run
 from sgdlab.training.evaluation import Evaluation, evaluate
 from sgdlab.training.state import TrainState
-from sgdlab.training.steplog import RowSink, StepWatcher
-
-
-class Writer(RowSink, Protocol):
-    """Where rows go; `sgdlab.results.RunWriter` in a real run."""
-
-    def evaluation(self, row: tuple[Cell, ...], /) -> None: ...  # noqa: D102
-
-
-class ProgressDisplay(StepWatcher, Protocol):
-    """Who watches; see `sgdlab.terminal.display`."""
-
-    def evaluated(self, metric: float) -> None: ...  # noqa: D102
+from sgdlab.training.steplog import ProgressDisplay, Writer
 
 
 class Evaluator:
     """Evaluates whole splits with the run's weights and, where there is one, their average.
 
     Args:
-        run: What is trained.
+        run: The run that is evaluated.
         writer: Receives a row per split.
-        view: Told of the validation metric.
-        average: Of the iterates.
+        display: Told of the validation metric.
     """
 
-    def __init__(
-        self, run: Run, writer: Writer, view: ProgressDisplay, average: Averager | None
-    ) -> None:
-        self._run = run
-        self._writer = writer
-        self._view = view
-        self._average = average
-        train = run.data.train
-        self._batches = train.x.split(run.plan.batch_size)
+    def __init__(self, run: Run, writer: Writer, display: ProgressDisplay) -> None:
+        self._run, self._writer, self._display = run, writer, display
+        self._batches = run.data.train.x.split(run.plan.batch_size)
 
     def all_but_test(self, at: TrainState) -> float:
         """Evaluate the training and validation splits; return the training loss."""
@@ -60,7 +39,7 @@ class Evaluator:
             at.average_train_loss = found.loss
             found = self._split(averaged, at, "average", "val", run.data.val)
             at.average_val_loss, at.average_val_metric = found
-        self._view.evaluated(val.metric)
+        self._display.evaluated(val.metric)
         return train.loss
 
     def test(self, at: TrainState) -> tuple[Evaluation, Evaluation | None]:
@@ -78,11 +57,10 @@ class Evaluator:
         """Give the model as it is to be evaluated, and put it back for training."""
         run = self._run
         run.update.sync_weights()
-        switch = getattr(run.optimizer, "eval", None)
-        if switch is None:
+        if not run.traits.averages_itself:
             yield run.model
             return
-        switch()
+        run.optimizer.eval()  # type: ignore[attr-defined]
         model = run.model
         if has_statistics(model):
             # The running statistics belong to the weights of training; see `Averager.model`.
@@ -92,15 +70,14 @@ class Evaluator:
         run.optimizer.train()  # type: ignore[attr-defined]
 
     def _averaged(self) -> nn.Module | None:
-        return None if self._average is None else self._average.model(self._batches)
+        averager = self._run.averager
+        return None if averager is None else averager.model(self._batches)
 
     def _split(
         self, model: nn.Module, at: TrainState, weights: str, name: str, split: Split
     ) -> Evaluation:
-        run = self._run
-        bf16 = run.objective.bf16
-        loss = run.objective.loss
-        found = evaluate(model, loss, run.data, split, run.config.eval.batch_size, bf16)
+        run, size = self._run, self._run.config.eval.batch_size
+        found = evaluate(model, run.objective.loss, run.data, split, size, run.objective.bf16)
         row = (at.step, at.epoch, at.examples, at.train_seconds, weights, name, *found)
         self._writer.evaluation(row)
         return found

@@ -33,7 +33,7 @@ class RunFolder:
     Args:
         directory: The run directory; made when the run begins.
         run_id: The id of the run's config.
-        engine: What trains it. An engine goes on from checkpoints of its own only.
+        engine: The engine that trains it; each goes on from its own checkpoints only.
     """
 
     def __init__(self, directory: Path, run_id: str, engine: Engine) -> None:
@@ -41,10 +41,6 @@ class RunFolder:
         self.run_id = run_id
         self.engine: Engine = engine
         self._checkpoint = directory / "checkpoint.pt"
-
-    def finished(self, resume: bool) -> dict[str, Cell] | None:
-        """Return the summary of a run that need not run again; see `finished`."""
-        return finished(self.directory, self.run_id, resume)
 
     def begin(
         self,

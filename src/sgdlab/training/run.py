@@ -15,10 +15,10 @@ from sgdlab.steps.batches import stream_seed
 from sgdlab.training import checkpoint
 from sgdlab.training.build import Run, build_run, device_of
 from sgdlab.training.environment import PeakMemory
-from sgdlab.training.evaluator import ProgressDisplay
-from sgdlab.training.folder import RunFolder
-from sgdlab.training.loop import averager_of, fit
+from sgdlab.training.folder import RunFolder, finished
+from sgdlab.training.loop import fit
 from sgdlab.training.state import Outcome, TrainState
+from sgdlab.training.steplog import ProgressDisplay
 from sgdlab.training.summary import built_of, summary_of
 from sgdlab.training.threads import threads_for
 
@@ -34,8 +34,9 @@ def train_run(config: RunConfig, directory: Path, display: ProgressDisplay) -> d
     Raises:
         InputError: The config cannot be built, or the directory holds another run.
     """
-    folder = RunFolder(directory, run_id(config), "sequential")
-    done = folder.finished(config.resume)
+    identity = run_id(config)
+    done = finished(directory, identity, config.resume)
+    folder = RunFolder(directory, identity, "sequential")
     return train_in(folder, config, display) if done is None else done
 
 
@@ -78,19 +79,18 @@ def _fit(run: Run, folder: RunFolder, state: TrainState, display: ProgressDispla
     config = run.config
     torch.set_num_threads(threads_for(run, config.threads))
     torch.manual_seed(stream_seed(config.seed, "other"))
-    average = averager_of(run)
     if config.resume and (saved := folder.load()) is not None:
-        checkpoint.restore(saved, run, average, state)
+        checkpoint.restore(saved, run, state)
     _begin(folder, config, run)
     columns = run.diagnostics.columns
     writer = RunWriter(folder.directory, run.data.metric, columns, state.step or None)
 
     def save(now: TrainState) -> None:
         writer.flush()
-        folder.save(checkpoint.state_of(run, average, now))
+        folder.save(checkpoint.state_of(run, now))
 
     with contextlib.closing(writer):
-        outcome = fit(run, writer, display, state, average, save)
+        outcome = fit(run, writer, display, state, save)
         if outcome.status == COMPLETED:
             for name, table in run.diagnostics.conclude().items():
                 write_table(folder.directory / name, table.columns, table.rows)

@@ -35,9 +35,9 @@ class TrainState:
         """Take the evaluations at this step; a validation that is not finite is never the best.
 
         Args:
-            train: Of the training split.
-            val: Of the validation split.
-            direction: ``max`` or ``min``: which metric is the better one.
+            train: The evaluation of the training split.
+            val: The evaluation of the validation split.
+            direction: Whether the larger or the smaller metric is better, ``max`` or ``min``.
         """
         self.train_loss = train.loss
         self.val_loss, self.val_metric = val
@@ -67,9 +67,9 @@ def next_stop(step: int, end: int, checkpoint_every: int | None) -> int:
     """Return the step after which there is something else to do than to train.
 
     Args:
-        step: Steps made.
-        end: Of the epoch or of the run.
-        checkpoint_every: Steps between checkpoints, if there are any.
+        step: The steps made so far.
+        end: The last step of the epoch or of the run.
+        checkpoint_every: The steps between checkpoints, if there are any.
     """
     if not checkpoint_every:
         return end

@@ -30,14 +30,14 @@ _TECHNIQUES = (
 
 @dataclass(frozen=True)
 class Built:
-    """What is known of a run once it is built.
+    """What is known of a run once it is built; a field of a column's name is what stands there.
 
     Attributes:
-        lr: Scaled, before any schedule.
-        num_parameters: Of the model.
-        num_decayed: Parameters that weight decay applies to.
-        averages: Whether an average is kept.
-        findings: What the optimizer itself found out, such as SWATS its switch.
+        lr: The learning rate after scaling, before the schedule.
+        num_parameters: The number of the model's parameters.
+        num_decayed: The number of parameters that weight decay applies to.
+        averages: Whether an average of the weights is kept.
+        findings: What the optimizer found out by itself, such as the switch of SWATS.
     """
 
     task: str
@@ -67,7 +67,7 @@ def built_of(run: Run) -> Built:
         num_parameters=sum(p.numel() for p in run.model.parameters()),
         num_decayed=sum(p.numel() for group in decayed for p in group["params"]),
         optimizer_state_bytes=state_bytes(list(run.optimizer.state.values())),
-        averages=run.average is not None,
+        averages=run.averager is not None,
         findings=found() if found else {},
     )
 
@@ -96,11 +96,11 @@ def summary_of(
 
     Args:
         config: The resolved config of the run.
-        outcome: How it ended.
+        outcome: How the run ended.
         built: What was known once it was built; None for a run that could not be built.
-        folder: Knows the run id, and what trained it: time and memory are those of a run alone,
-            and empty for others.
-        memory: The peak, in bytes.
+        folder: The folder of the run, which knows the engine: time and memory are those of a run
+            that trained alone, and empty for others.
+        memory: The peak memory in bytes.
     """
     at = outcome.progress
     seconds = at.train_seconds if at.step and folder.engine == "sequential" else None
@@ -147,17 +147,7 @@ def summary_of(
 
 
 def _of_built(built: Built, outcome: Outcome) -> dict[str, Cell]:
-    row: dict[str, Cell] = {
-        "task": built.task,
-        "metric": built.metric,
-        "metric_direction": built.metric_direction,
-        "batch_size": built.batch_size,
-        "effective_batch_size": built.effective_batch_size,
-        "lr": built.lr,
-        "num_parameters": built.num_parameters,
-        "num_decayed": built.num_decayed,
-        "optimizer_state_bytes": built.optimizer_state_bytes,
-    }
+    row: dict[str, Cell] = {k: v for k, v in vars(built).items() if k in SUMMARY_COLUMNS}
     if built.averages:
         row |= _average(outcome)
     return row | {f"optimizer.{key}": value for key, value in built.findings.items()}

@@ -30,7 +30,7 @@ def threads_for(run: Run, asked: int | None) -> int:
 
 
 def forward_operations(model: nn.Module, x: Tensor) -> int | None:
-    """Return the floating-point operations of a forward pass of one example; see below."""
+    """Return the floating-point operations of a forward pass of one example, if it can run."""
     by_kind = operations_by_kind(model, x)
     return None if by_kind is None else sum(by_kind.values())
 
@@ -41,8 +41,8 @@ def operations_by_kind(model: nn.Module, x: Tensor) -> dict[str, int] | None:
     None for a model that cannot run: it says so in its first step, with its traceback.
 
     Args:
-        model: Counted in the mode of evaluation, and left in its own.
-        x: Inputs, ``[examples, ...]``.
+        model: The model, which is counted in evaluation mode and left in its own.
+        x: Inputs ``[examples, ...]``.
     """
     training = model.training
     try:

@@ -39,13 +39,11 @@ def reddi() -> Iterator[VerifyCheck]:
             data=dataset(Rows(start, Box(1.0)), optimum=-(big - 2) / 3, x=x),
         )  # fmt: skip
         counts = np.unique(np.geomspace(1, steps, 150).astype(int))
-        gaps = ((run.iterates[counts, 0] + 1) * (big - 2) / 3).tolist()
-        curve = VerifyCurve(
-            name, counts.astype(float).tolist(), gaps, panel="Reddi's problem: f - f*"
-        )
+        gaps = (run.iterates[counts, 0].numpy() + 1) * (big - 2) / 3
+        curve = VerifyCurve(name, counts, gaps, panel="Reddi's problem: f - f*")
         experiment = f"{name} on Reddi's problem: w after {steps} steps"
-        yield VerifyCheck(row, experiment, end, float(run.iterates[-1, 0]), tolerance,
-                    "absolute", (curve,))  # fmt: skip
+        measured = float(run.iterates[-1, 0])
+        yield VerifyCheck(row, experiment, end, measured, tolerance, "absolute", (curve,))
 
 
 _FLOOR_REPETITIONS = 8000

@@ -13,7 +13,7 @@ from sgdlab.verify.lab import Trajectory, train
 from sgdlab.verify.problems import Slope, dataset
 from sgdlab.verify.schedules import CORRECTION
 
-
+_MOVED = "constant gradient: distance moved"
 _GRADIENTS = (1e-3, 1.0, -1.0, 1e3, -1e3)
 
 
@@ -38,14 +38,13 @@ def adagrad() -> Iterator[VerifyCheck]:
     lr, steps = 0.1, 200
     run = _slide(_GRADIENTS, steps, "optimizer=adagrad", "optimizer.eps=0.0", f"lr={lr}")
     moved = (run.iterates - run.iterates[0]).abs()
-    t = np.arange(1.0, steps + 1)
-    predicted = lr * (1 / np.sqrt(t)).cumsum()
-    curve = VerifyCurve("AdaGrad", t.tolist(), moved[1:, 1].tolist(), predicted.tolist(),
-                  panel="constant gradient: distance moved")  # fmt: skip
-    measured = _worst(moved[-1], float(predicted[-1]))
+    t = np.arange(1, steps + 1)
+    distance = lr * (1 / np.sqrt(t)).cumsum()
+    curve = VerifyCurve("AdaGrad", t, moved[1:, 1].numpy(), distance, panel=_MOVED)
+    predicted = float(distance[-1])
     experiment = f"AdaGrad, constant gradient, {steps} steps: lr·Σ 1/√t"
     yield VerifyCheck(
-        "13", experiment, float(predicted[-1]), measured, 1e-12, curves=(curve,)
+        "13", experiment, predicted, _worst(moved[-1], predicted), 1e-12, curves=(curve,)
     )
 
 
@@ -72,10 +71,9 @@ def adam() -> Iterator[VerifyCheck]:
     lr, steps = 0.1, 200
     run = _slide(_GRADIENTS, steps, "optimizer=adam", "optimizer.eps=0.0", f"lr={lr}")
     moves = run.iterates.diff(dim=0).abs()
-    t = np.arange(1.0, steps + 1)
-    moved = (run.iterates - run.iterates[0]).abs()[1:, 1]
-    curve = VerifyCurve("Adam", t.tolist(), moved.tolist(), (lr * t).tolist(),
-                  panel="constant gradient: distance moved")  # fmt: skip
+    t = np.arange(1, steps + 1)
+    moved = (run.iterates - run.iterates[0]).abs()[1:, 1].numpy()
+    curve = VerifyCurve("Adam", t, moved, lr * t, panel=_MOVED)
     experiment = f"Adam, constant gradient: the step of {steps} furthest from lr"
     # 1 - 0.999^t loses three digits.
     yield VerifyCheck("15", experiment, lr, _worst(moves, lr), 1e-11, curves=(curve,))
@@ -92,15 +90,14 @@ def decay_only() -> Iterator[VerifyCheck]:
     lr, decay, steps = 0.01, 0.1, 200
     scope = "decay.bias_and_norm=true"
     chosen = ("optimizer=adamw", f"lr={lr}", f"optimizer.weight_decay={decay}", scope)
-    sizes = _slide((0.0,), steps, *chosen).iterates[:, 0]
-    t = np.arange(1.0, steps + 1)
-    predicted = (1 - lr * decay) ** t
-    curve = VerifyCurve("AdamW, lr 0.01, wd 0.1", t.tolist(), sizes[1:].tolist(),
-                  predicted.tolist(),
-                  panel="no gradient, decay only: w")  # fmt: skip
+    sizes = _slide((0.0,), steps, *chosen).iterates[1:, 0].numpy()
+    t = np.arange(1, steps + 1)
+    size = (1 - lr * decay) ** t
+    panel = "no gradient, decay only: w"
+    curves = (VerifyCurve("AdamW, lr 0.01, wd 0.1", t, sizes, size, panel=panel),)
     experiment = f"AdamW, decay only: w after {steps} steps"
-    yield VerifyCheck("16a", experiment, float(predicted[-1]), float(sizes[-1]), 1e-12,
-                curves=(curve,))  # fmt: skip
+    predicted, measured = float(size[-1]), float(sizes[-1])
+    yield VerifyCheck("16a", experiment, predicted, measured, 1e-12, curves=curves)
     lr, steps = 1e-5, 100
     for row, decay in (("16b", 1e-4), ("16c", 0.1), ("16d", 10.0)):
         chosen = ("optimizer=adam", f"lr={lr}", f"optimizer.weight_decay={decay}", scope)

@@ -13,6 +13,7 @@ from sgdlab.verify.problems import Huber, dataset
 from sgdlab.verify.schedules import RISING_MOMENTUM
 
 _SMOOTH, _RADIUS = 2.5, 3.0
+_WORST = "worst case in N steps, Huber"
 
 
 def _worst_cases(travels: np.ndarray, *overrides: str) -> tuple[Trajectory, Tensor]:
@@ -47,8 +48,7 @@ def smooth_convex() -> Iterator[VerifyCheck]:
     n = np.arange(1.0, 101)
     _, values = _worst_cases(n, "optimizer=sgd")
     bound = _SMOOTH * _RADIUS**2 / (4 * n + 2)
-    curve = VerifyCurve("GD", n.tolist(), values.tolist(), bound.tolist(), slope=-1.0,
-                  panel="worst case in N steps, Huber")  # fmt: skip
+    curve = VerifyCurve("GD", n, values.numpy(), bound, slope=-1.0, panel=_WORST)
     for row, steps in (("7a", 1), ("7b", 50), ("7c", 100)):
         experiment = f"GD, Huber's function for N={steps}: f_N - f*"
         curves = (curve,) if steps == 50 else ()
@@ -84,8 +84,8 @@ def accelerated() -> Iterator[VerifyCheck]:
     n = np.arange(1.0, 101)
     run, values = _worst_cases(1 + (n - 1) * (n + 6) / 8, *chosen)
     exact = 2 * _SMOOTH * _RADIUS**2 / ((n + 2) * (n + 3))
-    curve = VerifyCurve("Nesterov, rising momentum", n.tolist(), values.tolist(), exact.tolist(),
-                  slope=-2.0, panel="worst case in N steps, Huber")  # fmt: skip
+    name = "Nesterov, rising momentum"
+    curve = VerifyCurve(name, n, values.numpy(), exact, slope=-2.0, panel=_WORST)
     for row, steps in (("31b", 10), ("31c", 100)):
         experiment = f"accelerated GD, Huber's function for N={steps}: f_N - f*"
         curves = (curve,) if steps == 100 else ()

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from torch import Tensor
 
-Values = Sequence[float] | np.ndarray | Tensor
+Values = Sequence[float] | np.ndarray
 Kind = Literal["relative", "absolute", "at_most", "at_least"]
 
 

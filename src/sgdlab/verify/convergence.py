@@ -35,10 +35,10 @@ class Mode:
     """How many examples a step sees, and the settings that suit it.
 
     Attributes:
-        name: For a person.
-        batch_size: As on the command line.
-        lr: Stable, in units of ``1/L``.
-        steps: Of each run.
+        name: Its name for a person.
+        batch_size: The value of ``batch_size=`` on the command line.
+        lr: A stable learning rate, in units of ``1/L``.
+        steps: The number of steps of each run.
     """
 
     name: str
@@ -112,14 +112,11 @@ class _Fit:
         self, panel: str, name: str, last: float | None, mean: float
     ) -> tuple[VerifyCurve, VerifyCurve]:
         """Return the run's two curves with the slopes of theory."""
-        steps = self.found.steps.tolist()
+        found, averaged = self.found, f"{panel}: gap of the average"
         return (
-            VerifyCurve(name, steps, self.found.raw.tolist(), slope=last, panel=f"{panel}: gap"),
-            VerifyCurve(
-                name, steps, self.found.average.tolist(), slope=mean,
-                panel=f"{panel}: gap of the average",
-            ),
-        )  # fmt: skip
+            VerifyCurve(name, found.steps, found.raw, slope=last, panel=f"{panel}: gap"),
+            VerifyCurve(name, found.steps, found.average, slope=mean, panel=averaged),
+        )
 
 
 def classes(problem: str, dataset: str) -> Iterator[VerifyCheck]:
@@ -131,7 +128,7 @@ def classes(problem: str, dataset: str) -> Iterator[VerifyCheck]:
     assert known.strong_convexity
     rows = first.run.data.train.x.numpy()
     best = _scipy_optimum(problem, rows)
-    yield VerifyCheck(problem, problem, "f* is that of SciPy's BFGS", best, known.optimum, 1e-10)
+    yield VerifyCheck(problem, "f* is that of SciPy's BFGS", best, known.optimum, 1e-10)
     for mode in MODES:
         yield from _mode(problem, dataset, mode, known.smoothness, known.strong_convexity)
 
@@ -146,7 +143,7 @@ def _mode(
     names = {"constant": "constant", "inverse_sqrt": "1/√t", "inverse_time": "1/t"}
     slopes = {"constant": None, "inverse_sqrt": -0.5, "inverse_time": -1.0}
     is_full = mode.batch_size == "full"
-    check = partial(VerifyCheck, problem, problem)
+    check = partial(VerifyCheck, problem)
     for schedule, shift in shifts.items():
         chosen = (f"schedule={schedule}", *([f"schedule.timescale={shift}"] if shift else []))
         # Kept by the trainer where its gap is checked; elsewhere it is the mean of the iterates.
@@ -157,27 +154,26 @@ def _mode(
         mean = -2.0 if is_full and is_constant else -1.0
         drawn = fit.curves(mode.name, names[schedule], theory, mean)
         if is_full and is_constant:
-            yield check(f"{name}: factor per step, bound 1 - μ/L", 1 - convex / smooth,
-                        fit.factor(), 0.0, "at_most", drawn)  # fmt: skip
+            experiment, bound = f"{name}: factor per step, bound 1 - μ/L", 1 - convex / smooth
+            yield check(experiment, bound, fit.factor(), 0.0, "at_most", drawn)
         elif is_full:
             bound = float(np.log1p(-convex * np.array(run.column("lr"))).sum())
             fall = float(np.log(fit.found.raw[-1] / fit.found.raw[0]))
-            yield check(f"{name}: log of the gap's fall, bound Σ log(1 - μα)", bound, fall, 0.0,
-                        "at_most", drawn)  # fmt: skip
+            experiment = f"{name}: log of the gap's fall, bound Σ log(1 - μα)"
+            yield check(experiment, bound, fall, 0.0, "at_most", drawn)
         elif theory is None:
-            yield check(f"{name}: stalls, last third over middle third", 1.0, _thirds(run), 0.35,
-                        "at_least", drawn)  # fmt: skip
-            half = train(*settings(dataset, mode, lr / 2))
-            yield check(f"{name}: floor over that at lr/2", 2.0, _floor(run) / _floor(half), 0.15,
-                        "at_least")  # fmt: skip
+            experiment = f"{name}: stalls, last third over middle third"
+            yield check(experiment, 1.0, _thirds(run), 0.35, "at_least", drawn)
+            ratio = _floor(run) / _floor(train(*settings(dataset, mode, lr / 2)))
+            yield check(f"{name}: floor over that at lr/2", 2.0, ratio, 0.15, "at_least")
         else:
             yield check(f"{name}: slope", theory, fit.last(), 0.2, "at_most", drawn)
         yield check(f"{name}, averaged: slope", mean, fit.mean(), 0.2, "at_most")
         if is_constant:
             logged = run.evaluations[-1][-1]
             assert isinstance(logged, float)
-            yield check(f"{name}, averaged: gap as logged", float(fit.found.average[-1]), logged,
-                        1e-6)  # fmt: skip
+            last = float(fit.found.average[-1])
+            yield check(f"{name}, averaged: gap as logged", last, logged, 1e-6)
 
 
 def _floor(run: Trajectory) -> float:

@@ -10,7 +10,6 @@ from sgdlab.verify.case import VerifyCheck, VerifyCurve
 from sgdlab.verify.lab import Trajectory, train
 from sgdlab.verify.stability import around, growth, largest_stable
 
-
 _POINTS = 200
 _L, _MU = 1.0, 0.01
 _KAPPA = _L / _MU
@@ -42,8 +41,7 @@ def _largest(run: Trajectory) -> np.ndarray:
 def curve_of(name: str, values: np.ndarray, predicted: np.ndarray, panel: str) -> VerifyCurve:
     """Return at most 200 points of values after steps ``1..T``, ``[T + 1]`` with the start."""
     rows = np.unique(np.linspace(1, len(values) - 1, _POINTS).astype(int))
-    steps = rows.astype(float).tolist()
-    return VerifyCurve(name, steps, values[rows].tolist(), predicted[rows].tolist(), panel=panel)
+    return VerifyCurve(name, rows, values[rows], predicted[rows], panel=panel)
 
 
 _PANEL = "quadratic, κ = 100: largest coordinate"
@@ -79,15 +77,20 @@ def heavy_ball() -> Iterator[VerifyCheck]:
 
     Source: Polyak (1964), "Some methods of speeding up the convergence of iteration methods".
     """
-    steps = 200
-    t = np.arange(steps + 1)
-    sizes, root = _largest(_run(_BEST["heavy ball"], steps)), _BETA
-    polynomial = 1 + (1 + root) * t
-    curve = curve_of("heavy ball", sizes, root**t * polynomial, _PANEL)
-    measured = float((sizes[-1] / polynomial[-1]) ** (1 / steps))
     experiment = "heavy ball, κ=100: factor per step √β"
+    yield _double_root("3", "heavy ball", experiment, 200, _BETA, 1 + _BETA)
+
+
+def _double_root(
+    row: str, name: str, experiment: str, steps: int, root: float, growth: float
+) -> VerifyCheck:
+    """Return the check that the largest coordinate is ``root^t·(1 + growth·t)``."""
+    t = np.arange(steps + 1)
+    sizes, polynomial = _largest(_run(_BEST[name], steps)), 1 + growth * t
+    curve = curve_of(name, sizes, root**t * polynomial, _PANEL)
+    measured = float((sizes[-1] / polynomial[-1]) ** (1 / steps))
     # A double root spreads roundings: their effect grows with t².
-    yield VerifyCheck("3", experiment, root, measured, 1e-11, curves=(curve,))
+    return VerifyCheck(row, experiment, root, measured, 1e-11, curves=(curve,))
 
 
 def nesterov() -> Iterator[VerifyCheck]:
@@ -98,14 +101,9 @@ def nesterov() -> Iterator[VerifyCheck]:
 
     Source: Nesterov (2004), section 2.2.
     """
-    steps, q = 250, 1 / _ROOT
-    t = np.arange(steps + 1)
-    sizes = _largest(_run(_BEST["Nesterov"], steps))
-    polynomial = 1 + q * t / (1 + q)
-    curve = curve_of("Nesterov", sizes, (1 - q) ** t * polynomial, _PANEL)
-    measured = float((sizes[-1] / polynomial[-1]) ** (1 / steps))
+    q = 1 / _ROOT
     experiment = "Nesterov, κ=100: factor per step 1 - 1/√κ"
-    yield VerifyCheck("4", experiment, 1 - q, measured, 1e-11, curves=(curve,))
+    yield _double_root("4", "Nesterov", experiment, 250, 1 - q, q / (1 + q))
 
 
 def _predicted_norms(rule: tuple[str, float, float], steps: int) -> np.ndarray:

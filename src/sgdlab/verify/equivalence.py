@@ -3,13 +3,13 @@
 import math
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from sgdlab.verify.case import VerifyCheck, VerifyCurve
 from sgdlab.verify.lab import Trajectory, train
 from sgdlab.verify.problems import Slope, dataset
-
 
 _QUADRATIC = (
     "dataset=quadratic", "dataset.dim=10", "dataset.condition=20.0", "dataset.rotate=true",
@@ -33,16 +33,14 @@ def distances(one: Tensor, other: Tensor) -> Tensor:
 
 
 def same(
-    row: str, family: str, experiment: str, one: Tensor, other: Tensor, tolerance: float = 1e-12
+    row: str, experiment: str, one: Tensor, other: Tensor, tolerance: float = 1e-12
 ) -> VerifyCheck:
     """Return the check that two trajectories ``[T, d]`` agree to rounding."""
-    apart = distances(one, other)
-    steps = [float(t + 1) for t in range(len(apart))]
-    curve = VerifyCurve(
-        experiment, steps, apart.tolist(), panel="distance of equal twins, relative"
-    )
-    measured = float(apart.max()) if apart.isfinite().all() else math.nan
-    return VerifyCheck(row, family, experiment, 0.0, measured, tolerance, "absolute", (curve,))
+    apart = distances(one, other).numpy()
+    panel = "distance of equal twins, relative"
+    curve = VerifyCurve(experiment, np.arange(1, len(apart) + 1), apart, panel=panel)
+    measured = float(apart.max()) if np.isfinite(apart).all() else math.nan
+    return VerifyCheck(row, experiment, 0.0, measured, tolerance, "absolute", (curve,))
 
 
 def _found(run: Trajectory, key: str) -> float:
@@ -66,14 +64,14 @@ def swats() -> Iterator[VerifyCheck]:
     name = "SWATS on SGD steps"
     yield VerifyCheck("20a", f"{name}: learned lr p·p/(-p·g)", eta, rate, 1e-10)
     yield VerifyCheck("20b", f"{name}: switches at step", 2, step, 0.0, "absolute")
-    yield same("20c", f"{name}: iterates before and after", learned.iterates,
-               plain.iterates, 1e-10)  # fmt: skip
+    experiment = f"{name}: iterates before and after"
+    yield same("20c", experiment, learned.iterates, plain.iterates, 1e-10)
     beta = 0.9
     hasty = ("optimizer.switch_tolerance=1.0e+9", f"optimizer.betas=[0.0,{beta}]", "max_steps=3")
     learned = train(*_QUADRATIC, *adam, *hasty)
     predicted = eta * (beta * math.sqrt(1 - beta) + math.sqrt(1 - beta**2)) / (1 + beta)
-    yield VerifyCheck("20d", f"{name}: average of two rates, corrected", predicted,
-                _found(learned, "switch_lr"), 1e-10)  # fmt: skip
+    measured = _found(learned, "switch_lr")
+    yield VerifyCheck("20d", f"{name}: average of two rates, corrected", predicted, measured, 1e-10)
 
 
 def nesterov_forms() -> Iterator[VerifyCheck]:
@@ -82,15 +80,15 @@ def nesterov_forms() -> Iterator[VerifyCheck]:
     ``θ̂_t = θ_t - η·μ·v_t = θ_t + μ·(θ_t - θ_{t-1})`` at a constant rate.
     """
     rates = ("lr=0.5", "optimizer.momentum=0.9")
-    torchs = train(*_QUADRATIC, "optimizer=nesterov", *rates).iterates
-    ours = train(*_QUADRATIC, "optimizer=nesterov_lookahead", *rates).iterates
-    ahead = torch.cat([ours[:1], ours[1:] + 0.9 * (ours[1:] - ours[:-1])])
-    yield same("23a", "Nesterov in torch's form = look-ahead points", torchs, ahead)
     decay = ("optimizer.weight_decay=0.1", "decay.bias_and_norm=true")
-    torchs = train(*_QUADRATIC, "optimizer=nesterov", *rates, *decay).iterates
-    ours = train(*_QUADRATIC, "optimizer=nesterov_lookahead", *rates, *decay).iterates
-    ahead = torch.cat([ours[:1], ours[1:] + 0.9 * (ours[1:] - ours[:-1])])
-    yield same("23b", "the same with weight decay", torchs, ahead)
+    for row, experiment, more in (
+        ("23a", "Nesterov in torch's form = look-ahead points", ()),
+        ("23b", "the same with weight decay", decay),
+    ):
+        torchs = train(*_QUADRATIC, "optimizer=nesterov", *rates, *more).iterates
+        ours = train(*_QUADRATIC, "optimizer=nesterov_lookahead", *rates, *more).iterates
+        ahead = torch.cat([ours[:1], ours[1:] + 0.9 * (ours[1:] - ours[:-1])])
+        yield same(row, experiment, torchs, ahead)
 
 
 def heavy_ball_forms() -> Iterator[VerifyCheck]:
@@ -113,19 +111,14 @@ def heavy_ball_forms() -> Iterator[VerifyCheck]:
     )  # fmt: skip
     torchs = train("optimizer=momentum", *settings, data=slope).iterates[:, 0]
     keras = train("optimizer=keras_sgd", *settings, data=slope).iterates[:, 0]
-    longer = (keras.diff() / torchs.diff())[drop:]
-    curve = VerifyCurve(
-        "after k steps: μ^k·(η/η' - 1)",
-        [float(k) for k in range(1, after + 1)],
-        (longer - 1).tolist(),
-        [mu**k * (ratio - 1) for k in range(1, after + 1)],
-        panel="Keras's step over torch's, less 1, after lr/10",
-    )
+    longer = (keras.diff() / torchs.diff())[drop:].numpy()
+    k = np.arange(1, after + 1)
+    panel = "Keras's step over torch's, less 1, after lr/10"
+    excess = mu**k * (ratio - 1)
+    curve = VerifyCurve("after k steps: μ^k·(η/η' - 1)", k, longer - 1, excess, panel=panel)
     experiment = "Keras's first step over torch's after lr/10"
     predicted = mu * ratio + (1 - mu)
-    yield VerifyCheck(
-        "24b", experiment, predicted, float(longer[0]), 1e-10, curves=(curve,)
-    )
+    yield VerifyCheck("24b", experiment, predicted, float(longer[0]), 1e-10, curves=(curve,))
     experiment = "the same, 20 steps after the drop"
     predicted = 1 + mu**20 * (ratio - 1)
     yield VerifyCheck("24c", experiment, predicted, float(longer[19]), 1e-10)

@@ -2,7 +2,8 @@
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,13 +13,76 @@ from sgdlab.analysis.budget import expected_best
 from sgdlab.training.build import Run, build_run
 from sgdlab.verify.case import VerifyCheck, VerifyCurve
 from sgdlab.verify.lab import config_of, parameters, train
-from sgdlab.verify.noise_scale import NoiseScale, two_batches
-
 
 _PANEL = "error, relative (of the best of 5: absolute)"
 
+Norms = float | Sequence[float] | np.ndarray
+
 # Too small to move any weight: every step's gradient is that of the start.
 _STILL = "lr=1.0e-30"
+
+
+@dataclass(frozen=True)
+class NoiseScale:
+    """Size of a gradient against that of its noise.
+
+    Attributes:
+        trace: ``trΣ``, the summed variances of a single example's gradient; in the squared units
+            of the gradient.
+        square: ``|G|²`` of the mean gradient. An estimate, so it may come out negative.
+    """
+
+    trace: float
+    square: float
+
+    @property
+    def scale(self) -> float:
+        """``trΣ / |G|²``, the batch size at which noise and gradient are of one size; in examples.
+
+        NaN where ``|G|²`` came out at or below 0: then there is too much noise to tell.
+        """
+        return self.trace / self.square if self.square > 0 else float("nan")
+
+
+def two_batches(
+    small: Norms, large: Norms, small_batch: int, large_batch: int, examples: int | None = None
+) -> NoiseScale:
+    """Estimate the noise scale from squared gradient norms at two batch sizes.
+
+    A mean gradient over ``B`` examples has ``E|g|² = |G|² + trΣ/B``. Two sizes ``b < B`` give
+
+        ``|G|² = (B·|g_B|² - b·|g_b|²) / (B - b)``,  ``trΣ = (|g_b|² - |g_B|²) / (1/b - 1/B)``,
+
+    both without bias, whereas their quotient from few batches is biased: so the norms of many
+    batches are averaged first and divided once, in `NoiseScale.scale`.
+
+    Batches drawn *without replacement* from ``N`` examples, as those of an epoch are, have
+    ``E|g|² = |G|² + trΣ·(1/B - 1/N)`` with ``trΣ`` normalised by ``N - 1``: the estimate of
+    ``trΣ`` stands, that of ``|G|²`` is low by ``trΣ/N``, which is added when ``examples`` is given.
+
+    Args:
+        small: Squared norms ``|g_b|²`` of one or more batches of ``small_batch`` examples.
+        large: Squared norms ``|g_B|²``, at the same parameters; as many or fewer.
+        small_batch: ``b``, from 1.
+        large_batch: ``B``, above ``b``.
+        examples: ``N``, when batches are drawn without replacement; None for independent draws.
+
+    Raises:
+        ValueError: Sizes that are not ``1 <= b < B <= N``, or no norms.
+
+    Source: McCandlish, Kaplan, Amodei et al. (2018), "An empirical model of large-batch training",
+    appendix A.1.
+    """
+    if not 1 <= small_batch < large_batch <= (examples or large_batch):
+        raise ValueError(f"batches of {small_batch} and {large_batch} of {examples} examples")
+    if np.size(small) == 0 or np.size(large) == 0:
+        raise ValueError("no gradient norms")
+    at_small, at_large = float(np.mean(small)), float(np.mean(large))
+    trace = (at_small - at_large) / (1 / small_batch - 1 / large_batch)
+    square = (large_batch * at_large - small_batch * at_small) / (large_batch - small_batch)
+    if examples is not None:
+        square += trace / examples
+    return NoiseScale(trace, square)
 
 
 def _squares(batch: int, epochs: int, settings: tuple[str, ...]) -> np.ndarray:
@@ -58,7 +122,7 @@ def _running(small: np.ndarray, large: np.ndarray, examples: int, scale: float) 
     ]
     errors = [abs(estimate.scale / scale - 1) for estimate in found]
     name = "noise scale, by large batches seen"
-    return VerifyCurve(name, counts.astype(float).tolist(), errors, slope=-0.5, panel=_PANEL)
+    return VerifyCurve(name, counts, errors, slope=-0.5, panel=_PANEL)
 
 
 def best_of_k() -> Iterator[VerifyCheck]:
@@ -81,12 +145,10 @@ def best_of_k() -> Iterator[VerifyCheck]:
     counts = np.unique(np.geomspace(100, draws, 30).astype(int))
     predicted = expected_best(many.tolist(), k)
     errors = np.abs(best.cumsum()[counts - 1] / counts - predicted)
-    name, draws = "best of 5 of 20 trials, by subsets drawn", counts.astype(float).tolist()
-    curve = VerifyCurve(name, draws, errors.tolist(), slope=-0.5, panel=_PANEL)
+    name = "best of 5 of 20 trials, by subsets drawn"
+    curve = VerifyCurve(name, counts, errors, slope=-0.5, panel=_PANEL)
     experiment = "best of 5 of 20 trials, a million subsets drawn"
-    yield VerifyCheck(
-        "30d", experiment, predicted, float(best.mean()), 3e-4, "absolute", (curve,)
-    )
+    yield VerifyCheck("30d", experiment, predicted, float(best.mean()), 3e-4, "absolute", (curve,))
 
 
 def gradient(run: Run, x: Tensor, y: Tensor) -> Tensor:
@@ -143,8 +205,8 @@ def mini_batches() -> Iterator[VerifyCheck]:
     predicted = variance / batch * (examples - batch) / (examples - 1)
     counts = np.unique(np.geomspace(10, len(squares), 30).astype(int))
     errors = np.abs(squares.cumsum(0).numpy()[counts - 1] / counts / predicted - 1)
-    name, seen = "variance of batches, by batches seen", counts.astype(float).tolist()
-    curve = VerifyCurve(name, seen, errors.tolist(), slope=-0.5, panel=_PANEL)
+    name = "variance of batches, by batches seen"
+    curve = VerifyCurve(name, counts, errors, slope=-0.5, panel=_PANEL)
     experiment = f"variance of the batches of {epochs} epochs, 5 of 60"
     measured = float(squares.mean())
     yield VerifyCheck("34e", experiment, predicted, measured, 0.05, curves=(curve,))

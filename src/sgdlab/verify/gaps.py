@@ -37,7 +37,7 @@ class GapCurves:
     Attributes:
         steps: ``[K]``, from 1 to ``T``.
         raw: Mean gap of up to 60 iterates within a fifth of each step, ``[K]``.
-        average: Of the mean of all iterates up to each step, the start aside, ``[K]``.
+        average: Gap of the mean of all iterates up to each step, the start aside, ``[K]``.
     """
 
     steps: np.ndarray

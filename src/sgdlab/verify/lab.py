@@ -28,10 +28,10 @@ class Trajectory:
     """What a run of ``T`` steps leaves.
 
     Attributes:
-        run: As built.
-        outcome: As the trainer returned it.
-        rows: Of ``steps.csv``.
-        evaluations: Of ``evals.csv``.
+        run: The run as it was built.
+        outcome: What the trainer returned.
+        rows: The rows of ``steps.csv``.
+        evaluations: The rows of ``evals.csv``.
         iterates: Parameters in one vector before each step and at the end, ``[T + 1, d]``.
     """
 
@@ -60,7 +60,7 @@ class _Rows:
 
 
 @dataclass
-class _Watched:
+class _RecordedUpdate:
     """Passes on to the run's own update and keeps the parameters after each ``every`` steps."""
 
     own: Update
@@ -105,7 +105,7 @@ def train(
     """Train as ``sgdlab train`` does, files aside.
 
     Args:
-        overrides: As on the command line, after the theory's defaults (float64, constant learning
+        overrides: Overrides as typed, after the theory's defaults (float64, constant learning
             rate, full batches, no evaluation on the way).
         data: A dataset to use instead of the config's.
         start: Initial parameters in one vector; by default the model's own.
@@ -114,9 +114,9 @@ def train(
     run = build_run(config_of(*overrides), data=data)
     if start is not None:
         torch.nn.utils.vector_to_parameters(start, run.objective.parameters)
-    watched = _Watched(run.update, run, every)
-    watched.keep()
-    run.update = watched
+    recorded = _RecordedUpdate(run.update, run, every)
+    recorded.keep()
+    run.update = recorded
     rows = _Rows()
     threads = torch.get_num_threads()
     try:
@@ -126,4 +126,6 @@ def train(
             outcome = fit(run, rows, NoDisplay())
     finally:
         torch.set_num_threads(threads)
-    return Trajectory(run, outcome, rows.step_rows, rows.evaluations, torch.stack(watched.iterates))
+    return Trajectory(
+        run, outcome, rows.step_rows, rows.evaluations, torch.stack(recorded.iterates)
+    )

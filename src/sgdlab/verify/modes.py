@@ -1,10 +1,9 @@
 """Batch, mini-batch and pure SGD on one problem, measured."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 import torch
 
-from sgdlab.results import Cell
 from sgdlab.training.build import Run, build_run
 from sgdlab.verify.convergence import MODES, Mode, settings
 from sgdlab.verify.estimators import gradient
@@ -12,10 +11,10 @@ from sgdlab.verify.gaps import gaps
 from sgdlab.verify.lab import config_of, train
 
 TARGET = 0.01
-"""Of the first gap: what the steps are counted to."""
+"""The share of the first gap to which steps are counted."""
 
 STEPS = 600
-"""Of the runs that are measured."""
+"""The length of the runs that are measured."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +22,14 @@ class ModeRow:
     """What one mode costs and what it buys.
 
     Attributes:
-        mode: Name.
+        mode: The name of the mode.
         batch_size: Examples of a step.
-        lr: Constant.
+        lr: The constant learning rate.
         gradient_variance: Mean ``|g_B - G|²`` over an epoch's batches at the start.
-        seconds_per_step: Of training alone.
-        steps: To the first iterate within the target gap; None: not reached.
-        examples: Seen by then.
-        seconds: Of training, to then: steps times their cost.
+        seconds_per_step: Seconds that a step of training takes.
+        steps: Steps to the first iterate within the target gap; None: it was not reached.
+        examples: Examples seen by then.
+        seconds: Seconds of training to then: steps times their cost.
     """
 
     mode: str
@@ -65,21 +64,17 @@ def measure(mode: Mode, smoothness: float) -> ModeRow:
     steps = int(reached[0]) if len(reached) else None
     timed = train(*chosen, every=10**9).outcome.progress
     cost = timed.train_seconds / timed.step
-    return ModeRow(
-        mode=mode.name,
-        batch_size=run.run.plan.effective_batch_size,
-        lr=mode.lr / smoothness,
-        gradient_variance=variance(build_run(config_of(*chosen))),
-        seconds_per_step=cost,
-        steps=steps,
-        examples=None if not steps else int(run.rows[steps - 1][2] or 0),
-        seconds=None if not steps else steps * cost,
-    )
+    examples = None if not steps else int(run.rows[steps - 1][2] or 0)
+    seconds = None if not steps else steps * cost
+    noise = variance(build_run(config_of(*chosen)))
+    batch = run.run.plan.effective_batch_size
+    lr = mode.lr / smoothness
+    return ModeRow(mode.name, batch, lr, noise, cost, steps, examples, seconds)
 
 
-def table() -> list[dict[str, Cell]]:
+def table() -> list[ModeRow]:
     """Measure all modes; seconds are those of this machine, alone if nothing else runs on it."""
     problem = build_run(config_of(*settings("logistic", MODES[0], 1.0))).data.problem
     assert problem is not None
     assert problem.smoothness is not None
-    return [asdict(measure(mode, problem.smoothness)) for mode in MODES]
+    return [measure(mode, problem.smoothness) for mode in MODES]

@@ -18,7 +18,6 @@ from sgdlab.verify.gaps import slope
 from sgdlab.verify.lab import Trajectory, train
 from sgdlab.verify.problems import Distance, Ripples, dataset
 
-
 _NOISE = 3.0
 
 
@@ -49,6 +48,7 @@ def _squares(run: Trajectory, curvatures: int) -> Tensor:
     return run.iterates.square().unflatten(1, (curvatures, -1)).mean(dim=2)
 
 
+_FLOOR = "E x² on h x²/2: the floor is reached"
 _REPETITIONS, _STEPS, _SETTLED, _EVERY = 2000, 1000, 200, 2
 
 
@@ -71,14 +71,12 @@ def floor() -> Iterator[VerifyCheck]:
         late = squares[_SETTLED // _EVERY :, i]
         tolerance = five_errors(_REPETITIONS, rho ** (2 * _EVERY), len(late))
         steps = np.arange(1, 101) * _EVERY
-        early = squares[1:101, i].tolist()
-        growing = (predicted * (1 - rho ** (2 * steps))).tolist()
-        panel = "E x² on h x²/2: the floor is reached"
+        growing = predicted * (1 - rho ** (2 * steps))
         name = f"SGD, lr·h = {lr * curvature:g}"
-        curve = VerifyCurve(name, steps.astype(float).tolist(), early, growing, panel=panel)
+        curve = VerifyCurve(name, steps, squares[1:101, i].numpy(), growing, panel=_FLOOR)
         experiment = f"SGD floor, lr·h={lr * curvature:g}, B={batch}: E x²"
-        yield VerifyCheck(f"8{'abcd'[i]}", experiment, predicted, float(late.mean()),
-                    tolerance, curves=(curve,))  # fmt: skip
+        row, measured = f"8{'abcd'[i]}", float(late.mean())
+        yield VerifyCheck(row, experiment, predicted, measured, tolerance, curves=(curve,))
 
 
 def heavy_ball_floor() -> Iterator[VerifyCheck]:
@@ -95,13 +93,13 @@ def heavy_ball_floor() -> Iterator[VerifyCheck]:
         predicted = lr * (1 + beta) * _NOISE**2 / stiffness
         late = squares[_SETTLED // _EVERY :, i]
         tolerance = five_errors(_REPETITIONS, beta**_EVERY, len(late))
-        steps = (np.arange(1.0, 101) * _EVERY).tolist()
-        panel = "E x² on h x²/2: the floor is reached"
+        steps = np.arange(1, 101) * _EVERY
         name = f"heavy ball, lr·h = {lr * curvature:g}"
-        curve = VerifyCurve(name, steps, squares[1:101, i].tolist(), [predicted] * 100, panel=panel)
+        reached = np.full(100, predicted)
+        curve = VerifyCurve(name, steps, squares[1:101, i].numpy(), reached, panel=_FLOOR)
         experiment = f"heavy-ball floor, β=0.9, lr·h={lr * curvature:g}: E x²"
-        yield VerifyCheck(f"9{'abc'[i]}", experiment, predicted, float(late.mean()),
-                    tolerance, curves=(curve,))  # fmt: skip
+        row, measured = f"9{'abc'[i]}", float(late.mean())
+        yield VerifyCheck(row, experiment, predicted, measured, tolerance, curves=(curve,))
 
 
 _RATES = "E x² on h x²/2: rates in T"
@@ -117,12 +115,11 @@ def inverse_time() -> Iterator[VerifyCheck]:
     h, repetitions, steps = 2.0, 40_000, 200
     settings = (*_noisy((h,), repetitions, steps), "schedule=inverse_time", "optimizer=sgd")
     run = train(*settings, f"lr={1 / h}", every=10)
-    squares = _squares(run, 1)[1:, 0]
+    squares = _squares(run, 1)[1:, 0].numpy()
     counts = np.arange(1, len(squares) + 1) * 10.0
     predicted = _NOISE**2 / h**2
-    curve = VerifyCurve("lr 1/(h t)", counts.tolist(), squares.tolist(),
-                  (predicted / counts).tolist(),
-                  slope=-1.0, panel=_RATES)  # fmt: skip
+    rate = predicted / counts
+    curve = VerifyCurve("lr 1/(h t)", counts, squares, rate, slope=-1.0, panel=_RATES)
     for row, place in (("10a", 0), ("10b", len(squares) - 1)):
         measured = float(counts[place] * squares[place])
         experiment = f"SGD, lr 1/(h t), T={counts[place]:.0f}: T·E x²"
@@ -156,11 +153,12 @@ def averaging() -> Iterator[VerifyCheck]:
             counts.astype(int) - 1
         ]
         predicted = _NOISE**2 / h**2 * known / counts
-        curve = VerifyCurve(f"average, lr·h = {share:g}", counts.tolist(), squares.tolist(),
-                      (predicted / counts).tolist(), slope=-1.0, panel=_RATES)  # fmt: skip
+        rate, name = predicted / counts, f"average, lr·h = {share:g}"
+        curves = (VerifyCurve(name, counts, squares, rate, slope=-1.0, panel=_RATES),)
         experiment = f"average of {steps} iterates, lr·h={share:g}: T·E x̄²"
-        yield VerifyCheck(row, experiment, float(predicted[-1]), float(steps * squares[-1]),
-                    five_errors(repetitions), curves=(curve,))  # fmt: skip
+        end, measured = float(predicted[-1]), float(steps * squares[-1])
+        tolerance = five_errors(repetitions)
+        yield VerifyCheck(row, experiment, end, measured, tolerance, curves=curves)
 
 
 def convex_lipschitz() -> Iterator[VerifyCheck]:
@@ -179,14 +177,14 @@ def convex_lipschitz() -> Iterator[VerifyCheck]:
         "optimizer=sgd", "lr=1.0", "schedule=inverse_sqrt",
         data=dataset(Distance(one, Box(1.0), one), n_samples=100), every=10**9,
     )  # fmt: skip
+    panel = "|x|, lr 1/√t: mean of |x|"
     slopes: list[float] = []
     curves: list[VerifyCurve] = []
     for weights, name, predicted in (("raw", "last iterate", -0.5), ("average", "average", None)):
         counts, gaps = _gaps(run, weights)
         gaps = gaps / repetitions
         slopes.append(slope(counts, gaps))
-        curves.append(VerifyCurve(name, counts.tolist(), gaps.tolist(), slope=predicted,
-                            panel="|x|, lr 1/√t: mean of |x|"))  # fmt: skip
+        curves.append(VerifyCurve(name, counts, gaps, slope=predicted, panel=panel))
     experiment = "SGD on |x|, lr 1/√t, T=100…20,000: slope of the last iterate"
     yield VerifyCheck("12a", experiment, -0.5, slopes[0], 0.05, "absolute", tuple(curves))
     experiment = "the same, average of the iterates: slope, steeper"

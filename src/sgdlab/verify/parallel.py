@@ -11,7 +11,6 @@ from sgdlab.verify.lab import train
 from sgdlab.verify.stability import growth, largest_stable
 
 
-
 def _stability(tau: int, limit: float, momentum: float) -> tuple[float, VerifyCurve]:
     """Return the largest stable lr·h as measured, and the decay of the first coordinate."""
     h = limit * np.linspace(0.9, 1.1, 40)

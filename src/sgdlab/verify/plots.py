@@ -42,7 +42,7 @@ def figure_of(family: str, curves: Sequence[VerifyCurve]) -> Figure | None:
     """
     panels: dict[str, list[VerifyCurve]] = {}
     for curve in curves:
-        if any(_is_drawable(value) for value in curve.values):
+        if np.isfinite(_drawable(curve)).any():
             panels.setdefault(curve.panel, []).append(curve)
     if not panels:
         return None
@@ -61,8 +61,9 @@ def figure_of(family: str, curves: Sequence[VerifyCurve]) -> Figure | None:
     return figure
 
 
-def _is_drawable(value: float) -> bool:
-    return math.isfinite(value) and value > 0
+def _drawable(curve: VerifyCurve) -> np.ndarray:
+    values = np.asarray(curve.values)
+    return np.where(np.isfinite(values) & (values > 0), values, np.nan)
 
 
 def _panel(axes: Axes, title: str, curves: Sequence[VerifyCurve]) -> None:
@@ -74,8 +75,7 @@ def _panel(axes: Axes, title: str, curves: Sequence[VerifyCurve]) -> None:
     for index, curve in enumerate(curves):
         colour = COLOURS[index % len(COLOURS)]
         dash = _DASHES[index // len(COLOURS) % len(_DASHES)]
-        steps = np.array(curve.steps)
-        values = np.array([v if _is_drawable(v) else math.nan for v in curve.values])
+        steps, values = np.asarray(curve.steps), _drawable(curve)
         axes.plot(steps, values, color=colour, linestyle=dash, label=plain(curve.name))
         if len(curve.predicted):
             axes.plot(steps, curve.predicted, color=INK, linewidth=0.7)

@@ -17,7 +17,8 @@ class Separable(Function):
     Args:
         start: Where ``w`` starts, ``[d]``. The noise is about ``w* = 0``.
         projection: A convex set to stay in.
-        std: Of the gradient noise of one example, by coordinate, ``[d]``; None for no noise.
+        std: Standard deviation of the gradient noise of one example, by coordinate, ``[d]``; None
+            for no noise.
     """
 
     def __init__(
@@ -119,8 +120,8 @@ def dataset(
     """Return a problem as ``sgdlab train`` would get it from a dataset's YAML.
 
     Args:
-        function: At the starting point.
-        optimum: Its smallest value.
+        function: The function, with its parameters at the starting point.
+        optimum: The smallest value of the function.
         n_samples: Examples of an epoch, all empty.
         x: The examples, ``[n, ...]``, for a function that has any.
     """

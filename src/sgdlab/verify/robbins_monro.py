@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
-from sgdlab.verify.case import VerifyCheck, VerifyCurve
+from sgdlab.verify.case import Kind, VerifyCheck, VerifyCurve
 from sgdlab.verify.lab import train
-
 
 _RATE, _STEPS = 0.5, 1000
 
@@ -25,43 +25,38 @@ def step_sizes() -> Iterator[VerifyCheck]:
     By the integral bounds ``∫_1^{N+1} <= Σ <= f(1) + ∫_1^N``; what diverges does so because each
     doubling of ``N`` adds as much again, ``c ln 2`` (``c² ln 2``), or more.
     """
-    n = np.arange(1, _STEPS + 1)
-    half = _STEPS // 2
-    inverse, root = _rates("inverse_time"), _rates("inverse_sqrt")
-
+    n, c = np.arange(1, _STEPS + 1), _RATE
     shown = np.unique(np.geomspace(1, _STEPS, 100).astype(int)) - 1
 
-    def curve(name: str, values: np.ndarray, bound: np.ndarray) -> VerifyCurve:
-        steps = n[shown].astype(float).tolist()
-        return VerifyCurve(
-            name, steps, values[shown].tolist(), bound[shown].tolist(), panel="sums to N"
-        )
+    def whole(
+        row: str, text: str, name: str, sums: np.ndarray, bound: np.ndarray, kind: Kind,
+        limit: float | None = None,
+    ) -> VerifyCheck:  # fmt: skip
+        curve = VerifyCurve(name, n[shown], sums[shown], bound[shown], panel="sums to N")
+        predicted = float(bound[-1]) if limit is None else limit
+        return VerifyCheck(row, text, predicted, float(sums[-1]), 1e-12, kind, (curve,))
 
-    total = inverse.cumsum()
-    low = curve("c/t: Σα, bound c ln(N+1)", total, _RATE * np.log(n + 1))
-    name = f"c/t, {_STEPS} steps:"
-    yield VerifyCheck("25a", f"{name} Σα at least c ln(N+1)", low.predicted[-1],
-                float(total[-1]), 1e-12, "at_least", (low,))  # fmt: skip
-    added = float(total[-1] - total[half - 1])
-    yield VerifyCheck("25b", f"{name} the last doubling adds c ln 2 to Σα",
-                _RATE * math.log(2), added, 1e-3)  # fmt: skip
-    squares = np.square(inverse).cumsum()
-    high = curve("c/t: Σα², bound c²(2 - 1/N)", squares, _RATE**2 * (2 - 1 / n))
-    yield VerifyCheck("25c", f"{name} Σα² at most c²π²/6", _RATE**2 * math.pi**2 / 6,
-                float(squares[-1]), 1e-12, "at_most", (high,))  # fmt: skip
-    added = float(squares[-1] - squares[half - 1])
-    yield VerifyCheck("25d", f"{name} the last doubling adds c²/N to Σα² at most",
-                _RATE**2 / half, added, 1e-12, "at_most")  # fmt: skip
+    def doubling(row: str, text: str, sums: np.ndarray, predicted: float) -> VerifyCheck:
+        added = float(sums[-1] - sums[_STEPS // 2 - 1])
+        return VerifyCheck(row, text, predicted, added, 1e-3)
 
-    total = root.cumsum()
-    low = curve("c/√t: Σα, bound 2c(√(N+1) - 1)", total, 2 * _RATE * (np.sqrt(n + 1) - 1))
-    name = f"c/√t, {_STEPS} steps:"
-    yield VerifyCheck("25e", f"{name} Σα at least 2c(√(N+1) - 1)", low.predicted[-1],
-                float(total[-1]), 1e-12, "at_least", (low,))  # fmt: skip
-    squares = np.square(root).cumsum()
-    low = curve("c/√t: Σα², bound c² ln(N+1)", squares, _RATE**2 * np.log(n + 1))
-    yield VerifyCheck("25f", f"{name} Σα² at least c² ln(N+1)", low.predicted[-1],
-                float(squares[-1]), 1e-12, "at_least", (low,))  # fmt: skip
-    added = float(squares[-1] - squares[half - 1])
-    yield VerifyCheck("25g", f"{name} the last doubling adds c² ln 2 to Σα²",
-                _RATE**2 * math.log(2), added, 1e-3)  # fmt: skip
+    rates = _rates("inverse_time")
+    total, squares, name = rates.cumsum(), np.square(rates).cumsum(), f"c/t, {_STEPS} steps:"
+    drawn, bound = "c/t: Σα, bound c ln(N+1)", c * np.log(n + 1)
+    yield whole("25a", f"{name} Σα at least c ln(N+1)", drawn, total, bound, "at_least")
+    yield doubling("25b", f"{name} the last doubling adds c ln 2 to Σα", total, c * math.log(2))
+    drawn, bound, limit = "c/t: Σα², bound c²(2 - 1/N)", c**2 * (2 - 1 / n), c**2 * math.pi**2 / 6
+    text = f"{name} Σα² at most c²π²/6"
+    yield whole("25c", text, drawn, squares, bound, "at_most", limit)
+    text = f"{name} the last doubling adds c²/N to Σα² at most"
+    added = doubling("25d", text, squares, c**2 / (_STEPS // 2))
+    yield replace(added, tolerance=1e-12, kind="at_most")
+
+    rates = _rates("inverse_sqrt")
+    total, squares, name = rates.cumsum(), np.square(rates).cumsum(), f"c/√t, {_STEPS} steps:"
+    drawn, bound = "c/√t: Σα, bound 2c(√(N+1) - 1)", 2 * c * (np.sqrt(n + 1) - 1)
+    yield whole("25e", f"{name} Σα at least 2c(√(N+1) - 1)", drawn, total, bound, "at_least")
+    drawn, bound = "c/√t: Σα², bound c² ln(N+1)", c**2 * np.log(n + 1)
+    yield whole("25f", f"{name} Σα² at least c² ln(N+1)", drawn, squares, bound, "at_least")
+    text = f"{name} the last doubling adds c² ln 2 to Σα²"
+    yield doubling("25g", text, squares, c**2 * math.log(2))

@@ -1,5 +1,6 @@
 """Runs experiments, in this process or in several."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -7,7 +8,6 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from unittest import mock
 
 import torch
 
@@ -82,14 +82,27 @@ def run_all(places: Sequence[int], processes: int) -> Iterator[VerifyResult]:
             torch.set_num_threads(threads)
         return
     context = multiprocessing.get_context("spawn")
-    # Read when a worker loads its libraries.
-    with mock.patch.dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1"):
+    with _one_thread_each():
         pool = ProcessPoolExecutor(min(processes, len(places)), context, _start)
         try:
             for results in pool.map(run_one, places):
                 yield from results
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Set what workers read when they load their libraries, and restore it."""
+    before = {key: os.environ.get(key) for key in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    os.environ.update(dict.fromkeys(before, "1"))
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            os.environ.pop(key, None)
+            if value is not None:
+                os.environ[key] = value
 
 
 def _start() -> None:

@@ -6,7 +6,7 @@ comparisons of optimizers for deep learning", Dodge et al. (2019), "Show your wo
 in machine learning benchmarks", and AlgoPerf (Dahl et al. 2023).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sgdlab.analysis.audit import (
@@ -19,13 +19,10 @@ from sgdlab.analysis.audit import (
     spaces,
     verdicts,
 )
-from sgdlab.analysis.audit.check import AuditFinding, Case, Check, Environments
+from sgdlab.analysis.audit.check import AuditFinding, Case, Check
 from sgdlab.analysis.audit.plan import DeclaredPlan
-from sgdlab.analysis.entries import Entry
-from sgdlab.analysis.load import Runs
-from sgdlab.analysis.workloads import WorkloadRuns
 
-__all__ = ["AUDIT_COLUMNS", "CHECKS", "Check", "audit", "audit_rows"]
+__all__ = ["AUDIT_COLUMNS", "CHECKS", "Case", "Check", "DeclaredPlan", "audit", "audit_rows"]
 
 AUDIT_COLUMNS = ("check", "status", "detail", "workload")
 """``audit.csv``: a row per check and workload; ``status`` is ``pass``, ``warn`` or ``fail``."""
@@ -67,34 +64,17 @@ CHECKS: dict[str, Callable[[Case], AuditFinding]] = {
 """Every check, by what a pass says; in the order of a report."""
 
 
-def audit(
-    runs: Runs,
-    workload: WorkloadRuns,
-    entries: Sequence[Entry],
-    pairs: Sequence[Mapping[str, Any]],
-    column: str,
-    study: Mapping[str, Any] | None,
-    environments: Environments,
-) -> list[Check]:
+def audit(case: Case) -> list[Check]:
     """Return every check of a workload and track, in one order; none is ever left out.
 
     A check that the files do not allow is ``warn`` with "not known: …"; one that has nothing to
     look at passes with "does not apply: …".
-
-    Args:
-        runs: Every run.
-        workload: What is compared on.
-        entries: What is compared, of one track.
-        pairs: Rows of ``pairwise.csv`` of this workload and track.
-        column: The metric of the verdicts.
-        study: The content of ``study.yaml``; None for runs of no comparison.
-        environments: Returns the content of ``environment.json`` of each of some rows.
     """
-    if not entries:
-        nothing = "there is no run to look at"
-        return [Check(name, "warn", f"not known: {nothing}", workload.name) for name in CHECKS]
-    case = Case(runs, workload, entries, pairs, column, DeclaredPlan(study), environments)
-    return [Check(name, *check(case), workload.name) for name, check in CHECKS.items()]
+    name = case.workload.name
+    if not case.entries:
+        nothing = "not known: there is no run to look at"
+        return [Check(what, "warn", nothing, name) for what in CHECKS]
+    return [Check(what, *check(case), name) for what, check in CHECKS.items()]
 
 
 def audit_rows(checks: Sequence[Check]) -> list[dict[str, Any]]:

@@ -1,14 +1,14 @@
 """What a check of the audit is, and what all of them look at."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from sgdlab.analysis import words
 from sgdlab.analysis.audit.plan import DeclaredPlan
 from sgdlab.analysis.entries import Entry
+from sgdlab.analysis.environments import environments
 from sgdlab.analysis.load import Runs
 from sgdlab.analysis.workloads import WorkloadRuns, contender
 from sgdlab.checks import is_number
@@ -104,10 +104,6 @@ def share(part: int, whole: int) -> str:
     return f"{part} of {whole} ({100 * part / whole:.0f} %)"
 
 
-Environments = Callable[[Sequence[int]], Sequence[Mapping[str, Any]]]
-"""Returns the content of ``environment.json`` of each of some rows, empty where there is none."""
-
-
 @dataclass(frozen=True)
 class Case:
     """What is audited: a workload of a track.
@@ -119,7 +115,6 @@ class Case:
         pairs: Rows of ``pairwise.csv`` of this workload and track.
         column: The metric of the verdicts.
         plan: What ``study.yaml`` says was planned.
-        environments: By row.
     """
 
     runs: Runs
@@ -128,12 +123,26 @@ class Case:
     pairs: Sequence[Mapping[str, Any]]
     column: str
     plan: DeclaredPlan
-    environments: Environments
 
     @property
     def names(self) -> list[str]:
-        """The contenders."""
+        """The names of the contenders."""
         return [entry.optimizer for entry in self.entries]
+
+    @property
+    def chosen(self) -> list[int]:
+        """The rows of the runs compared, of all contenders."""
+        return [row for entry in self.entries for row in entry.chosen]
+
+    @property
+    def trials(self) -> list[int]:
+        """The rows of the tuning trials of all contenders."""
+        return [row for entry in self.entries for row in entry.trials]
+
+    @property
+    def ours(self) -> list[int]:
+        """The rows of the runs compared and of the tuning trials."""
+        return [*self.chosen, *self.trials]
 
     @property
     def how_many(self) -> str:
@@ -145,8 +154,7 @@ class Case:
     @property
     def defaults(self) -> bool:
         """Whether this is the track of published settings, where nothing is tuned."""
-        phases = {self.cell(row, "phase") for entry in self.entries for row in entry.chosen}
-        return phases == {DEFAULTS}
+        return {self.cell(row, "phase") for row in self.chosen} == {DEFAULTS}
 
     @property
     def tuned(self) -> bool:
@@ -155,7 +163,7 @@ class Case:
 
     @property
     def untuned(self) -> str:
-        """Why there was no tuning."""
+        """The reason why nothing was tuned."""
         if self.defaults:
             return "published settings, nothing is tuned in this track"
         return "no tuning trials, these are runs of a sweep or single runs"
@@ -181,10 +189,8 @@ class Case:
     @cached_property
     def environment(self) -> dict[int, Mapping[str, Any]]:
         """The content of ``environment.json`` by row: runs compared, trials and timing runs."""
-        ours = {row for entry in self.entries for row in (*entry.chosen, *entry.trials)}
-        rows = sorted(ours | set(self.timing))
-        found = self.environments(rows)
-        return {row: content or {} for row, content in zip(rows, found, strict=True)}
+        rows = sorted({*self.ours, *self.timing})
+        return dict(zip(rows, environments(self.runs, rows), strict=True))
 
     def cell(self, row: int, column: str) -> Any:
         """Return a cell of ``runs.csv``; None where it is empty or there is no such column."""
@@ -204,11 +210,6 @@ class Case:
         """Return `` in replicate 2``, empty where runs have no replicates."""
         return "" if number < 0 else f" in replicate {number:g}"
 
-    def metric(self, value: float, column: str) -> str:
-        """Return the value of a metric or of a loss as people read it."""
-        return words.metric(value, self.workload.metric if column.endswith("metric") else "loss")
-
-    def gap(self, value: float, column: str) -> str:
-        """Return a signed difference of a metric or of a loss as people read it."""
-        name = self.workload.metric if column.endswith("metric") else "loss"
-        return words.difference(value, name)
+    def name_of(self, column: str) -> str:
+        """Return what a column of ``runs.csv`` measures: the metric of the workload, or a loss."""
+        return self.workload.metric if column.endswith("metric") else "loss"

@@ -50,10 +50,9 @@ def as_tuned(case: Case) -> AuditFinding:
     if not findings:
         return unknown("there are no final runs")
     if all(finding.status == "pass" for finding in findings):
-        sizes = _values(case, [row for entry in case.entries for row in entry.chosen], "batch_size")
-        number = sum(len(entry.chosen) for entry in case.entries)
+        sizes = _values(case, case.chosen, "batch_size")
         return passed(
-            f"{words.count(number, 'final run')}, every setting as in the trial that won "
+            f"{words.count(len(case.chosen), 'final run')}, every setting as in the trial that won "
             f"(batch size {some(sizes)})"
         )
     return overall(findings)

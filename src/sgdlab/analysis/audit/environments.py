@@ -15,23 +15,23 @@ _CODE = ("sgdlab", "torch", "numpy")
 
 def data(case: Case) -> AuditFinding:
     """All runs saw the same data, by the fingerprint of every tensor of it."""
-    groups, untold = _groups(case, _compared(case), lambda env: _text(env, "dataset_fingerprint"))
+    groups, untold = _groups(case, case.ours, lambda env: _text(env, "dataset_fingerprint"))
     if not groups:
         return unknown("no run tells the fingerprint of its data")
     shown = _told({mark[:8]: rows for mark, rows in groups.items()})
     if len(groups) > 1:
         return failed(f"{len(groups)} data sets: {shown}")
-    return _rest(f"one data set, fingerprint {shown}", untold, case)
+    return _rest(f"one data set, fingerprint {shown}", untold)
 
 
 def code(case: Case) -> AuditFinding:
     """All runs were made by the same code: git commit, and versions of sgdlab, torch and numpy."""
-    groups, untold = _groups(case, _compared(case), _code)
+    groups, untold = _groups(case, case.ours, _code)
     if not groups:
         return unknown("no run tells its versions")
     if len(groups) > 1:
         return warned(f"{len(groups)} versions: {_told(groups)}")
-    return _rest(_told(groups), untold, case)
+    return _rest(_told(groups), untold)
 
 
 def _code(environment: Mapping[str, Any]) -> str:
@@ -45,7 +45,7 @@ def _code(environment: Mapping[str, Any]) -> str:
 
 def devices(case: Case) -> AuditFinding:
     """All runs, and those that give time and memory, ran on one kind of device."""
-    rows = [*_compared(case), *case.timing]
+    rows = [*case.ours, *case.timing]
     groups, untold = _groups(case, rows, lambda env: _text(env, "device"))
     if not groups:
         return unknown("no run tells its device")
@@ -54,12 +54,12 @@ def devices(case: Case) -> AuditFinding:
     machines, _ = _groups(case, rows, lambda env: _text(env, "platform"))
     if len(machines) > 1:
         return warned(f"{_told(groups)}, but {len(machines)} systems: {_told(machines)}")
-    return _rest(_told(groups), untold, case)
+    return _rest(_told(groups), untold)
 
 
 def threads(case: Case) -> AuditFinding:
     """Runs on CPU used one number of threads: another sums in another order, and takes longer."""
-    compared, timing = _compared(case), case.timing
+    compared, timing = case.ours, case.timing
     on = {_text(case.environment[row], "device") for row in compared} - {""}
     counts, untold = _groups(case, compared, _threads)
     if not counts:
@@ -73,7 +73,7 @@ def threads(case: Case) -> AuditFinding:
         return passed(
             f"{_told(counts)}, on {some(sorted(on)) or 'no CPU'}, where they change nothing"
         )
-    return _rest(_told(counts), untold, case)
+    return _rest(_told(counts), untold)
 
 
 def _threads(environment: Mapping[str, Any]) -> str:
@@ -96,8 +96,7 @@ def engines(case: Case) -> AuditFinding:
             f"{told}: results agree to rounding, but time and memory of stacked runs are of short "
             "runs alone, those of others their own"
         )
-    number = sum(len(entry.chosen) for entry in case.entries)
-    evidence = f"{words.count(number, 'run')}, all {every.pop()}"
+    evidence = f"{words.count(len(case.chosen), 'run')}, all {every.pop()}"
     if STACKED not in evidence:
         return passed(f"{evidence}: time and memory are their own")
     timed = {contender(case.runs, row) for row in case.timing}
@@ -106,10 +105,6 @@ def engines(case: Case) -> AuditFinding:
     return passed(
         f"{evidence}: time and memory are of {words.count(len(case.timing), 'short run')} alone"
     )
-
-
-def _compared(case: Case) -> list[int]:
-    return [row for entry in case.entries for row in (*entry.chosen, *entry.trials)]
 
 
 def _groups(
@@ -132,7 +127,7 @@ def _told(groups: Mapping[str, Sequence[int]]) -> str:
     )
 
 
-def _rest(evidence: str, untold: int, case: Case) -> AuditFinding:
+def _rest(evidence: str, untold: int) -> AuditFinding:
     """Pass, unless some runs do not tell."""
     if not untold:
         return passed(evidence)

@@ -26,7 +26,7 @@ class DeclaredPlan:
     """The content of ``study.yaml``, or of none.
 
     Args:
-        content: As read; None for runs of no comparison.
+        content: The file as it was read; None for runs of no comparison.
     """
 
     def __init__(self, content: Section | None) -> None:
@@ -36,12 +36,12 @@ class DeclaredPlan:
 
     @property
     def known(self) -> bool:
-        """Whether there is a plan."""
+        """Whether there is a ``study.yaml``."""
         return bool(self._content)
 
     @property
     def contenders(self) -> list[str]:
-        """What was to be compared."""
+        """The names of what was to be compared."""
         named = self._content.get("contenders") or self._content.get("optimizers")
         return [str(name) for name in _items(named)]
 
@@ -53,7 +53,7 @@ class DeclaredPlan:
 
     @property
     def method(self) -> str:
-        """Of the search: ``sobol``, ``random``, ``grid``, ``tpe``; empty when not told."""
+        """The method of the search, such as ``sobol`` or ``tpe``; empty when not told."""
         return str(self._search.get("method") or "")
 
     @property

@@ -18,6 +18,7 @@ from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.targets import completed
 from sgdlab.analysis.workloads import text
 from sgdlab.checks import is_number
+from sgdlab.optimizers.traits import KEY, Traits, shipped_as, traits_of
 
 LONG_WARMUP = 0.5
 """Share of a run above which its warm-up is most of what was compared."""
@@ -31,7 +32,7 @@ DECAYING = (
 
 def finished(case: Case) -> AuditFinding:
     """Completed runs trained for as long as their config says, so to the end of their schedule."""
-    rows = [row for entry in case.entries for row in completed(case.runs, entry.chosen)]
+    rows = completed(case.runs, case.chosen)
     if not rows:
         return unknown("no run has completed")
     short: list[str] = []
@@ -45,15 +46,12 @@ def finished(case: Case) -> AuditFinding:
             elif made < planned:
                 seed = words.setting(case.cell(row, "seed"))
                 short.append(f"{entry.optimizer} seed {seed}: {made:g} of {planned:g} {unit}")
+    all_runs = words.count(len(rows), "completed run")
     if short:
-        return failed(
-            f"{len(short)} of {words.count(len(rows), 'completed run')} short: {some(short)}"
-        )
+        return failed(f"{len(short)} of {all_runs} short: {some(short)}")
     if untold:
-        return unknown(
-            f"how long {untold} of {words.count(len(rows), 'completed run')} had to train"
-        )
-    return passed(f"all {words.count(len(rows), 'completed run')} trained {_horizons(case)}")
+        return unknown(f"how long {untold} of {all_runs} had to train")
+    return passed(f"all {all_runs} trained {_horizons(case)}")
 
 
 def horizon(case: Case, row: int) -> tuple[str, float]:
@@ -66,7 +64,7 @@ def horizon(case: Case, row: int) -> tuple[str, float]:
 
 
 def _horizons(case: Case) -> str:
-    found = {horizon(case, row) for entry in case.entries for row in entry.chosen}
+    found = {horizon(case, row) for row in case.chosen}
     return some([f"{number:g} {unit}" for unit, number in sorted(found)], " or ")
 
 
@@ -129,30 +127,43 @@ def schedule_free(case: Case) -> AuditFinding:
 
     Defazio et al. (2024), "The road less scheduled".
     """
-    free = [entry for entry in case.entries if _is_free(case, entry)]
-    if not free:
+    told = {entry.optimizer: _averages(case, entry) for entry in case.entries}
+    if not any(averages is not False for averages in told.values()):
         return idle(f"no schedule-free optimizer among {some(case.names)}")
     findings: list[AuditFinding] = []
-    for entry in free:
-        kinds = sorted({_kind(case, row) for row in entry.chosen})
-        for kind in kinds:
-            evidence = f"{entry.optimizer} with schedule {kind or 'unknown'}"
-            if kind == "constant":
-                findings.append(passed(evidence))
-            elif kind == "plateau":
-                findings.append(warned(f"{evidence}, which may lower its rate"))
-            elif kind in DECAYING:
-                findings.append(failed(f"{evidence}, which decays its rate"))
-            else:
-                findings.append(unknown(f"whether {evidence} decays"))
+    for entry in case.entries:
+        for kind in sorted({_kind(case, row) for row in entry.chosen}):
+            if told[entry.optimizer]:
+                findings.append(_judged(entry.optimizer, kind))
+            elif told[entry.optimizer] is None and kind != "constant":
+                findings.append(unknown(f"whether {entry.optimizer} is schedule-free (_traits_)"))
     return overall(findings) if findings else unknown("its runs tell no schedule")
 
 
-def _is_free(case: Case, entry: Entry) -> bool:
-    targets = [text(case.runs.configs[row].get("optimizer._target_")) for row in entry.chosen]
-    names = [text(case.cell(row, "optimizer")) for row in entry.chosen]
-    told = "".join((*targets, *names, entry.optimizer)).lower().replace("_", "")
-    return "schedulefree" in told
+def _judged(optimizer: str, kind: str) -> AuditFinding:
+    """Return what to say of a schedule-free optimizer with a schedule."""
+    evidence = f"{optimizer} with schedule {kind or 'unknown'}"
+    if kind == "constant":
+        return passed(evidence)
+    if kind == "plateau":
+        return warned(f"{evidence}, which may lower its rate")
+    if kind in DECAYING:
+        return failed(f"{evidence}, which decays its rate")
+    return unknown(f"whether {evidence} decays")
+
+
+def _averages(case: Case, entry: Entry) -> bool | None:
+    """Say whether an optimizer evaluates an average of its own; None where that is not known."""
+    found = {_traits(case, row).averages_itself for row in entry.chosen}
+    return True if True in found else None if None in found else False
+
+
+def _traits(case: Case, row: int) -> Traits:
+    """Return what is known of the optimizer of a run, by its class, else by its shipped name."""
+    target = case.runs.configs[row].get("optimizer._target_")
+    if target is None:
+        return traits_of(shipped_as(text(case.cell(row, "optimizer"))))
+    return traits_of({"_target_": target, KEY: case.runs.own_traits.get(text(target))})
 
 
 def _kind(case: Case, row: int) -> str:

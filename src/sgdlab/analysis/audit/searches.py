@@ -38,13 +38,13 @@ def budget(case: Case) -> AuditFinding:
         return idle(case.untuned)
     if not case.tuned:
         return _settings(case)
-    if not any(entry.trials for entry in case.entries):
+    if not case.trials:
         return unknown("no run of the phase tune is there, so what tuning cost cannot be counted")
     return _seconds(case) if case.plan.in_seconds else _trials(case)
 
 
 def _settings(case: Case) -> AuditFinding:
-    """Of a sweep: who was run with more settings had the better chance."""
+    """Compare the settings run in a sweep: who was run with more had the better chance."""
     tried = {entry.optimizer: entry.settings_tried for entry in case.entries}
     told = f"settings run: {some([f'{name} {number}' for name, number in tried.items()])}"
     if len(set(tried.values())) > 1:
@@ -185,8 +185,7 @@ def halving(case: Case) -> AuditFinding:
             return warned("study.yaml asks for successive halving, but no trial was stopped")
         if not case.tuned:
             return idle(case.untuned)
-        total = sum(len(entry.trials) for entry in case.entries)
-        return passed(f"not used: none of {words.count(total, 'trial')} was stopped")
+        return passed(f"not used: none of {words.count(len(case.trials), 'trial')} was stopped")
     trials = {entry.optimizer: len(entry.trials) for entry in case.entries}
     told = some([f"{len(own)} of {trials[name]} of {name}" for name, own in stopped.items()])
     rungs = sorted({e for row in rows if not math.isnan(e := case.number(row, "epochs"))})

@@ -29,18 +29,17 @@ def chosen_without_test(case: Case) -> AuditFinding:
     """Nothing was chosen by the test set: not by rule, and no tuning trial looked at it."""
     if case.plan.select_by.startswith("test"):
         return failed(f"winners were chosen by {case.plan.select_by}")
-    trials = [row for entry in case.entries for row in entry.trials]
     looked = {
         entry.optimizer: sum(_tested(case, row) for row in entry.trials) for entry in case.entries
     }
     if any(looked.values()):
         told = some([f"{number} of {name}" for name, number in looked.items() if number])
         return failed(f"tuning trials evaluated the test split: {told}")
-    if trials:
+    if case.trials:
         rule = case.plan.select_by or "a rule that no study.yaml tells"
         return passed(
-            f"none of {words.count(len(trials), 'trial')} evaluated the test split; winners were "
-            f"chosen by {rule}"
+            f"none of {words.count(len(case.trials), 'trial')} evaluated the test split; winners "
+            f"were chosen by {rule}"
         )
     if case.tuned:
         return unknown("there are final runs, but no tuning trials, so what they saw is not there")
@@ -57,7 +56,7 @@ def _tested(case: Case, row: int) -> bool:
 def held_out(case: Case) -> AuditFinding:
     """The verdict is by the test split, not by the data that chose the settings."""
     if case.column.startswith("test"):
-        number = sum(len(completed(case.runs, entry.chosen)) for entry in case.entries)
+        number = len(completed(case.runs, case.chosen))
         return passed(f"{words.count(number, 'completed run')} evaluated the test split, once each")
     if case.tuned or any(entry.picked_from > 1 for entry in case.entries):
         return warned(
@@ -104,7 +103,7 @@ def _best_trial(case: Case, name: str, search: RecordedSearch, rule: str) -> Aud
     if number not in values:
         return unknown(f"how good trial {number:g} of {where} was: it is not among the trials")
     if values[number] != values[best]:
-        theirs, ours = (case.metric(values[trial], rule) for trial in (best, number))
+        theirs, ours = (words.metric(values[trial], case.name_of(rule)) for trial in (best, number))
         return failed(
             f"{where}: trial {number:g} was run again ({rule} {ours}), but trial {best:g} is "
             f"better ({theirs})"
@@ -128,8 +127,7 @@ def reported_seeds(case: Case) -> AuditFinding:
 
 def fresh_seeds(case: Case) -> AuditFinding:
     """Final runs have seeds that no tuning trial had, of any contender or replicate."""
-    trials = case.seeds([row for entry in case.entries for row in entry.trials])
-    finals = case.seeds([row for entry in case.entries for row in entry.chosen])
+    trials, finals = case.seeds(case.trials), case.seeds(case.chosen)
     if not case.tuned:
         return idle(case.untuned)
     if not trials or not finals:

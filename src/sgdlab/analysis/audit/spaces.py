@@ -204,7 +204,7 @@ def _enough(case: Case, entry: Entry) -> AuditFinding:
     what = f"expected best validation {case.workload.metric or 'metric'} of {entry.optimizer}"
     if not math.isfinite(half) or not math.isfinite(whole):
         return warned(f"{what}: half of {ends} trials may find none that completes")
-    gain = case.gap(whole - half, column)
+    gain = words.difference(whole - half, case.name_of(column))
     evidence = f"{what} with {ends} trials against half of them {gain}"
     if abs(whole - half) > tolerance(case.workload, column, whole):
         return warned(f"{evidence}: still improving when the budget ended")

@@ -37,26 +37,21 @@ def _said(pair: Mapping[str, Any]) -> str:
 
 
 def _doubt(case: Case, pair: Mapping[str, Any]) -> str:
-    mean, low, high = (_number(pair, key) for key in ("mean_difference", "ci_low", "ci_high"))
+    keys = "mean_difference", "ci_low", "ci_high", "seeds_needed"
+    mean, low, high, needed = (float(pair.get(key, math.nan)) for key in keys)
     text = f"{pair['first']} − {pair['second']}"
     half = (high - low) / 2
     if math.isnan(mean):
         return f"{text} not measured ({pair.get('note') or 'no common unit'})"
-    text = f"{text} {case.gap(mean, case.column)}"
+    text = f"{text} {words.difference(mean, case.name_of(case.column))}"
     if math.isnan(half):
         return f"{text} ({pair.get('note') or 'spread unknown'})"
     text = f"{text} ± {words.difference(half, case.workload.metric).lstrip('+')}"
     if abs(mean) >= half:
         text += " (not significant after Holm's adjustment for all pairs)"
-    needed = _number(pair, "seeds_needed")
     if math.isfinite(needed):
         text += f", would need about {needed:,.0f} units"
     return text
-
-
-def _number(pair: Mapping[str, Any], key: str) -> float:
-    value = pair.get(key)
-    return float(value) if isinstance(value, int | float) else math.nan
 
 
 def ceiling(case: Case) -> AuditFinding:

@@ -36,9 +36,9 @@ def basin(lrs: Sequence[float], values: Sequence[float], maximise: bool, toleran
     counts, of equals the smallest.
 
     Args:
-        lrs: Rate of each trial, positive.
-        values: Result of each trial.
-        maximise: Larger is better.
+        lrs: The learning rate of each trial, positive.
+        values: The result of each trial.
+        maximise: Whether larger is better.
         tolerance: What does not matter, in the unit of the values, 0 or more.
 
     Raises:

@@ -10,7 +10,8 @@ from scipy.special import ndtr, ndtri
 from sgdlab.analysis.statistics.levels import LEVEL, ROUNDINGS
 
 RESAMPLES = 9999
-"""For up to 100 values; of more, as many as 1,000,000 drawn values make, and 999 at least."""
+"""Bootstrap samples of up to 100 values; of more values, as many samples as make 1,000,000 drawn
+values, and 999 at least."""
 
 SEED = 0
 

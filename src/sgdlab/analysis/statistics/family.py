@@ -95,8 +95,8 @@ def judge(
     n = 3 and 7.3 / 6.7 / 6.6 at n = 10.
 
     Args:
-        samples: Name and values by unit of each optimizer.
-        maximise: Larger is better.
+        samples: The name and the values by unit of each optimizer.
+        maximise: Whether larger is better.
         margin: Largest difference that does not matter; None: equivalence is not tested.
         unit: What a unit is, ``seed`` or ``replicate``, for the notes.
 

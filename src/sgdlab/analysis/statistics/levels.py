@@ -3,13 +3,13 @@
 import math
 
 LEVEL = 0.95
-"""Of every interval."""
+"""The confidence level of every interval."""
 
 ALPHA = 0.05
 """Family-wise error rate of the verdicts of a workload."""
 
 POWER = 0.8
-"""Of the comparison that ``seeds_needed`` plans."""
+"""The power of the comparison that ``seeds_needed`` plans."""
 
 NAN = math.nan
 

@@ -38,9 +38,9 @@ def performance_profile(cost: Mapping[str, Mapping[str, float]], most: float = 4
     (Gould and Scott 2016), so two of them are compared by a profile of these two alone.
 
     Args:
-        cost: By contender and workload, say the median seconds to the target; not reached is inf
-            or NaN, and so is a workload that a contender lacks and another has.
-        most: Factor at which the integral ends, above 1.
+        cost: The cost by contender and workload, say the median seconds to the target; inf or NaN
+            where it was not reached, and for a workload that a contender lacks and another has.
+        most: The factor at which the integral ends, above 1.
 
     Raises:
         ValueError: A cost is negative, or ``most`` is not above 1.

@@ -13,7 +13,7 @@ EXACT = 200_000
 DRAWS = 99_999
 
 CELLS = 10_000_000
-"""Of the table of draws: samples of hundreds have fewer draws, and need fewer."""
+"""Most numbers in the table of draws: samples of hundreds have fewer draws, and need fewer."""
 
 SEED = 0
 

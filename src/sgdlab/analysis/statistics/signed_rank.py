@@ -33,8 +33,8 @@ def signed_rank(differences: NDArray[np.float64], rounding: float = 0.0) -> floa
     It tests symmetry about zero, not the mean alone, and cannot go below `smallest_signed_rank`.
 
     Args:
-        differences: One per pair.
-        rounding: Magnitudes closer than this are equal, and below it zero.
+        differences: The difference of each pair.
+        rounding: Magnitudes closer than this count as equal, and smaller ones as zero.
     """
     kept = differences[np.abs(differences) > rounding]
     n = len(kept)

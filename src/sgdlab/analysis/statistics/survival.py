@@ -19,7 +19,7 @@ LARGE = 1000
 """From more runs than this the asymptotic p is as good as that of relabelling."""
 
 Times = Sequence[tuple[float, bool]]
-"""Of each run: when it reached the target, or when it ended without, and whether it did."""
+"""When each run reached the target, or ended without reaching it, and whether it did reach it."""
 
 
 @dataclass(frozen=True)
@@ -117,10 +117,10 @@ def log_rank(
     3 against 3 runs no p-value is below .1, with 5 against 5 none below .008.
 
     Args:
-        times_a: As for `kaplan_meier_median`.
-        reached_a: Whether each was reached.
-        times_b: Of the second sample.
-        reached_b: Whether each was reached.
+        times_a: The times of the first sample, as for `kaplan_meier_median`.
+        reached_a: Whether each run of the first sample reached the target.
+        times_b: The times of the second sample.
+        reached_b: Whether each run of the second sample reached it.
     """
     when_a, event_a = _known(times_a, reached_a)
     when_b, event_b = _known(times_b, reached_b)

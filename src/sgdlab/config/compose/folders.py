@@ -1,39 +1,55 @@
-"""The folder of a job, without resolving all of Hydra's section for it."""
+"""The folder of a run, without resolving its config once more for each of Hydra's looks at it."""
 
 import re
+from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from sgdlab.config.run_id import run_folder, run_name
+from sgdlab.config.run_id import RUN_NAMES
 from sgdlab.config.schema import RunConfig
 
 _KEY = re.compile(r"\$\{(\w+)\}")
-_NAMES = {
-    "${run_folder:}": run_folder,
-    "${run_name:}": run_name,
-    "${run_id:}": lambda _, identity: identity,
-}
+_NAMES = {f"${{{name}:}}": name_of for name, name_of in RUN_NAMES.items()}
 
 
-def places_in(composed: DictConfig) -> tuple[str, str]:
+def name_run_dir(composed: DictConfig, config: RunConfig, identity: str) -> Path:
+    """Put the names of a single run into its ``hydra.run.dir``; return the folder.
+
+    Args:
+        composed: The composed config of the run, changed in place.
+        config: The resolved config.
+        identity: The id of the config.
+    """
+    text = _unresolved(composed.hydra.run, "dir")
+    for pattern, name in _NAMES.items():
+        text = text.replace(pattern, name(config, identity))
+    with read_write(composed.hydra), open_dict(composed.hydra):
+        composed.hydra.run.dir = text
+    return Path(composed.hydra.run.dir)
+
+
+def folders_in(composed: DictConfig) -> tuple[str, str]:
     """Return ``hydra.sweep.dir`` and ``hydra.sweep.subdir`` of a config, unresolved."""
-    sweep = OmegaConf.masked_copy(composed.hydra.sweep, ["dir", "subdir"])
-    plain = OmegaConf.to_container(sweep, resolve=False)
+    return _unresolved(composed.hydra.sweep, "dir"), _unresolved(composed.hydra.sweep, "subdir")
+
+
+def _unresolved(section: DictConfig, key: str) -> str:
+    plain = OmegaConf.to_container(OmegaConf.masked_copy(section, [key]), resolve=False)
     assert isinstance(plain, dict)
-    return str(plain["dir"]), str(plain["subdir"])
+    return str(plain[key])
 
 
-def folder_of(places: tuple[str, str], config: RunConfig, identity: str) -> tuple[str, str] | None:
+def folder_of(folders: tuple[str, str], config: RunConfig, identity: str) -> tuple[str, str] | None:
     """Return the folder of the sweep of a job, and that of the job in it.
 
     None where they are made of more than root keys of the run and its names.
 
     Args:
-        places: What `places_in` returns for the job.
+        folders: What `folders_in` returns for the job.
         config: The config of the job.
         identity: Its run id.
     """
-    folder, name = places[0], _NAMES.get(places[1])
+    folder, name = folders[0], _NAMES.get(folders[1])
     values = {key: getattr(config, key, None) for key in _KEY.findall(folder)}
     known = all(isinstance(v, str | int | float | None) for v in values.values())
     if name is None or not known or re.search(r"[$\\]|\?\?\?", _KEY.sub("", folder)):

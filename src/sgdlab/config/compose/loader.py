@@ -19,7 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from sgdlab.config.compose.folders import folder_of, places_in
+from sgdlab.config.compose.folders import folder_of, folders_in
 from sgdlab.config.compose.pattern import Number, Pattern, find, follows_numbers, number_of
 from sgdlab.config.explain import explain
 from sgdlab.config.job import Job
@@ -40,9 +40,9 @@ class _Base:
     """The config of one combination of group choices.
 
     Attributes:
-        config: As Hydra composed it.
-        pickled: The same: unpickling costs a fifth of a deep copy. None where a plugin that Hydra
-            has imported twice, as in a worker, cannot be pickled.
+        config: The config as Hydra composed it.
+        pickled: The config pickled, since unpickling costs a fifth of a deep copy; None where a
+            plugin that Hydra has imported twice, as in a worker, cannot be pickled.
     """
 
     config: DictConfig
@@ -63,7 +63,7 @@ class QuickLoader(ConfigLoaderImpl):
     Args:
         search_path: Where configs are looked for.
         common: Overrides in front of those of every job.
-        adapt: Called with each composed config, to change it in place.
+        adapt: Changes each composed config in place.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class QuickLoader(ConfigLoaderImpl):
             config.hydra.overrides.task = [*self._common, *sweep_overrides]
             config.hydra.job.override_dirname = ",".join(sweep_overrides)
             if known is not None and (
-                found := folder_of(places_in(config), known.config, known.run_id)
+                found := folder_of(folders_in(config), known.config, known.run_id)
             ):
                 config.hydra.sweep.subdir = found[1]  # as its resolver would find it
         return config
@@ -130,9 +130,9 @@ class QuickLoader(ConfigLoaderImpl):
             composed = self.load_sweep_config(master, list(key))
         config = resolve(composed)
         identity = run_id(config)
-        place = folder_of(places_in(composed), config, identity)
-        folder, name = place or (composed.hydra.sweep.dir, composed.hydra.sweep.subdir)
-        return Job(config, identity, Path(folder) / name, key)
+        own = composed.hydra.sweep
+        folder = folder_of(folders_in(composed), config, identity) or (own.dir, own.subdir)
+        return Job(config, identity, Path(*folder), key)
 
     def _quick_job(self, master: DictConfig, key: tuple[str, ...]) -> Job | None:
         """Return a job that differs from an earlier one in numbers only; else None."""
@@ -145,15 +145,15 @@ class QuickLoader(ConfigLoaderImpl):
         self._forms[form] = found
         if isinstance(found, str):
             return None
-        pattern, places = found
+        pattern, folders = found
         config = RunConfig.of(pattern.filled([e[1] for e in entries if not isinstance(e, str)]))
         identity = run_id(config)
-        place = folder_of(places, config, identity)
+        folder = folder_of(folders, config, identity)
         try:
             validate(config)
         except InputError:
-            place = None  # said of the job as it was typed
-        return Job(config, identity, Path(*place), key) if place else None
+            folder = None  # said of the job as it was typed
+        return Job(config, identity, Path(*folder), key) if folder else None
 
     def _pattern(self, master: DictConfig, entries: Sequence[_Entry]) -> _Form:
         """Return how the numbers of jobs of one form arrive, and where such jobs lie."""
@@ -171,7 +171,7 @@ class QuickLoader(ConfigLoaderImpl):
             found = find(lambda numbers: unchecked(composed(numbers)), numbers)
         except Exception as error:  # whatever it is, composing the job itself says it
             return str(error)
-        return (found, places_in(one)) if found else "a number does not arrive as it is"
+        return (found, folders_in(one)) if found else "a number does not arrive as it is"
 
     def value_of(self, key: str, master_config: DictConfig, sweep_overrides: Sequence[str]) -> Any:
         """Return one value of a job's config, at a hundredth of the cost of the config."""

@@ -1,7 +1,7 @@
 """How the numbers of a job reach its resolved config, so that the next jobs need no composing.
 
 A sweep asks for thousands of configs that differ in numbers only. What Hydra and OmegaConf make of
-a number is found out once, by resolving the same config twice with different numbers: a place that
+a number is found out once, by resolving the same config twice with different numbers: a value that
 changed, and is equal to one of the numbers both times, takes that number in. Whatever else changed
 follows from the numbers in another way, and such jobs are composed one by one.
 """
@@ -14,7 +14,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 Number = int | float
-_Place = tuple[str | int, ...]
+_Path = tuple[str | int, ...]
 
 _NUMBER = re.compile(
     r"([a-zA-Z_]\w*(?:\.\w+)*)="
@@ -46,23 +46,24 @@ class Pattern:
 
     Attributes:
         plain: The resolved config of one such job, a plain container.
-        takes: For each place that takes one in, the position of the number and the place's type.
+        takes: The position of a number and the type of the value, by the path of each value that
+            takes a number in.
     """
 
     plain: dict[str, Any]
-    takes: Mapping[_Place, tuple[int, type]]
+    takes: Mapping[_Path, tuple[int, type]]
 
     def filled(self, numbers: Sequence[Number]) -> dict[str, Any]:
         """Return the config of another job; sections that no number is in are shared."""
         result: Any = dict(self.plain)
-        copied: dict[_Place, Any] = {(): result}
-        for place, (position, kind) in self.takes.items():
+        copied: dict[_Path, Any] = {(): result}
+        for path, (position, kind) in self.takes.items():
             section = result
-            for depth, key in enumerate(place[:-1], start=1):
-                if place[:depth] not in copied:
-                    copied[place[:depth]] = section[key] = section[key].copy()
+            for depth, key in enumerate(path[:-1], start=1):
+                if path[:depth] not in copied:
+                    copied[path[:depth]] = section[key] = section[key].copy()
                 section = section[key]
-            section[place[-1]] = kind(numbers[position])
+            section[path[-1]] = kind(numbers[position])
         return result
 
 
@@ -72,7 +73,7 @@ def find(
     """Return where the numbers of a job go; None where one does not arrive as it is.
 
     Args:
-        resolved: Gives the resolved config for numbers in place of the job's, or raises.
+        resolved: Returns the resolved config for numbers in place of the job's, or raises.
         numbers: The numbers of the job.
     """
     high = max([0, *(abs(int(number)) for number in numbers)]) + 1
@@ -81,17 +82,17 @@ def find(
     mine = dict(_leaves(plain, ()))
     if mine.keys() != other.keys():
         return None
-    takes: dict[_Place, tuple[int, type]] = {}
-    for place, value in mine.items():
-        if _same(value, other[place]):
+    takes: dict[_Path, tuple[int, type]] = {}
+    for path, value in mine.items():
+        if _same(value, other[path]):
             continue
         kind = type(value)
-        if kind not in (int, float) or other[place] not in others:
+        if kind not in (int, float) or other[path] not in others:
             return None
-        position = others.index(other[place])
+        position = others.index(other[path])
         if not _same(value, kind(numbers[position])):
             return None
-        takes[place] = position, kind
+        takes[path] = position, kind
     return Pattern(plain, takes)
 
 
@@ -99,10 +100,10 @@ def _same(one: object, other: object) -> bool:
     return type(one) is type(other) and (one == other or one != one)
 
 
-def _leaves(value: Any, place: _Place) -> Iterator[tuple[_Place, Any]]:
-    """Yield the single values of a container, and its empty containers, each with its place."""
+def _leaves(value: Any, path: _Path) -> Iterator[tuple[_Path, Any]]:
+    """Yield the single values of a container, and its empty containers, each with its path."""
     if isinstance(value, dict | list) and value:
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _leaves(item, (*place, key))
+            yield from _leaves(item, (*path, key))
     else:
-        yield place, value
+        yield path, value

@@ -31,17 +31,16 @@ def data(chart: Chart, looks: Mapping[str, Look]) -> dict[str, Any]:
     }
 
 
+def _told(**content: Any) -> dict[str, Any]:
+    """Return what is neither empty nor false; the script takes what is absent for that."""
+    return {key: value for key, value in content.items() if value}
+
+
 def _axis(axis: Axis) -> dict[str, Any]:
-    found: dict[str, Any] = {"label": axis.label}
-    if axis.log:
-        found["log"] = True
-    if axis.percent:
-        found["percent"] = True
-    if axis.categories:
-        found["categories"] = list(axis.categories)
-    if axis.low is not None and axis.high is not None:
-        found["range"] = rounded([axis.low, axis.high])
-    return found
+    limits = [] if axis.low is None or axis.high is None else rounded([axis.low, axis.high])
+    names = list(axis.categories)
+    shape = _told(log=axis.log, percent=axis.percent, categories=names, range=limits)
+    return {"label": axis.label, **shape}
 
 
 def _series(series: Series, names: Sequence[str]) -> dict[str, Any]:
@@ -49,46 +48,33 @@ def _series(series: Series, names: Sequence[str]) -> dict[str, Any]:
         case ReferenceLine(at, axis, label):
             return {"kind": "rule", "at": rounded([at])[0], "axis": axis, "label": label}
         case Area(name, edges, heights, base):
-            return {
-                "kind": "area",
-                "of": names.index(name),
-                "x": rounded(edges),
-                "y": rounded(heights),
-                "base": base,
-            }
+            sides = {"x": rounded(edges), "y": rounded(heights)}
+            return {"kind": "area", "of": names.index(name), **sides, "base": base}
         case Line():
             kept = decimated(series.x, LINE_POINTS)
-            found: dict[str, Any] = {"kind": series.kind}
-            if series.name:
-                found["of"] = names.index(series.name)
-            for key in ("x", "y", "low", "high"):
-                values = getattr(series, key)
-                if values is not None:
-                    found[key] = rounded([values[place] for place in kept])
-            if series.end:
-                found["end"] = series.end
-            return found
+            sides = {key: getattr(series, key) for key in ("x", "y", "low", "high")}
+            found = {
+                key: rounded([values[place] for place in kept])
+                for key, values in sides.items()
+                if values is not None
+            }
+            return {"kind": series.kind, **_of(series, names), **found, **_told(end=series.end)}
         case Points():
             return _points(series, names)
 
 
+def _of(series: Line | Points, names: Sequence[str]) -> dict[str, Any]:
+    return {"of": names.index(series.name)} if series.name else {}
+
+
 def _points(series: Points, names: Sequence[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {"kind": "points", "x": rounded(series.x), "marker": series.marker}
-    if series.name:
-        found["of"] = names.index(series.name)
-    if series.edge:
-        found["edge"] = series.edge
-    else:
-        found["y"] = rounded(series.y)
-    if series.texts:
-        found["texts"] = list(series.texts)
-    if series.label:
-        found["label"] = series.label
+    found = {"kind": "points", "x": rounded(series.x), "marker": series.marker}
+    found |= _of(series, names)
+    found |= {"edge": series.edge} if series.edge else {"y": rounded(series.y)}
+    found |= _told(texts=list(series.texts), label=series.label)
     if series.low is not None and series.high is not None:
         found |= {"low": rounded(series.low), "high": rounded(series.high)}
-    if not series.large:
-        found["small"] = True
-    return found
+    return found | _told(small=not series.large)
 
 
 def rounded(values: Sequence[float]) -> list[float | int | None]:

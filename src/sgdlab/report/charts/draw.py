@@ -19,7 +19,7 @@ from sgdlab.report.charts.model import Area, Chart, Line, Points, ReferenceLine
 from sgdlab.report.charts.style import FAINT, INK, Look, plain, shorten
 
 WIDTH, HEIGHT = 4.7, 3.1
-"""Inches: a column of a page."""
+"""The size of a figure in inches: the width is that of a column of a page."""
 
 DIRECT_LABELS = 7
 """Up to this many optimizers, a line carries its name; more get a legend."""

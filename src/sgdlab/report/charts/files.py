@@ -16,7 +16,7 @@ from sgdlab.report.charts.style import RC, Look, context, svg
 FORMATS = ("svg", "png", "pdf")
 
 DPI = 200
-"""Of PNG files."""
+"""The resolution of PNG files."""
 
 
 def files(
@@ -26,8 +26,8 @@ def files(
 
     Args:
         chart: What to draw.
-        looks: Of its optimizers.
-        formats: Of `FORMATS`.
+        looks: The look of each optimizer, by name.
+        formats: The formats wanted, of `FORMATS`.
     """
     found: dict[str, bytes] = {}
     with context(), mpl.rc_context({"font.sans-serif": [light(), *RC["font.sans-serif"]]}):

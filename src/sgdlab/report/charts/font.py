@@ -10,7 +10,7 @@ from fontTools import subset
 from matplotlib import font_manager
 
 NAME = "sgdlab Sans"
-"""Its family; the licence of DejaVu asks that changed copies have another name."""
+"""The family of the copy; the licence of DejaVu asks that changed copies have another name."""
 
 _SCRIPTS = (
     range(0x20, 0x180),  # Latin

@@ -9,7 +9,7 @@ from sgdlab.report.charts.model import Chart, Line
 from sgdlab.report.charts.style import FAINT, Look, plain, shorten
 
 _GAP = 0.062
-"""Of the axis' height, between two names."""
+"""Distance of two names at least, as a share of the height of the axis."""
 
 
 def direct(axes: Axes, chart: Chart, looks: Mapping[str, Look]) -> None:

@@ -14,12 +14,12 @@ class Axis:
     """One axis.
 
     Attributes:
-        label: Its title, with the unit.
+        label: The title of the axis, with the unit.
         log: Whether the scale is logarithmic; every value then is positive.
         percent: Whether values are percentages, which hover text shows with their sign.
         categories: Names at 0, 1, 2, … instead of numbers, the first on top.
         low: Where the axis starts at first; None: where the data start.
-        high: Likewise its end.
+        high: Where the axis ends at first; None: where the data end.
     """
 
     label: str
@@ -36,10 +36,10 @@ class Line:
 
     Attributes:
         name: The optimizer, whose look it has.
-        x: Abscissas.
-        y: Ordinates.
+        x: The abscissa of each point.
+        y: The ordinate of each point.
         low: Lower edge of the band; None: there is none.
-        high: Its upper edge.
+        high: Upper edge of the band.
         kind: ``thin`` for a run that did not complete, ``link`` for a grey line without meaning of
             its own, ``steps`` for one that is constant until its next point.
         end: Marker at its last point: ``x``, ``|`` or none.
@@ -60,12 +60,12 @@ class Points:
 
     Attributes:
         name: The optimizer, whose look they have; empty: ink.
-        x: Abscissas.
-        y: Ordinates; ignored when there is an edge.
-        texts: Of each point, what hovering says after the name; empty: the values.
+        x: The abscissa of each point.
+        y: The ordinate of each point; ignored when there is an edge.
+        texts: What hovering over each point says after the name; empty: the values.
         low: Left end of each interval; NaN where there is none.
-        high: Right end.
-        marker: ``own`` is the optimizer's.
+        high: Right end of each interval.
+        marker: The shape of the points; ``own`` is that of the optimizer.
         label: What the marker means, where it does not stand for the optimizer.
         edge: The side of the frame on which the points lie, whatever the scale of y.
         large: Whether there are few of them.
@@ -110,8 +110,8 @@ class Chart:
     """A figure.
 
     Attributes:
-        name: Its file's name without ending.
-        title: What it is, in few words.
+        name: The name of its file without ending.
+        title: What the figure is, in few words.
         caption: What exactly is drawn.
         x: Horizontal axis.
         y: Vertical axis.

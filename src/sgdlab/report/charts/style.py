@@ -5,11 +5,14 @@ import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+
+from sgdlab.errors import InputError
 
 INK = "#1b1f24"
 """Text and axes."""
@@ -72,22 +75,22 @@ class Look:
 
     @property
     def colour(self) -> str:
-        """One of seven."""
+        """The colour of its lines and points, one of seven."""
         return COLOURS[self.number % len(COLOURS)]
 
     @property
     def cycle(self) -> int:
-        """Place among dashes and markers, after so many rounds of colours."""
+        """How many rounds of colours came before it: its place among dashes and markers."""
         return self.number // len(COLOURS) % len(DASHES)
 
     @property
     def dash(self) -> object:
-        """Pattern of its lines."""
+        """The pattern of its lines."""
         return DASHES[self.cycle]
 
     @property
     def marker(self) -> str:
-        """Shape of its points."""
+        """The shape of its points."""
         return MARKERS[self.cycle]
 
 
@@ -113,6 +116,23 @@ def svg(figure: Figure, description: str) -> str:
     FigureCanvasSVG(figure).print_svg(out, metadata=metadata)
     text = out.getvalue().decode().replace("'DejaVu Sans'", _FONTS)
     return re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
+
+
+def save(figure: Figure, path: Path, description: str, option: str = "") -> None:
+    """Write a figure to a file, whose suffix, svg, png or pdf, is the format.
+
+    The error names the ``option`` of the command line that gave the path.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    try:
+        if path.suffix.lower() == ".svg":
+            path.write_text(svg(figure, description))
+        else:
+            figure.savefig(path, dpi=150)
+    except OSError as error:
+        raise InputError(f"{option}{path}: {error.strerror}") from error
 
 
 def context() -> AbstractContextManager[None]:

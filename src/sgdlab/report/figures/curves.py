@@ -1,7 +1,7 @@
 """Median and band of what the runs compared did, against steps, examples and seconds."""
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -13,10 +13,10 @@ from sgdlab.analysis.curves import (
     Line,
     bin_width,
     binned_steps,
+    by_clock,
     curves,
     evaluations,
     seeds,
-    to_seconds,
 )
 from sgdlab.analysis.targets import completed, validation
 from sgdlab.checks import is_number
@@ -26,6 +26,7 @@ from sgdlab.report.figures.scene import Scene
 
 STEPS, EXAMPLES, SECONDS = "steps", "examples", "training time (s)"
 _SHORT = {STEPS: "steps", EXAMPLES: "examples", SECONDS: "seconds"}
+_CLOCKS = {STEPS: "step", EXAMPLES: "examples", SECONDS: "train_seconds"}
 
 
 class FigureCurves:
@@ -44,60 +45,48 @@ class FigureCurves:
     def validation(self) -> list[Chart]:
         """Return the validation metric against steps, examples and seconds."""
         workload, target = self.scene.result.workload, self.scene.result.target.value
+        rules: list[Series] = []
+        dashed = ""
+        if target is not None:
+            rules.append(ReferenceLine(target * self.scene.scale, "y", "target"))
+            dashed = f" Dashed: target, {words.metric(target, workload.metric)}."
         found: list[Chart] = []
-        for x in (STEPS, EXAMPLES, SECONDS):
-
-            def line(row: int, x: str = x) -> Line | None:
-                return self._evaluations(row, workload.metric, "val", x)
-
+        for x in _SHORT:
             title = f"Validation {workload.metric} against {_plain(x)}"
-            caption = f"{title}.{self._clock(x)} {self._band}"
-            if target is not None:
-                caption += f" Dashed: target, {words.metric(target, workload.metric)}."
-            caption += " The first sixth may lie outside the frame."
-            rules: list[Series] = []
-            if target is not None:
-                rules.append(ReferenceLine(target * self.scene.scale, "y", "target"))
-            chart = self._chart(
-                f"validation-{_SHORT[x]}", title, caption, x, line,
+            caption = (
+                f"{title}.{self._clock(x)} {self._band}{dashed} The first sixth may lie outside "
+                "the frame."
+            )
+            found += self._chart(
+                f"validation-{_SHORT[x]}", title, caption, x,
+                partial(self._evaluations, workload.metric, "val", x),
                 f"validation {workload.metric}", metric=True, extra=rules,
             )  # fmt: skip
-            found += [chart] if chart else []
         return found
 
     def loss(self) -> list[Chart]:
         """Return the training loss against steps, examples and seconds."""
         if self._evaluated:
             label, how = "training loss", "Loss over the whole training split at each evaluation."
+            line = partial(self._evaluations, "loss", "train")
         else:
             label = "minibatch loss"
             how = f"Loss of the minibatches, mean over {words.count(self._width, 'step')}."
+            line = partial(self._steps, "loss")
         found: list[Chart] = []
-        for x in (STEPS, EXAMPLES, SECONDS):
-
-            def line(row: int, x: str = x) -> Line | None:
-                if self._evaluated:
-                    return self._evaluations(row, "loss", "train", x)
-                return self._steps("loss", row, x)
-
+        for x in _SHORT:
             title = f"{label.capitalize()} against {_plain(x)}"
             caption = f"{title}. {how}{self._clock(x)} {self._band}"
-            chart = self._chart(f"loss-{_SHORT[x]}", title, caption, x, line, label)
-            found += [chart] if chart else []
+            found += self._chart(f"loss-{_SHORT[x]}", title, caption, x, partial(line, x), label)
         return found
 
     def gradient(self) -> list[Chart]:
         """Return the gradient norm against steps."""
         how = f"Global L2 norm before clipping, mean over {words.count(self._width, 'step')}."
-
-        def line(row: int) -> Line | None:
-            return self._steps("grad_norm", row, STEPS)
-
         title = "Gradient norm against steps"
-        chart = self._chart(
-            "gradient-norm", title, f"{title}. {how} {self._band}", STEPS, line, "gradient norm"
-        )
-        return [chart] if chart else []
+        caption = f"{title}. {how} {self._band}"
+        line = partial(self._steps, "grad_norm", STEPS)
+        return self._chart("gradient-norm", title, caption, STEPS, line, "gradient norm")
 
     def _chart(
         self,
@@ -109,10 +98,11 @@ class FigureCurves:
         label: str,
         metric: bool = False,
         extra: Sequence[Series] = (),
-    ) -> Chart | None:
+    ) -> list[Chart]:
+        """Return the chart of a line per run; none where no run has one."""
         drawn = [c for c in curves(self.runs, self.entries, line) if not c.empty]
         if not drawn:
-            return None
+            return []
         log = not metric and all(_positive(curve) for curve in drawn)
         low, high = limits(drawn, log)
         if metric:
@@ -121,34 +111,16 @@ class FigureCurves:
             y = Axis(label, log=log, low=low, high=high)
         scale = self.scene.scale if metric else 1.0
         series = [s for curve in drawn for s in lines(curve, scale)]
-        return Chart(self.scene.name(name), title, caption, Axis(x), y, [*series, *extra])
+        return [Chart(self.scene.name(name), title, caption, Axis(x), y, [*series, *extra])]
 
-    def _evaluations(self, row: int, column: str, split: str, x: str) -> Line | None:
-        if x == SECONDS:
-            return evaluations(self.runs, row, column, split, "train_seconds")
-        line = evaluations(self.runs, row, column, split, "step")
-        return self._examples(row, line) if x == EXAMPLES else line
+    def _evaluations(self, column: str, split: str, x: str, row: int) -> Line | None:
+        return evaluations(self.runs, row, column, split, _CLOCKS[x])
 
-    def _steps(self, column: str, row: int, x: str) -> Line | None:
+    def _steps(self, column: str, x: str, row: int) -> Line | None:
         line = self._binned[column].get(row)
         if line is None or x == STEPS:
             return line
-        return to_seconds(self.runs, row, line) if x == SECONDS else self._examples(row, line)
-
-    def _examples(self, row: int, line: Line | None) -> Line | None:
-        """Return a line against steps as one against examples, by the run's evaluations."""
-        table = self.runs.evals.get(row)
-        if line is None or table is None or "examples" not in table:
-            return None
-        steps, first = np.unique(np.asarray(table["step"], dtype=float), return_index=True)
-        examples = np.asarray(table["examples"], dtype=float)[first]
-        known = np.isfinite(steps) & np.isfinite(examples)
-        if not known.any():
-            return None
-        inside = (line[0] >= steps[known][0]) & (line[0] <= steps[known][-1])
-        if not inside.any():
-            return None
-        return np.interp(line[0][inside], steps[known], examples[known]), line[1][inside]
+        return by_clock(self.runs, row, line, _CLOCKS[x])
 
     @cached_property
     def _width(self) -> int:

@@ -1,5 +1,7 @@
 """Differences of every pair with their intervals: a forest plot."""
 
+from typing import Any
+
 from sgdlab.analysis import words
 from sgdlab.checks import is_number
 from sgdlab.report.charts.model import Axis, Chart, Points, ReferenceLine, Series
@@ -50,20 +52,14 @@ def forest(scene: Scene) -> list[Chart]:
         "grey: none is. Intervals are for one pair alone, verdicts are adjusted for all pairs."
     )
     if margin is not None:
-        caption += f" Dashed beside zero: the margin of equivalence, ± {_shown(margin, metric)}."
+        shown = words.difference(margin, metric).lstrip("+")
+        caption += f" Dashed beside zero: the margin of equivalence, ± {shown}."
     axis = Axis(f"difference in {scene.metric}{unit}")
     title = f"Pairwise differences in {scene.metric}"
     return [Chart(scene.name("pairs"), title, caption, axis, Axis("", categories=names), series)]
 
 
-def _text(pair: dict[str, object], metric: str) -> str:
-    def shown(key: str) -> str:
-        value = pair[key]
-        return words.difference(float(value), metric, unit=False) if is_number(value) else "–"
-
-    text = f"{shown('mean_difference')}, 95 % CI {shown('ci_low')} to {shown('ci_high')}"
-    return f"{text}; {pair['verdict']}"
-
-
-def _shown(margin: float, metric: str) -> str:
-    return f"{100 * margin:.2f} points" if metric == "accuracy" else words.number(margin, 3)
+def _text(pair: dict[str, Any], metric: str) -> str:
+    keys = ("mean_difference", "ci_low", "ci_high")
+    mean, low, high = (words.difference(pair[key], metric, unit=False) for key in keys)
+    return f"{mean}, 95 % CI {low} to {high}; {pair['verdict']}"

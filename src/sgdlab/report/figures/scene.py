@@ -14,9 +14,9 @@ class Scene:
     """A result, and how its metric is shown.
 
     Attributes:
-        runs: All that were found.
-        result: The workload's.
-        prefix: Begins the file names of its figures.
+        runs: Every run that was found.
+        result: What the runs of the workload come to.
+        prefix: What the file names of its figures begin with.
     """
 
     runs: Runs

@@ -1,6 +1,7 @@
 """Every trial of one optimizer: what its search tried, what it found, what it took."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sgdlab.analysis import words
 from sgdlab.analysis.entries import Entry
@@ -25,11 +26,8 @@ def scatters(scene: Scene) -> list[Chart]:
     for chart in charts:
         number = seen[chart.name] = seen.get(chart.name, 0) + 1
         name = chart.name if number == 1 else f"{chart.name}-{number}"
-        named.append(Chart(name, *(getattr(chart, f) for f in _FIELDS)))
+        named.append(replace(chart, name=name))
     return named
-
-
-_FIELDS = ("title", "caption", "x", "y", "series")
 
 
 def _scatter(scene: Scene, entry: Entry) -> Chart | None:

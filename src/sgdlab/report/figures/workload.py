@@ -22,13 +22,13 @@ class Figures:
     """Charts of a workload; a part without any has nothing to show.
 
     Attributes:
-        units: The metric of every replicate or seed.
-        curves: Validation metric and loss against steps, examples and seconds.
-        gradient: The gradient norm.
-        forest: Pairwise differences.
-        rates: Sensitivity to the learning rate.
-        budgets: What so many trials buy.
-        tuning: Every trial, a figure per optimizer.
+        units: The figure of the metric of every replicate or seed.
+        curves: The figures of validation metric and loss against steps, examples and seconds.
+        gradient: The figure of the gradient norm.
+        forest: The figure of pairwise differences.
+        rates: The figure of the sensitivity to the learning rate.
+        budgets: The figures of what so many trials buy.
+        tuning: The figures of every trial, one per optimizer.
     """
 
     units: list[Chart] = field(default_factory=list[Chart])
@@ -38,13 +38,6 @@ class Figures:
     rates: list[Chart] = field(default_factory=list[Chart])
     budgets: list[Chart] = field(default_factory=list[Chart])
     tuning: list[Chart] = field(default_factory=list[Chart])
-
-    def all(self) -> list[Chart]:
-        """Return every chart, in the order of the report."""
-        return [
-            *self.units, *self.curves, *self.gradient, *self.forest, *self.rates, *self.budgets,
-            *self.tuning,
-        ]  # fmt: skip
 
 
 def figures(runs: Runs, result: Result, prefix: str) -> Figures:

@@ -1,14 +1,14 @@
 """Activations of many runs."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from sgdlab.stacked.layers.base import Layer, Saved
+from sgdlab.stacked.layers.base import Gradients, Layer, Params, Saved
 
 _ops: Any = torch.ops.aten  # pyright knows no operators by name
 
@@ -48,57 +48,55 @@ def _gelu_backward(d: Tensor, x: Tensor) -> Tensor:
     return d * (cdf + x * density)
 
 
-def _of(module: nn.Module) -> _Activation | str:
-    name = type(module).__name__  # exact types: a subclass may do anything else
-    if type(module) is nn.ReLU:
-        return _Activation(torch.relu, lambda d, y: _ops.threshold_backward(d, y, 0), True)
-    if type(module) is nn.Tanh:
-        return _Activation(torch.tanh, _ops.tanh_backward, True)
-    if type(module) is nn.Sigmoid:
-        return _Activation(_sigmoid, _sigmoid_backward, True)
-    if type(module) is nn.SiLU:
-        return _Activation(lambda x: _sigmoid(x).mul_(x), _silu_backward, False)
-    if type(module) is nn.GELU and module.approximate == "none":
-        return _Activation(_gelu, _gelu_backward, False)
-    if type(module) is nn.LeakyReLU:
-        slope = module.negative_slope
-        return _Activation(
-            lambda x: nn.functional.leaky_relu(x, slope),
-            lambda d, x: _ops.leaky_relu_backward(d, x, slope, False),
-            False,
-        )
-    if type(module) is nn.ELU:
-        alpha = module.alpha
-        return _Activation(
-            lambda x: x.clamp(min=0) + x.clamp(max=0).expm1_() * alpha,
-            lambda d, x: d * (x.clamp(max=0).exp_() * alpha).where(x < 0, torch.ones_like(x)),
-            False,
-        )
-    return f"{name} has no stacked form"
+def _leaky_relu(module: nn.LeakyReLU) -> _Activation:
+    slope = module.negative_slope
+    return _Activation(
+        lambda x: nn.functional.leaky_relu(x, slope),
+        lambda d, x: _ops.leaky_relu_backward(d, x, slope, False),
+        False,
+    )
+
+
+def _elu(module: nn.ELU) -> _Activation:
+    alpha = module.alpha
+    return _Activation(
+        lambda x: x.clamp(min=0) + x.clamp(max=0).expm1_() * alpha,
+        lambda d, x: d * (x.clamp(max=0).exp_() * alpha).where(x < 0, torch.ones_like(x)),
+        False,
+    )
+
+
+_FORMS: dict[type[nn.Module], Callable[[Any], _Activation]] = {
+    nn.ReLU: lambda _: _Activation(torch.relu, lambda d, y: _ops.threshold_backward(d, y, 0), True),
+    nn.Tanh: lambda _: _Activation(torch.tanh, _ops.tanh_backward, True),
+    nn.Sigmoid: lambda _: _Activation(_sigmoid, _sigmoid_backward, True),
+    nn.SiLU: lambda _: _Activation(lambda x: _sigmoid(x).mul_(x), _silu_backward, False),
+    nn.GELU: lambda _: _Activation(_gelu, _gelu_backward, False),
+    nn.LeakyReLU: _leaky_relu,
+    nn.ELU: _elu,
+}
 
 
 class Activation(Layer):
     """An elementwise activation of `sgdlab.models.parts.ACTIVATIONS`."""
 
+    modules = tuple(_FORMS)
+
     def __init__(self, module: nn.Module) -> None:
         super().__init__(module)
-        found = _of(module)
-        assert isinstance(found, _Activation)
-        self._activation = found
+        self._activation = _FORMS[type(module)](module)
 
-    @staticmethod
-    def refusal(module: nn.Module) -> str | None:
-        """Return why a module cannot be stacked."""
-        found = _of(module)
-        return found if isinstance(found, str) else None
+    @classmethod
+    def refused_setting(cls, module: Any) -> str | None:
+        """Refuse the approximate GELU; see `Layer.refused_setting`."""
+        approximate = getattr(module, "approximate", "none") != "none"
+        return f"{type(module).__name__} has no stacked form" if approximate else None
 
-    def forward(self, params: Sequence[Tensor], x: Tensor, train: bool) -> tuple[Tensor, Saved]:
+    def forward(self, params: Params, x: Tensor, train: bool) -> tuple[Tensor, Saved]:
         """See `Layer.forward`."""
         y = self._activation.forward(x)
         return y, (y if self._activation.keeps_output else x,)
 
-    def backward(
-        self, params: Sequence[Tensor], saved: Saved, d: Tensor, input_gradient: bool
-    ) -> tuple[Tensor | None, list[Tensor]]:
+    def backward(self, params: Params, saved: Saved, d: Tensor, wants_dx: bool) -> Gradients:
         """See `Layer.backward`."""
-        return (self._activation.backward(d, saved[0]) if input_gradient else None), []
+        return (self._activation.backward(d, saved[0]) if wants_dx else None), []

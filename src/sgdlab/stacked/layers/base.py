@@ -2,10 +2,18 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from torch import Generator, Tensor, nn
 
+Params = Sequence[Tensor]
+"""The parameters of a layer, each ``[R, …]``, in the order of its ``parameters``."""
+
 Saved = tuple[Tensor, ...]
+"""What a forward pass keeps for the backward pass."""
+
+Gradients = tuple[Tensor | None, list[Tensor]]
+"""The gradient of the input, where it is wanted, and those of the parameters."""
 
 
 class Layer(ABC):
@@ -22,13 +30,28 @@ class Layer(ABC):
         module: The layer of one run, for its shapes and settings; its weights are not used.
     """
 
+    modules: ClassVar[tuple[type[nn.Module], ...]]
+    """What the layer stands for, by exact type: a subclass may do anything else."""
+
     def __init__(self, module: nn.Module) -> None:
         self.parameters = tuple(name for name, _ in module.named_parameters(recurse=False))
         """Names of its trainable parameters, in the order of ``params`` and of the gradients."""
         self.buffers: dict[str, Tensor] = {}
-        """By name, each ``[R, …]``: running statistics. Set by the stack before the first step."""
+        """Running statistics by name, each ``[R, …]``; set by the stack before the first step."""
         self.generators: list[Generator] = []
-        """One a run, for masks; set by the stack."""
+        """The generators of the masks, one for each run; set by the stack."""
+
+    @classmethod
+    def refusal(cls, module: nn.Module) -> str | None:
+        """Return why a module cannot be stacked, in a few words; None when it can."""
+        if type(module) not in cls.modules:
+            return f"{type(module).__name__} has no stacked form"
+        return cls.refused_setting(module)
+
+    @classmethod
+    def refused_setting(cls, module: Any) -> str | None:
+        """Return which setting of a module cannot be stacked; None where all can."""
+        return None
 
     def pack(self, name: str, value: Tensor) -> Tensor:
         """Return a parameter ``[R, *shape]`` of the module in the layer's own layout."""
@@ -39,24 +62,22 @@ class Layer(ABC):
         return value
 
     @abstractmethod
-    def forward(self, params: Sequence[Tensor], x: Tensor, train: bool) -> tuple[Tensor, Saved]:
+    def forward(self, params: Params, x: Tensor, train: bool) -> tuple[Tensor, Saved]:
         """Return the output and what `backward` needs.
 
         Args:
-            params: In the order of ``parameters``.
-            x: ``[R, B, …]``. It may be expanded over ``R`` (stride 0), and must not be changed.
-            train: Batch statistics and masks, or running statistics and none.
+            params: The parameters.
+            x: Inputs ``[R, B, …]``, perhaps expanded over ``R`` (stride 0); not to be changed.
+            train: True: batch statistics and masks; False: running statistics and no masks.
         """
 
     @abstractmethod
-    def backward(
-        self, params: Sequence[Tensor], saved: Saved, d: Tensor, input_gradient: bool
-    ) -> tuple[Tensor | None, list[Tensor]]:
+    def backward(self, params: Params, saved: Saved, d: Tensor, wants_dx: bool) -> Gradients:
         """Return the gradients of input and parameters, contiguous.
 
         Args:
-            params: As in `forward`.
-            saved: Of `forward` in training.
-            d: Gradient of the output; may be overwritten.
-            input_gradient: Whether that of the input is needed; else None is returned for it.
+            params: The parameters.
+            saved: What `forward` kept in training.
+            d: The gradient of the output; it may be overwritten.
+            wants_dx: Whether the gradient of the input is wanted; else None stands for it.
         """

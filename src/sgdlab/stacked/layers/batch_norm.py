@@ -1,12 +1,11 @@
 """Batch normalisation of many runs."""
 
-from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from sgdlab.stacked.layers.base import Layer, Saved
+from sgdlab.stacked.layers.base import Gradients, Layer, Params, Saved
 
 
 class BatchNorm(Layer):
@@ -17,6 +16,8 @@ class BatchNorm(Layer):
     ``∂x = (w/√(σ² + ε))·(d - ∂b/n - x̂·∂w/n)``.
     """
 
+    modules = (nn.BatchNorm1d, nn.BatchNorm2d)
+
     def __init__(self, module: nn.Module) -> None:
         super().__init__(module)
         norm = cast(nn.BatchNorm1d, module)
@@ -24,14 +25,12 @@ class BatchNorm(Layer):
         self._momentum = norm.momentum
         self._tracks = norm.running_mean is not None
 
-    @staticmethod
-    def refusal(module: nn.Module) -> str | None:
-        """Return why a module cannot be stacked, in a few words; None when it can."""
-        if type(module) in (nn.BatchNorm1d, nn.BatchNorm2d):
-            return None if module.track_running_stats else "batch norm without running statistics"
-        return f"{type(module).__name__} has no stacked form"
+    @classmethod
+    def refused_setting(cls, module: Any) -> str | None:
+        """Refuse batch statistics in evaluation; see `Layer.refused_setting`."""
+        return None if module.track_running_stats else "batch norm without running statistics"
 
-    def forward(self, params: Sequence[Tensor], x: Tensor, train: bool) -> tuple[Tensor, Saved]:
+    def forward(self, params: Params, x: Tensor, train: bool) -> tuple[Tensor, Saved]:
         """See `Layer.forward`; running statistics advance in training.
 
         Raises:
@@ -65,9 +64,7 @@ class BatchNorm(Layer):
             y.add_(params[1].unsqueeze(axis))
         return y.view(x.shape), saved
 
-    def backward(
-        self, params: Sequence[Tensor], saved: Saved, d: Tensor, input_gradient: bool
-    ) -> tuple[Tensor | None, list[Tensor]]:
+    def backward(self, params: Params, saved: Saved, d: Tensor, wants_dx: bool) -> Gradients:
         """See `Layer.backward`."""
         normal, scale = saved
         shape = d.shape
@@ -76,7 +73,7 @@ class BatchNorm(Layer):
         products = d * normal
         dw = products.sum(axis, keepdim=True)
         gradients = [dw.squeeze(axis), db.squeeze(axis)] if params else []
-        if not input_gradient:
+        if not wants_dx:
             return None, gradients
         if params:
             scale = scale * params[0].unsqueeze(axis)

@@ -1,15 +1,15 @@
 """Convolutions of many runs."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from sgdlab.stacked.layers.base import Layer, Saved
+from sgdlab.stacked.layers.base import Gradients, Layer, Params, Saved
 from sgdlab.stacked.layers.product import product
 
 # Patches of rows of one run, and of the runs worked on at once. The first are read back from cache;
@@ -28,6 +28,8 @@ class Conv2d(Layer):
     memory of the image: they are made for a few runs and rows at a time, and again in `backward`.
     """
 
+    modules = (nn.Conv2d,)
+
     def __init__(self, module: nn.Module) -> None:
         super().__init__(module)
         conv = cast(nn.Conv2d, module)
@@ -36,11 +38,9 @@ class Conv2d(Layer):
         self._padding = cast(tuple[int, int], conv.padding)
         self._memory: dict[str, Tensor] = {}
 
-    @staticmethod
-    def refusal(module: nn.Module) -> str | None:
-        """Return why a module cannot be stacked, in a few words; None when it can."""
-        if type(module) is not nn.Conv2d:
-            return f"{type(module).__name__} has no stacked form"
+    @classmethod
+    def refused_setting(cls, module: Any) -> str | None:
+        """Refuse groups, dilation and padding that is no number; see `Layer.refused_setting`."""
         if module.groups != 1:
             return "a convolution with groups"
         if module.dilation != (1, 1):
@@ -61,11 +61,11 @@ class Conv2d(Layer):
             return value
         return value.mT.contiguous().view(len(value), *self._shape)
 
-    def forward(self, params: Sequence[Tensor], x: Tensor, train: bool) -> tuple[Tensor, Saved]:
+    def forward(self, params: Params, x: Tensor, train: bool) -> tuple[Tensor, Saved]:
         """See `Layer.forward`; ``x [R, C, H, W, B]`` gives ``[R, O, H', W', B]``."""
         x = x[:1].contiguous().expand_as(x) if x.stride(0) == 0 else x.contiguous()
         weight = params[0]
-        out = x.new_empty(len(x), weight.shape[2], *self._places(x), x.shape[4])
+        out = x.new_empty(len(x), weight.shape[2], *self._output_size(x), x.shape[4])
         for runs, parts in self._tiles(x):
             for top, bottom, patches in parts:
                 tile = out[runs, :, top:bottom]
@@ -78,13 +78,11 @@ class Conv2d(Layer):
                     tile.copy_(o.view(tile.shape))
         return out, (x,)
 
-    def backward(
-        self, params: Sequence[Tensor], saved: Saved, d: Tensor, input_gradient: bool
-    ) -> tuple[Tensor | None, list[Tensor]]:
+    def backward(self, params: Params, saved: Saved, d: Tensor, wants_dx: bool) -> Gradients:
         """See `Layer.backward`; ``d [R, O, H', W', B]``."""
         x, weight = saved[0], params[0]
         dw = torch.zeros_like(weight)
-        dx = x.new_zeros(x.shape) if input_gradient else None
+        dx = x.new_zeros(x.shape) if wants_dx else None
         for runs, parts in self._tiles(x):
             for top, bottom, patches in parts:
                 tile = d[runs, :, top:bottom].flatten(2)
@@ -95,7 +93,7 @@ class Conv2d(Layer):
                     self._add_patches(dx[runs], gradients, top, bottom)
         return dx, [dw, d.flatten(2).sum(2)] if len(params) > 1 else [dw]
 
-    def _places(self, x: Tensor) -> tuple[int, int]:
+    def _output_size(self, x: Tensor) -> tuple[int, int]:
         """Return height and width of the output."""
         height, width = (
             (size + 2 * padding - kernel) // stride + 1
@@ -111,7 +109,7 @@ class Conv2d(Layer):
         The ranges do not depend on the runs, since gradients are summed over them. No part has a
         single run, if there are more.
         """
-        height, width = self._places(x)
+        height, width = self._output_size(x)
         on_cpu = x.device.type == "cpu"
         least = max(2, torch.get_num_threads()) if on_cpu else 2
         for_rows, for_runs = _CPU_BYTES if on_cpu else _DEVICE_BYTES
@@ -146,7 +144,7 @@ class Conv2d(Layer):
     def _add_patches(self, dx: Tensor, patches: Tensor, top: int, bottom: int) -> None:
         """Add the gradients of patches of some rows to those of their pixels."""
         (up, side), (_, channels, tall, wide) = self._padding, self._shape
-        _, width = self._places(dx)
+        _, width = self._output_size(dx)
         taps = patches.view(len(dx), channels, tall, wide, bottom - top, width, dx.shape[4])
         for i in range(tall):
             to_rows, rows = _overlap(top, bottom, i - up, self._stride[0], dx.shape[2])

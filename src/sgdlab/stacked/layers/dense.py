@@ -1,12 +1,11 @@
 """Dense layers of many runs."""
 
-from collections.abc import Sequence
 from typing import cast
 
 from torch import Tensor, nn
 
 from sgdlab.models.parts import Readout
-from sgdlab.stacked.layers.base import Layer, Saved
+from sgdlab.stacked.layers.base import Gradients, Layer, Params, Saved
 from sgdlab.stacked.layers.product import product
 
 
@@ -17,15 +16,11 @@ class Dense(Layer):
     in the order that the library computes fastest, a quarter faster than torch's own.
     """
 
+    modules = (nn.Linear, Readout)
+
     def __init__(self, module: nn.Module) -> None:
         super().__init__(module)
         self._m_in = float(getattr(module, "m_in", 1.0))
-
-    @staticmethod
-    def refusal(module: nn.Module) -> str | None:
-        """Return why a module cannot be stacked."""
-        plain = type(module) in (nn.Linear, Readout)
-        return None if plain else f"{type(module).__name__} has no stacked form"
 
     def pack(self, name: str, value: Tensor) -> Tensor:
         """Transpose the weights."""
@@ -33,7 +28,7 @@ class Dense(Layer):
 
     unpack = pack
 
-    def forward(self, params: Sequence[Tensor], x: Tensor, train: bool) -> tuple[Tensor, Saved]:
+    def forward(self, params: Params, x: Tensor, train: bool) -> tuple[Tensor, Saved]:
         """See `Layer.forward`; ``x [R, B, in]``."""
         if self._m_in != 1.0:
             x = x / self._m_in
@@ -42,14 +37,12 @@ class Dense(Layer):
             out.add_(params[1].unsqueeze(1))
         return out, (x,)
 
-    def backward(
-        self, params: Sequence[Tensor], saved: Saved, d: Tensor, input_gradient: bool
-    ) -> tuple[Tensor | None, list[Tensor]]:
+    def backward(self, params: Params, saved: Saved, d: Tensor, wants_dx: bool) -> Gradients:
         """See `Layer.backward`; ``d [R, B, out]``."""
         gradients = [product(saved[0].mT, d)]
         if len(params) > 1:
             gradients.append(d.sum(1))
-        if not input_gradient:
+        if not wants_dx:
             return None, gradients
         dx = product(d, cast(Tensor, params[0].mT))
         return (dx if self._m_in == 1.0 else dx.div_(self._m_in)), gradients

@@ -1,11 +1,10 @@
 """Dropout of many runs."""
 
-from collections.abc import Sequence
 from typing import cast
 
 from torch import Tensor, nn
 
-from sgdlab.stacked.layers.base import Layer, Saved
+from sgdlab.stacked.layers.base import Gradients, Layer, Params, Saved
 
 
 class Dropout(Layer):
@@ -16,17 +15,13 @@ class Dropout(Layer):
     and ``p = 1``.
     """
 
+    modules = (nn.Dropout,)
+
     def __init__(self, module: nn.Module) -> None:
         super().__init__(module)
         self._p = cast(nn.Dropout, module).p
 
-    @staticmethod
-    def refusal(module: nn.Module) -> str | None:
-        """Return why a module cannot be stacked, in a few words; None when it can."""
-        plain = type(module) is nn.Dropout
-        return None if plain else f"{type(module).__name__} has no stacked form"
-
-    def forward(self, params: Sequence[Tensor], x: Tensor, train: bool) -> tuple[Tensor, Saved]:
+    def forward(self, params: Params, x: Tensor, train: bool) -> tuple[Tensor, Saved]:
         """See `Layer.forward`; ``x [R, B, C]`` or ``[R, C, H, W, B]``."""
         if not train or self._p == 0:
             return x, ()
@@ -42,10 +37,8 @@ class Dropout(Layer):
             mask = mask.permute(0, 2, 3, 4, 1).contiguous()
         return x * mask, (mask,)
 
-    def backward(
-        self, params: Sequence[Tensor], saved: Saved, d: Tensor, input_gradient: bool
-    ) -> tuple[Tensor | None, list[Tensor]]:
+    def backward(self, params: Params, saved: Saved, d: Tensor, wants_dx: bool) -> Gradients:
         """See `Layer.backward`."""
-        if not input_gradient:
+        if not wants_dx:
             return None, []
         return (d.mul_(saved[0]) if saved else d), []

@@ -1,10 +1,8 @@
 """From images to vectors, in many runs."""
 
-from collections.abc import Sequence
-
 from torch import Tensor, nn
 
-from sgdlab.stacked.layers.base import Layer, Saved
+from sgdlab.stacked.layers.base import Gradients, Layer, Params, Saved
 
 
 class ToVectors(Layer):
@@ -13,17 +11,15 @@ class ToVectors(Layer):
     def __init__(self) -> None:
         super().__init__(nn.Identity())
 
-    def forward(self, params: Sequence[Tensor], x: Tensor, train: bool) -> tuple[Tensor, Saved]:
+    def forward(self, params: Params, x: Tensor, train: bool) -> tuple[Tensor, Saved]:
         """See `Layer.forward`."""
         self._shape = x.shape
         if x.ndim < 5:
             return x, ()
         return x.flatten(1, 3).mT.contiguous(), ()
 
-    def backward(
-        self, params: Sequence[Tensor], saved: Saved, d: Tensor, input_gradient: bool
-    ) -> tuple[Tensor | None, list[Tensor]]:
+    def backward(self, params: Params, saved: Saved, d: Tensor, wants_dx: bool) -> Gradients:
         """See `Layer.backward`."""
-        if not input_gradient or len(self._shape) < 5:
-            return (d if input_gradient else None), []
+        if not wants_dx or len(self._shape) < 5:
+            return (d if wants_dx else None), []
         return d.mT.contiguous().view(self._shape), []

@@ -1,12 +1,11 @@
 """Pooling of many runs."""
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from sgdlab.stacked.layers.base import Layer, Saved
+from sgdlab.stacked.layers.base import Gradients, Layer, Params, Saved
 
 _ops: Any = torch.ops.aten  # pyright knows no operators by name
 
@@ -22,6 +21,8 @@ class MaxPool2d(Layer):
     compare and copy only, so a run's bits depend on nothing else.
     """
 
+    modules = (nn.MaxPool2d,)
+
     def __init__(self, module: nn.Module) -> None:
         super().__init__(module)
         pool = cast(nn.MaxPool2d, module)
@@ -29,24 +30,20 @@ class MaxPool2d(Layer):
         stride = _pair(pool.stride)
         self._window = (kernel, stride, _pair(pool.padding), _pair(pool.dilation), pool.ceil_mode)
 
-    @staticmethod
-    def refusal(module: nn.Module) -> str | None:
-        """Return why a module cannot be stacked, in a few words; None when it can."""
-        if type(module) is not nn.MaxPool2d:
-            return f"{type(module).__name__} has no stacked form"
+    @classmethod
+    def refused_setting(cls, module: Any) -> str | None:
+        """Refuse a second result; see `Layer.refused_setting`."""
         return "pooling that returns indices" if module.return_indices else None
 
-    def forward(self, params: Sequence[Tensor], x: Tensor, train: bool) -> tuple[Tensor, Saved]:
+    def forward(self, params: Params, x: Tensor, train: bool) -> tuple[Tensor, Saved]:
         """See `Layer.forward`; ``x [R, C, H, W, B]``."""
         images = _images(x)
         y, where = _ops.max_pool2d_with_indices(images, *self._window)
         return _runs(y, len(x)), (images, where)
 
-    def backward(
-        self, params: Sequence[Tensor], saved: Saved, d: Tensor, input_gradient: bool
-    ) -> tuple[Tensor | None, list[Tensor]]:
+    def backward(self, params: Params, saved: Saved, d: Tensor, wants_dx: bool) -> Gradients:
         """See `Layer.backward`; of equal maxima the first takes the gradient, as in torch."""
-        if not input_gradient:
+        if not wants_dx:
             return None, []
         images, where = saved
         dx = _ops.max_pool2d_with_indices_backward(_images(d), images, *self._window, where)

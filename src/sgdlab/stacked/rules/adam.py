@@ -1,27 +1,22 @@
 """The rule of torch.optim.Adam and AdamW."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from sgdlab.stacked.rules.base import Carry, Coefficients, Norm, Numbers, State
-from sgdlab.stacked.rules.zero_state import ZeroState
+from sgdlab.stacked.rules.base import Coefficients, Moved, Norm, Numbers, Rule, State, Steps, Table
 
 
 @dataclass(frozen=True)
-class AdamRule(ZeroState):
+class AdamRule(Rule):
     """``w <- w - lr·m̂ / (sqrt(v̂) + eps)``, ``m̂ = m / (1 - β₁^t)``, ``v̂ = v / (1 - β₂^t)``.
 
     ``m <- β₁·m + (1 - β₁)·g``, ``v <- β₂·v + (1 - β₂)·g²``. The corrections are moved into the
     scalars: ``w - lr·r/(1 - β₁^t)·m / (sqrt(v) + r·eps)`` with ``r = sqrt(1 - β₂^t)``.
 
-    AdamW is the same rule, so that both fit into one stack: its decay, which `decay_kind` tells, is
-    the engine's business.
+    AdamW is the same rule, so that both fit into one stack: the engine applies the decay of either.
 
     Attributes:
         amsgrad: Take the largest ``v`` so far in the place of ``v``.
@@ -29,35 +24,21 @@ class AdamRule(ZeroState):
 
     amsgrad: bool = False
 
-    decay = "coupled"
+    settings = ("betas", "eps")
 
     @property
     def slots(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Names of the state tensors."""
         return ("exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if self.amsgrad else []))
 
-    @classmethod
-    def of(cls, group: Mapping[str, Any]) -> "AdamRule":
-        """Return the rule; see `Rule.of`."""
-        return cls(bool(group["amsgrad"]))
-
-    def numbers(self, group: Mapping[str, Any]) -> dict[str, float]:
-        """Return ``beta1``, ``beta2`` and ``eps``."""
-        beta1, beta2 = group["betas"]
-        return {"beta1": float(beta1), "beta2": float(beta2), "eps": float(group["eps"])}
-
-    def coefficients(
-        self, h: Numbers, t: NDArray[np.int64], carry: Carry
-    ) -> dict[str, NDArray[np.float64]]:
+    def coefficients(self, h: Numbers, t: Steps, carry: Table) -> Table:
         """Return ``new_m``, ``new_v``, ``rate`` and ``eps``."""
         beta1, beta2, t = h["beta1"], h["beta2"], t[:, None]
         root = np.sqrt(1 - beta2**t)
         rate = h["lr"] * root / (1 - beta1**t)
         return {"new_m": 1 - beta1, "new_v": 1 - beta2, "rate": rate, "eps": h["eps"] * root}
 
-    def update(
-        self, w: Tensor, g: Tensor, state: State, c: Coefficients, norm: Norm
-    ) -> tuple[Tensor, State]:
+    def update(self, w: Tensor, g: Tensor, state: State, c: Coefficients, norm: Norm) -> Moved:
         """Make a step; see `Rule.update`."""
         m, v, *largest = state
         m = torch.lerp(m, g, c["new_m"])

@@ -1,6 +1,4 @@
-"""Which rule an optimizer has, and how it applies its weight decay."""
-
-from typing import Literal
+"""Which rule an optimizer has."""
 
 from torch import optim
 from torch.optim import Optimizer
@@ -29,7 +27,7 @@ RULES: dict[type[Optimizer], type[Rule]] = {
     lion.Lion: LionRule,
     signsgd.SignSGD: SignSGDRule,
 }
-"""By exact class: a subclass may do anything else."""
+"""Rules by the exact class of the optimizer: a subclass may do anything else."""
 
 
 def rule_of(optimizer: Optimizer) -> Rule | str:
@@ -49,19 +47,9 @@ def rule_of(optimizer: Optimizer) -> Rule | str:
         return f"{name} has no stacked rule with maximize=true"
     if len({bool(group.get("decoupled_weight_decay")) for group in groups}) > 1:
         return f"parameter groups of {name} differ in decoupled_weight_decay"
-    rules = [kind.of(group) for group in groups]
-    reason = next((rule for rule in rules if isinstance(rule, str)), None)
-    if reason is None and len(set(rules)) > 1:
-        return f"parameter groups of {name} differ in more than numbers"
-    return reason or rules[0]
-
-
-def decay_kind(optimizer: Optimizer) -> Literal["coupled", "decoupled", "own"]:
-    """Say how an optimizer that has a rule applies ``weight_decay``; see `Rule.decay`.
-
-    A property of the run, not of the rule, so that Adam and AdamW share a stack. Where
-    ``decay.mode`` took the decay out of its hands, the groups' ``weight_decay`` is 0.
-    """
-    if optimizer.param_groups[0].get("decoupled_weight_decay"):
-        return "decoupled"
-    return RULES[type(optimizer)].decay
+    rules = {kind.of(group) for group in groups}
+    return (
+        rules.pop()
+        if len(rules) == 1
+        else f"parameter groups of {name} differ in more than numbers"
+    )

@@ -1,51 +1,32 @@
 """The rule of sgdlab.optimizers.lamb.LAMB."""
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from sgdlab.stacked.rules.base import Carry, Coefficients, Norm, Numbers, State
-from sgdlab.stacked.rules.idle import without_idle
+from sgdlab.stacked.rules.base import Coefficients, Moved, Norm, Numbers, Rule, State, Steps, Table
 from sgdlab.stacked.rules.trust_ratio import is_adapted, trust_ratio
-from sgdlab.stacked.rules.zero_state import ZeroState
-
-_NUMBERS = ("eps", "weight_decay", "bias_correction", "phi_lower", "exclude_bias_and_norm")
 
 
 @dataclass(frozen=True)
-class LAMBRule(ZeroState):
+class LAMBRule(Rule):
     """``u = m̂ / (sqrt(ŝ) + eps) + λ·w``, ``w <- w - lr·q·u``.
 
     ``q = φ(|w|) / |u|`` with ``φ`` clamping to ``[phi_lower, phi_upper]``, or 1 where one of both
     is zero or the tensor is excluded. ``m`` and ``s`` are Adam's moments; their corrections, if
-    any, are moved into the scalars, as in `Adam`.
+    any, are moved into the scalars, as in `AdamRule`.
     """
 
-    decay = "own"
     slots = ("exp_avg", "exp_avg_sq")
+    settings = (
+        "betas", "eps", "weight_decay", "bias_correction", "phi_lower", "phi_upper",
+        "exclude_bias_and_norm",
+    )  # fmt: skip
 
-    @classmethod
-    def of(cls, group: Mapping[str, Any]) -> "LAMBRule":
-        """Return the rule; see `Rule.of`."""
-        return cls()
-
-    def numbers(self, group: Mapping[str, Any]) -> dict[str, float]:
-        """Return the settings, flags as 0 or 1 and no ``phi_upper`` as infinity."""
-        beta1, beta2 = group["betas"]
-        upper = math.inf if group["phi_upper"] is None else float(group["phi_upper"])
-        others = {name: float(group[name]) for name in _NUMBERS}
-        return {"beta1": float(beta1), "beta2": float(beta2), "phi_upper": upper, **others}
-
-    def coefficients(
-        self, h: Numbers, t: NDArray[np.int64], carry: Carry
-    ) -> dict[str, NDArray[np.float64]]:
-        """Return what `update` multiplies by; ``h`` also has ``ndim``, of one run's parameter."""
+    def coefficients(self, h: Numbers, t: Steps, carry: Table) -> Table:
+        """Return what `update` multiplies by."""
         beta1, beta2, t = h["beta1"], h["beta2"], t[:, None]
         corrected = h["bias_correction"] != 0
         root = np.where(corrected, np.sqrt(1 - beta2**t), 1.0)
@@ -60,11 +41,9 @@ class LAMBRule(ZeroState):
             "lower": h["phi_lower"],
             "upper": h["phi_upper"],
         }
-        return without_idle(coefficients, decay=0, adapted=0)
+        return self.without_idle(coefficients, decay=0, adapted=0)
 
-    def update(
-        self, w: Tensor, g: Tensor, state: State, c: Coefficients, norm: Norm
-    ) -> tuple[Tensor, State]:
+    def update(self, w: Tensor, g: Tensor, state: State, c: Coefficients, norm: Norm) -> Moved:
         """Make a step; see `Rule.update`."""
         m = torch.lerp(state[0], g, c["new_m"])
         s = torch.lerp(state[1], g.square(), c["new_s"])

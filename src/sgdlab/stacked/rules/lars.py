@@ -1,32 +1,17 @@
 """The rule of sgdlab.optimizers.lars.LARS."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from sgdlab.stacked.rules.base import Carry, Coefficients, Norm, Numbers, State
-from sgdlab.stacked.rules.idle import without_idle
+from sgdlab.stacked.rules.base import Coefficients, Moved, Norm, Numbers, Rule, State, Steps, Table
 from sgdlab.stacked.rules.trust_ratio import is_adapted, trust_ratio
-from sgdlab.stacked.rules.zero_state import ZeroState
-
-_NUMBERS = (
-    "momentum",
-    "weight_decay",
-    "trust_coefficient",
-    "eps",
-    "nesterov",
-    "lr_in_velocity",
-    "exclude_bias_and_norm",
-)
 
 
 @dataclass(frozen=True)
-class LARSRule(ZeroState):
+class LARSRule(Rule):
     """``d = inside·q·(g + λ·w)``, ``v <- μ·v + d``, ``w <- w - direct·d - through·v``.
 
     ``q = trust_coefficient·|w| / (|g| + λ·|w| + eps)``, or 1 where a norm is zero or the tensor is
@@ -34,22 +19,14 @@ class LARSRule(ZeroState):
     ``direct`` (0 without ``nesterov``) and ``through``.
     """
 
-    decay = "own"
     slots = ("velocity",)
+    settings = (
+        "momentum", "weight_decay", "trust_coefficient", "eps", "nesterov", "lr_in_velocity",
+        "exclude_bias_and_norm",
+    )  # fmt: skip
 
-    @classmethod
-    def of(cls, group: Mapping[str, Any]) -> "LARSRule":
-        """Return the rule; see `Rule.of`."""
-        return cls()
-
-    def numbers(self, group: Mapping[str, Any]) -> dict[str, float]:
-        """Return the settings, flags as 0 or 1."""
-        return {name: float(group[name]) for name in _NUMBERS}
-
-    def coefficients(
-        self, h: Numbers, t: NDArray[np.int64], carry: Carry
-    ) -> dict[str, NDArray[np.float64]]:
-        """Return what `update` multiplies by; ``h`` also has ``ndim``, of one run's parameter."""
+    def coefficients(self, h: Numbers, t: Steps, carry: Table) -> Table:
+        """Return what `update` multiplies by."""
         lr, momentum = h["lr"], h["momentum"]
         velocity_has_rate = h["lr_in_velocity"] != 0
         outside = np.where(velocity_has_rate, 1.0, lr)
@@ -63,12 +40,11 @@ class LARSRule(ZeroState):
             "trust": h["trust_coefficient"],
             "eps": h["eps"],
         }
-        idle = without_idle(coefficients, decay=0, inside=1, momentum=0, direct=0, through=0)
-        return without_idle(idle, adapted=0)
+        return self.without_idle(
+            coefficients, decay=0, inside=1, momentum=0, direct=0, through=0, adapted=0
+        )
 
-    def update(
-        self, w: Tensor, g: Tensor, state: State, c: Coefficients, norm: Norm
-    ) -> tuple[Tensor, State]:
+    def update(self, w: Tensor, g: Tensor, state: State, c: Coefficients, norm: Norm) -> Moved:
         """Make a step; see `Rule.update`."""
         (v,) = state
         d = torch.addcmul(g, c["decay"], w) if "decay" in c else g

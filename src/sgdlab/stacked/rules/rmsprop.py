@@ -1,21 +1,16 @@
 """The rule of torch.optim.RMSprop."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from sgdlab.stacked.rules.base import Carry, Coefficients, Norm, Numbers, State
-from sgdlab.stacked.rules.idle import without_idle
-from sgdlab.stacked.rules.zero_state import ZeroState
+from sgdlab.stacked.rules.base import Coefficients, Moved, Norm, Numbers, Rule, State, Steps, Table
 
 
 @dataclass(frozen=True)
-class RMSpropRule(ZeroState):
+class RMSpropRule(Rule):
     """``d = g / (sqrt(v) + eps)``, ``b <- momentum·b + d``, ``w <- w - lr·b``.
 
     ``v <- α·v + (1 - α)·g²``. A step without momentum moves by ``d`` and leaves ``b`` as it was, as
@@ -27,25 +22,14 @@ class RMSpropRule(ZeroState):
 
     centered: bool = False
 
-    decay = "coupled"
+    settings = ("momentum", "alpha", "eps")
 
     @property
     def slots(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Names of the state tensors."""
         return ("square_avg", "momentum_buffer", *(["grad_avg"] if self.centered else []))
 
-    @classmethod
-    def of(cls, group: Mapping[str, Any]) -> "RMSpropRule":
-        """Return the rule; see `Rule.of`."""
-        return cls(bool(group["centered"]))
-
-    def numbers(self, group: Mapping[str, Any]) -> dict[str, float]:
-        """Return ``momentum``, ``alpha`` and ``eps``."""
-        return {name: float(group[name]) for name in ("momentum", "alpha", "eps")}
-
-    def coefficients(
-        self, h: Numbers, t: NDArray[np.int64], carry: Carry
-    ) -> dict[str, NDArray[np.float64]]:
+    def coefficients(self, h: Numbers, t: Steps, carry: Table) -> Table:
         """Return ``new_v``, ``eps``, ``direct``; ``keep``, ``take``, ``through`` with momentum."""
         lr, momentum = h["lr"], h["momentum"]
         moves = momentum != 0
@@ -59,11 +43,9 @@ class RMSpropRule(ZeroState):
             "direct": np.where(moves, 0.0, lr),
             "through": np.where(moves, lr, 0.0),
         }
-        return without_idle(coefficients, take=1, direct=0, through=0)
+        return self.without_idle(coefficients, take=1, direct=0, through=0)
 
-    def update(
-        self, w: Tensor, g: Tensor, state: State, c: Coefficients, norm: Norm
-    ) -> tuple[Tensor, State]:
+    def update(self, w: Tensor, g: Tensor, state: State, c: Coefficients, norm: Norm) -> Moved:
         """Make a step; see `Rule.update`."""
         v, buffer, *mean = state
         v = spread = torch.lerp(v, g.square(), c["new_v"])

@@ -1,21 +1,16 @@
 """The rule of torch.optim.SGD: plain, heavy ball and Nesterov."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from sgdlab.stacked.rules.base import Carry, Coefficients, Norm, Numbers, State
-from sgdlab.stacked.rules.idle import without_idle
-from sgdlab.stacked.rules.zero_state import ZeroState
+from sgdlab.stacked.rules.base import Coefficients, Moved, Norm, Numbers, Rule, State, Steps, Table
 
 
 @dataclass(frozen=True)
-class SGDRule(ZeroState):
+class SGDRule(Rule):
     """``b <- μ·b + (1 - dampening)·g``, ``w <- w - lr·d``; ``d`` is ``g``, ``b`` or ``g + μ·b``.
 
     As in torch, ``b = g`` in the first step with a momentum, and a step with ``μ = 0`` is plain SGD
@@ -23,21 +18,10 @@ class SGDRule(ZeroState):
     ``b <- keep·b + take·g``, ``w <- w - direct·g - through·b``, so they differ in numbers only.
     """
 
-    decay = "coupled"
+    settings = ("momentum", "dampening", "nesterov")
     slots = ("momentum_buffer",)
 
-    @classmethod
-    def of(cls, group: Mapping[str, Any]) -> "SGDRule":
-        """Return the rule; see `Rule.of`."""
-        return cls()
-
-    def numbers(self, group: Mapping[str, Any]) -> dict[str, float]:
-        """Return ``momentum``, ``dampening``, and ``nesterov`` as 0 or 1."""
-        return {name: float(group[name]) for name in ("momentum", "dampening", "nesterov")}
-
-    def coefficients(
-        self, h: Numbers, t: NDArray[np.int64], carry: Carry
-    ) -> dict[str, NDArray[np.float64]]:
+    def coefficients(self, h: Numbers, t: Steps, carry: Table) -> Table:
         """Return ``direct``, and ``keep``, ``take``, ``through`` where a run has momentum."""
         lr, momentum = h["lr"], h["momentum"]
         moves = momentum != 0
@@ -54,11 +38,9 @@ class SGDRule(ZeroState):
             "direct": lr * np.where(moves, h["nesterov"], 1.0),
             "through": lr * np.where(moves, through, 0.0),
         }
-        return without_idle(coefficients, take=1, direct=0, through=0)
+        return self.without_idle(coefficients, take=1, direct=0, through=0)
 
-    def update(
-        self, w: Tensor, g: Tensor, state: State, c: Coefficients, norm: Norm
-    ) -> tuple[Tensor, State]:
+    def update(self, w: Tensor, g: Tensor, state: State, c: Coefficients, norm: Norm) -> Moved:
         """Make a step; see `Rule.update`."""
         (buffer,) = state
         if "keep" in c:

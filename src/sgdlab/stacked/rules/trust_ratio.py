@@ -12,7 +12,7 @@ def is_adapted(h: Numbers) -> NDArray[np.float64]:
     """Return 1 where a tensor has a trust ratio, 0 where it keeps 1, ``[steps, runs]``.
 
     Args:
-        h: With ``exclude_bias_and_norm`` (0 or 1) and ``ndim``, that of one run's parameter.
+        h: The settings, ``exclude_bias_and_norm`` (0 or 1) and ``ndim`` among them.
     """
     return np.where((h["ndim"] <= 1) & (h["exclude_bias_and_norm"] != 0), 0.0, 1.0)
 
@@ -23,10 +23,10 @@ def trust_ratio(
     """Return ``numerator / denominator``, or 1 where a norm is zero or the tensor not adapted.
 
     Args:
-        numerator: 0-dim for one run, ``[R, 1, …]`` for a stack, as all arguments.
-        denominator: Likewise.
-        norms: A tensor that is zero could else never leave zero.
-        adapted: 0 or 1.
+        numerator: A 0-dim tensor for one run, ``[R, 1, …]`` for a stack, as all arguments.
+        denominator: What it is divided by.
+        norms: The norms that must not be zero: a tensor that is could else never leave zero.
+        adapted: 1 where the tensor is adapted, else 0.
     """
     usable = torch.logical_and(*norms).logical_and(adapted)
     return torch.where(usable, numerator / denominator, 1.0)

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from sgdlab.config.compose.one import compose_run
 from sgdlab.results import Cell
 from sgdlab.terminal.progress import NoDisplay
-from sgdlab.training.build import Run, build_run
+from sgdlab.training.build import Run
 from sgdlab.training.loop import fit
 
 
@@ -39,7 +38,7 @@ def activation_scales(run: Run) -> dict[str, list[float]]:
     """
     scales: dict[str, list[float]] = {}
 
-    def watch(layer: nn.Module, name: str) -> Any:
+    def listen(layer: nn.Module, name: str) -> Any:
         def note(_: nn.Module, inputs: Any, output: Tensor) -> None:
             if run.model.training:  # so not while it is evaluated
                 scales.setdefault(name, []).append(math.sqrt(output.detach().square().mean()))
@@ -47,7 +46,7 @@ def activation_scales(run: Run) -> dict[str, list[float]]:
         return layer.register_forward_hook(note)
 
     linear = {n: m for n, m in run.model.named_modules() if isinstance(m, nn.Linear)}
-    handles = [watch(layer, name) for name, layer in linear.items()]
+    handles = [listen(layer, name) for name, layer in linear.items()]
     try:
         fit(run, _Nowhere(), NoDisplay())
     finally:
@@ -77,28 +76,3 @@ def _slopes(scales: Mapping[int, Sequence[float]]) -> list[float]:
     widths = np.log(list(scales))
     logs = np.log(np.array(list(scales.values())))
     return [float(slope) for slope in np.polyfit(widths, logs, 1)[0]]
-
-
-def main() -> None:
-    """Print the check for the default model and data, at widths 64 to 1024, Adam's kin and SGD's.
-
-    ``python -m sgdlab.verify.coordinates``: seconds.
-    """
-    print("slope of log(activation scale) against log(width) after the first update, by layer")
-    for optimizer, lr in (("adamw", 0.01), ("sgd", 0.1)):
-        for parametrization in ("standard", "mup"):
-            runs: dict[int, Run] = {}
-            for width in (64, 256, 1024):
-                overrides = [
-                    f"model.hidden=[{width},{width}]", f"parametrization={parametrization}",
-                    f"optimizer={optimizer}", f"lr={lr}", "optimizer.weight_decay=0.0",
-                    "schedule=constant", "max_steps=5",
-                ]  # fmt: skip
-                runs[width] = build_run(compose_run(*overrides))
-            slopes = [max(found[1:], key=abs) for found in coordinate_check(runs).values()]
-            shown = "  ".join(f"{slope:+.2f}" for slope in slopes)
-            print(f"{optimizer:6} {parametrization:9} {shown}")
-
-
-if __name__ == "__main__":
-    main()

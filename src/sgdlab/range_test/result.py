@@ -24,10 +24,10 @@ class RangeResult:
 
     Attributes:
         name: What tells it from the others beside it.
-        curve: As measured.
+        curve: The curve as it was measured.
         suggested: Rate by rule; None where the rule says nothing.
         take: The rate to take; None: there is no suggestion.
-        why_none: Why there is no suggestion.
+        why_none: Why there is no suggestion; None where there is one.
         notes: What to know about the curve.
         scaled: Gives the rate used for the rate that is typed.
     """
@@ -40,13 +40,18 @@ class RangeResult:
     notes: tuple[str, ...]
     scaled: Callable[[float], float]
 
+    @property
+    def advice(self) -> dict[str, float | None]:
+        """The suggestions by rule, with the rate to take as the last."""
+        return {**self.suggested, TAKE: self.take}
+
     def value_at(self, lr: float) -> float:
         """Return the height of the curve at a rate, on a straight line between points."""
         reading = self.curve.read()
         return float(np.interp(math.log(lr), np.log(reading.lrs), reading.values))
 
 
-def finding_of(
+def result_of(
     name: str, curve: RangeCurve, section: RangeConfig, scaled: Callable[[float], float]
 ) -> RangeResult:
     """Read a curve from where its fall begins: see `_begin_of_fall`."""
