@@ -1,5 +1,8 @@
 """Every benchmark runs at a tiny size and prints what it measured; how fast is not looked at."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 import torch
 from hydra.core.global_hydra import GlobalHydra
@@ -23,7 +26,9 @@ STARTS_PROCESSES = ("memory", "report", "startup")
 
 
 @pytest.fixture
-def _as_before():
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Work in an empty folder, and leave torch and Hydra as they were."""
+    monkeypatch.chdir(tmp_path)
     threads = torch.get_num_threads()
     GlobalHydra.instance().clear()
     yield
@@ -42,7 +47,7 @@ def test_every_benchmark_has_a_size_that_a_test_can_take() -> None:
         for name in SMALL
     ],
 )
-@pytest.mark.usefixtures("_as_before")
+@pytest.mark.usefixtures("_elsewhere")
 def test_it_runs(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     arguments, prints = SMALL[name]
     bench.main([name, *arguments.split()])

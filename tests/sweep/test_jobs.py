@@ -329,7 +329,7 @@ def test_checks_of_plain_configs_refuse_what_check_refuses(sweep: Load, job: str
         "scaling.candidates=[0.5,1]", "seed=1",
     ],
 )  # fmt: skip
-def test_doubts_are_those_of_check(sweep: Load, job: str):
+def test_warnings_are_those_of_check(sweep: Load, job: str):
     tried = sweep()
     found = tried.loader.job(tried.master, _split(job))
     checks = preflight.Checks()

@@ -102,12 +102,8 @@ class _Kinds:
 
     def study(self, row: int) -> _Study:
         run = self._runs.rows[row]
-        return (
-            text(run["study"]),
-            text(run["dataset"]),
-            text(run["model"]),
-            contender(self._runs, row),
-        )
+        study, dataset, model = (text(run[column]) for column in ("study", "dataset", "model"))
+        return study, dataset, model, contender(self._runs, row)
 
     def of(self, row: int) -> tuple[Fingerprint, Fingerprint]:
         """Return what is equal for runs of the same settings, and for those of the same cost."""

@@ -21,7 +21,6 @@ from sgdlab.analysis.sensitivity import SENSITIVITY_COLUMNS, sensitivity, sensit
 from sgdlab.analysis.solo_timing import SoloTiming, with_times
 from sgdlab.analysis.statistics import Profile, performance_profile
 from sgdlab.analysis.studies import Study, agreed, margin_of, of_rows, studies
-from sgdlab.analysis.tables import frame
 from sgdlab.analysis.targets import Target, checked_target, choose
 from sgdlab.analysis.times import times
 from sgdlab.analysis.workloads import WorkloadRuns, contender, workloads
@@ -50,18 +49,18 @@ class Analysis:
     @property
     def comparison(self) -> pd.DataFrame:
         """The content of ``comparison.csv``."""
-        return frame([row for result in self.results for row in result.rows], COMPARISON_COLUMNS)
+        return _frame([row for result in self.results for row in result.rows], COMPARISON_COLUMNS)
 
     @property
     def pairwise(self) -> pd.DataFrame:
         """The content of ``pairwise.csv``."""
-        return frame([pair for result in self.results for pair in result.pairs], PAIRWISE_COLUMNS)
+        return _frame([pair for result in self.results for pair in result.pairs], PAIRWISE_COLUMNS)
 
     @property
     def budget(self) -> pd.DataFrame:
         """The content of ``budget.csv``."""
         rows = [row for r in self.results for row in budget_rows(r.workload, r.budgets)]
-        return frame(rows, BUDGET_COLUMNS)
+        return _frame(rows, BUDGET_COLUMNS)
 
     @property
     def sensitivity(self) -> pd.DataFrame:
@@ -71,7 +70,7 @@ class Analysis:
             for result in self.results
             for row in sensitivity_rows(result.workload, METRIC, result.sensitivity)
         ]
-        return frame(rows, SENSITIVITY_COLUMNS)
+        return _frame(rows, SENSITIVITY_COLUMNS)
 
     @property
     def audit(self) -> pd.DataFrame:
@@ -80,7 +79,7 @@ class Analysis:
         for result in self.results:
             beside = f" ({DEFAULTS})" if result.track == DEFAULTS else ""
             rows += [r | {"workload": f"{r['workload']}{beside}"} for r in audit_rows(result.audit)]
-        return frame(rows, AUDIT_COLUMNS)
+        return _frame(rows, AUDIT_COLUMNS)
 
 
 def analyse(
@@ -166,6 +165,13 @@ def _evidence(case: _Question, result: Result) -> dict[str, Any]:
         found["sensitivity"] = sensitivity(runs, workload, entries, METRIC)
         found["budgets"] = budgets(runs, alone, workload, entries)
     return found
+
+
+def _frame(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+    """Return rows as a table with exactly ``columns``; counts stay integers beside gaps."""
+    # NaN alone differs from itself.
+    cells = [[None if (cell := row.get(c)) != cell else cell for c in columns] for row in rows]
+    return pd.DataFrame(cells, columns=pd.Index(columns), dtype=object)
 
 
 def _profile(results: Sequence[Result], clock: Literal["steps", "seconds"]) -> Profile | None:

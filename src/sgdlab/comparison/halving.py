@@ -45,9 +45,9 @@ def check_halving(composed: DictConfig, loader: QuickLoader, jobs: Sequence[Sequ
 
     trials = [loader.job(composed, overrides) for overrides in jobs]
     planned = plan(trials, halving, composed.select_by)
-    rungs, places = (" and ".join(map(str, n)) for n in (planned.rungs, planned.places))
+    rungs, left = (" and ".join(map(str, n)) for n in (planned.rungs, planned.survivors))
     warn(
-        f"successive halving: after {rungs} of {planned.epochs} epochs, {places} of "
+        f"successive halving: after {rungs} of {planned.epochs} epochs, {left} of "
         f"{planned.trials} trials of each search go on"
     )
     warmup = max(_warmup_epochs(job) for job in trials)

@@ -15,7 +15,7 @@ from sgdlab.sweep.jobs import QuickLoader
 from sgdlab.terminal.display import stdout
 from sgdlab.terminal.notices import warn
 from sgdlab.terminal.numbers import number
-from sgdlab.training.build import extend_path, plan_of, total_steps
+from sgdlab.training.build import dataset_of, extend_path, plan_of, total_steps
 
 MOST = 1024
 """Trials of a search that seconds can buy: more than this is a mistake in the seconds."""
@@ -48,7 +48,8 @@ def trials_for(
         own = [rows[repeat * len(firsts) + position] for repeat in range(REPEATS)]
         config = loader.job(master, run).config
         extend_path(config)
-        cost = _pace(search_id, own) * total_steps(config, plan_of(config))
+        plan = plan_of(config, dataset_of(config))
+        cost = _pace(search_id, own) * total_steps(config, plan)
         fit = max(1, math.floor(master.seconds / cost))
         if fit > MOST:
             warn(f"{search_id.name}: {master.seconds:g} s buy {fit:,} trials; {MOST:,} are run")

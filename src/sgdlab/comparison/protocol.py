@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
+from sgdlab.comparison.contenders import Contender, Seeds, Workload
 from sgdlab.config.resolve import resolve
 from sgdlab.config.run_id import RULES_VERSION, study_name
 from sgdlab.scaling import checked_candidates
@@ -20,21 +21,17 @@ _NOT_SHARED = (
 
 
 def protocol(
-    comparison: DictConfig,
-    spaces: Mapping[str, Space],
-    workloads: Sequence[str],
-    tuning_seeds: Sequence[int],
-    final_seeds: Sequence[Sequence[int]],
+    comparison: DictConfig, contenders: Sequence[Contender], workloads: Sequence[Workload]
 ) -> dict[str, Any]:
     """Return what is compared, budget, search bounds, seeds, and the config that all runs share.
 
     Args:
         comparison: The composed config of the comparison.
-        spaces: The search space of each contender, by its name.
-        workloads: The names of the workloads.
-        tuning_seeds: The seed of the trials of each replicate.
-        final_seeds: The seeds of the final runs of each replicate.
+        contenders: What is compared.
+        workloads: Where it is compared.
     """
+    spaces = {contender.name: contender.space for contender in contenders}
+    seeds, replicates = Seeds(comparison.seed, comparison.seeds), range(comparison.replicates)
     plain = resolve(comparison).plain()
     own = cast("dict[str, Any]", OmegaConf.to_container(comparison, resolve=True))
     return {
@@ -42,7 +39,7 @@ def protocol(
         "rules": RULES_VERSION,
         "optimizers": own["optimizers"],
         "contenders": list(spaces),
-        "workloads": list(workloads),
+        "workloads": [workload.name for workload in workloads],
         "tracks": own["tracks"],
         "replicates": own["replicates"],
         "seeds": own["seeds"],
@@ -51,8 +48,8 @@ def protocol(
         "target": own["target"],
         "margin": own["margin"],
         "search": _search(comparison, spaces),
-        "tuning_seeds": list(tuning_seeds),
-        "final_seeds": [list(seeds) for seeds in final_seeds],
+        "tuning_seeds": [seeds.tuning(r) for r in replicates],
+        "final_seeds": [seeds.final(r) for r in replicates],
         "protocol": OmegaConf.select(comparison, "hydra.runtime.choices.protocol"),
         "groups": {k: v for k, v in plain["names"].items() if k != "optimizer"},
         "run": {key: value for key, value in plain.items() if key not in _NOT_SHARED},

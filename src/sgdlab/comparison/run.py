@@ -84,7 +84,7 @@ def run_comparison(composed: DictConfig, hydra: Any, task: Task) -> None:
     loader = _loader(master, folder)
     contenders, workloads = contenders_of(master, loader), workloads_of(master, loader)
     search_ids = search_ids_of(workloads, contenders, master.replicates)
-    written = _protocol(master, contenders, workloads)
+    written = protocol(master, contenders, workloads)
     write_study(folder, written)
     context = context_of(master)
 
@@ -161,25 +161,11 @@ def _refuse_other_study(
     before = read_study(folder)
     if before is None:
         return
-    if difference := first_difference(before, _protocol(composed, contenders, workloads)):
+    if difference := first_difference(before, protocol(composed, contenders, workloads)):
         raise InputError(
             f"{folder} holds a comparison with other settings ({difference}): "
             "choose another study=NAME"
         )
-
-
-def _protocol(
-    master: DictConfig, contenders: Sequence[Contender], workloads: Sequence[Workload]
-) -> dict[str, Any]:
-    seeds = Seeds(master.seed, master.seeds)
-    replicates = range(master.replicates)
-    return protocol(
-        master,
-        {contender.name: contender.space for contender in contenders},
-        [workload.name for workload in workloads],
-        [seeds.tuning(r) for r in replicates],
-        [seeds.final(r) for r in replicates],
-    )
 
 
 def _with_trials(written: Mapping[str, Any], trials: Mapping[SearchId, int]) -> dict[str, Any]:

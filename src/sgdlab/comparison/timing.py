@@ -98,7 +98,8 @@ def steps_of(config: RunConfig) -> int:
     those of its forward pass, so that it depends on the config alone.
     """
     extend_path(config)
-    data, plan = dataset_of(config), plan_of(config)
+    data = dataset_of(config)
+    plan = plan_of(config, data)
     x = data.train.x[:1]
     x = x.to(getattr(torch, config.dtype)) if x.is_floating_point() else x
     forward = forward_operations(model_of(config, data), x)

@@ -27,7 +27,7 @@ _PLACES = ("root", "download")
 def run_id(config: RunConfig) -> str:
     """Return a short hash of all that determines the result of a run.
 
-    Types are normalised (``lr=1`` and ``lr=1.0`` agree); labels, places and resume settings do
+    Types are normalised (``lr=1`` and ``lr=1.0`` agree); labels, folders and resume settings do
     not count; the kind of device does.
     """
     labels = _LABELS if "lr" in config.optimizer else tuple(set(_LABELS) - {"lr"})

@@ -19,7 +19,7 @@ from sgdlab.report.document import (
 )
 from sgdlab.report.figures.workload import Figures
 from sgdlab.report.repeat import LISTED, commands
-from sgdlab.report.verdict import answers, verdicts
+from sgdlab.report.verdict import Answer, answers, verdicts
 from sgdlab.report.winners import Winners
 from sgdlab.report.workload_sections import FOLD_FROM, defaults, tuned
 from sgdlab.results import COMPLETED, DEFAULTS, TIMING
@@ -47,14 +47,15 @@ def document(
     results = analysis.results
     several = len({result.workload.name for result in results}) > 1
     title = "Optimizer comparison" if several or not results else results[0].workload.name
-    sections = [_answer(analysis)]
+    said = answers(analysis)
+    sections = [_answer(analysis, said)]
     before = ""
-    for result, said, figures in zip(results, answers(analysis), drawn, strict=True):
+    for result, answer, figures in zip(results, said, drawn, strict=True):
         if several and result.workload.name != before:
             sections.append(Section(result.workload.name, []))
         before = result.workload.name
         make = defaults if result.track == DEFAULTS else tuned
-        sections += make(result, said, figures, 3 if several else 2)
+        sections += make(result, answer, figures, 3 if several else 2)
     if profiles:
         sections.append(Section("Over all workloads", _profile(analysis, profiles)))
     sections += _whole(analysis)
@@ -85,11 +86,10 @@ def _subtitle(analysis: Analysis, version: str) -> str:
     return f"{' · '.join(parts)} · sgdlab {version}"
 
 
-def _answer(analysis: Analysis) -> Section:
-    said = verdicts(analysis)
-    tracks = zip(said, analysis.results, strict=False)
-    main = [verdict for verdict, result in tracks if result.track != DEFAULTS]
-    blocks: list[Block] = [Text(verdict, "lead") for verdict in main or said]
+def _answer(analysis: Analysis, said: Sequence[Answer]) -> Section:
+    tracks = zip(said, analysis.results, strict=True)
+    main = [answer.verdict for answer, result in tracks if result.track != DEFAULTS]
+    blocks: list[Block] = [Text(verdict, "lead") for verdict in main or verdicts(analysis)]
     checks = [check for result in analysis.results for check in result.audit]
     failed = list(dict.fromkeys(check.check for check in checks if check.status == "fail"))
     if failed:

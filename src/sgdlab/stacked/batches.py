@@ -44,8 +44,8 @@ class StackedBatches:
         """Yield the number of examples and the micro-batches of every update of an epoch.
 
         Args:
-            epoch: Counted from 0.
-            skip: Updates at its start that are done already.
+            epoch: The number of the epoch, counted from 0.
+            skip: The updates at its start that are done already.
         """
         runs, plan = len(self.seeds), self.plan
         order = self._order(epoch)

@@ -33,7 +33,7 @@ class StackFit:
         stack: The stack; its runs are all at the same step.
         group: What its runs have in common.
         compiled: Whether compiled code trains them.
-        writer: Gives the writer of a run's rows.
+        writer: Returns the writer of a run's rows.
     """
 
     def __init__(

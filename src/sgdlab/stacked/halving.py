@@ -51,7 +51,7 @@ class HalvingPlan:
     trials: int
 
     @property
-    def places(self) -> list[int]:
+    def survivors(self) -> list[int]:
         """How many trials of each search go on at each rung."""
         return [self.halving.places(self.trials, k + 1) for k in range(len(self.rungs))]
 
@@ -75,13 +75,13 @@ def plan(jobs: Sequence[Job], halving: Halving, select_by: str) -> HalvingPlan:
     planner = StackPlanner()
     groups, others = planner.of(jobs)
     for reason, own in others.items():
-        names = ", ".join(dict.fromkeys(_optimizer(job) for job in own))
+        names = ", ".join(dict.fromkeys(job.config.names["optimizer"] for job in own))
         raise InputError(
             f"search.halving needs trials that can be stacked, and {len(own)} of {len(jobs)} "
             f"({names}) cannot: {reason}"
         )
     trials = max(Counter(map(_search, jobs)).values())
-    found = {(_rungs(group, halving, trials), _epochs(group)) for group in groups}
+    found = {_rungs(group, halving, trials) for group in groups}
     if len(found) > 1:
         raise InputError(
             "search.halving: the rungs of the trials differ; epochs, eval.every and, under "
@@ -99,10 +99,6 @@ def plan(jobs: Sequence[Job], halving: Halving, select_by: str) -> HalvingPlan:
     return HalvingPlan(halving, select_by, planner, groups, rungs, epochs, trials)
 
 
-def _optimizer(job: Job) -> str:
-    return job.config.names["optimizer"]
-
-
 def _search(job: Job) -> tuple[Any, ...]:
     """Return what trials that race each other have in common."""
     config = job.config
@@ -110,13 +106,11 @@ def _search(job: Job) -> tuple[Any, ...]:
     return (*names, config.contender, config.replicate)
 
 
-def _rungs(group: Group, halving: Halving, trials: int) -> tuple[int, ...]:
-    every = group.config.eval.every
-    return halving.rungs(trials, group.total_steps, group.plan.steps_per_epoch, every)
-
-
-def _epochs(group: Group) -> int:
-    return -(-group.total_steps // group.plan.steps_per_epoch)
+def _rungs(group: Group, halving: Halving, trials: int) -> tuple[tuple[int, ...], int]:
+    """Return the epochs after which trials are ranked, and the epochs of a trial."""
+    total, per_epoch = group.total_steps, group.plan.steps_per_epoch
+    rungs = halving.rungs(trials, total, per_epoch, group.config.eval.every)
+    return rungs, -(-total // per_epoch)
 
 
 def _refuse_too_large(groups: Sequence[Group]) -> None:
@@ -150,13 +144,13 @@ def train(plan: HalvingPlan, todo: Sequence[Job]) -> None:
     for group in plan.groups:
         for job in group.jobs:
             racing.setdefault(_search(job), []).append((job, group))
-    for rung, places in zip(plan.rungs, plan.places, strict=True):
+    for rung, survivors in zip(plan.rungs, plan.survivors, strict=True):
         _advance(runners, rung)
         reasons: dict[str, str] = {}
         for search, trials in racing.items():
             ranked = _ranked(trials, rung, plan.select_by)
-            racing[search] = [trial for trial, alive in ranked[:places] if alive]
-            for place, ((job, group), _) in enumerate(ranked[places:], start=places + 1):
+            racing[search] = [trial for trial, alive in ranked[:survivors] if alive]
+            for place, ((job, group), _) in enumerate(ranked[survivors:], start=survivors + 1):
                 reasons[job.run_id] = (
                     f"search.halving: {ordinal(place)} of {len(ranked)} by "
                     f"{_in_words(plan.select_by, group)} after {rung} of {plan.epochs} epochs"
@@ -195,9 +189,9 @@ def _ranked(
     numbers = [job.config.trial or 0 for job, _ in trials]
     alive = [value is not None for value in values]
     # The dead come after those that only have no finite value.
-    places = order([math.inf if v is None else v for v in values], numbers)
-    places.sort(key=lambda place: not alive[place])
-    return [(trials[place], alive[place]) for place in places]
+    ranks = order([math.inf if v is None else v for v in values], numbers)
+    ranks.sort(key=lambda index: not alive[index])
+    return [(trials[index], alive[index]) for index in ranks]
 
 
 def standing(job: Job, group: Group, rung: int, select_by: str) -> float | None:

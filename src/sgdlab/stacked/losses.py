@@ -11,7 +11,7 @@ from sgdlab.losses.mse import MeanSquaredError
 
 
 class StackedLoss(ABC):
-    """A mean over the examples of each run."""
+    """A loss that is the mean over the examples of each run."""
 
     @abstractmethod
     def target(self, y: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ class StackedSquaredError(StackedLoss):
     """``L = c · Σ_i Σ_j (o_ij - y_ij)²`` with the constants of `sgdlab.losses.mse`.
 
     Args:
-        classes: Targets are labels, taken as one-hot vectors.
+        classes: Whether targets are labels, which are taken as one-hot vectors.
     """
 
     def __init__(self, classes: bool) -> None:

@@ -141,19 +141,16 @@ class StackedModel:
 
     def unpack(self, values: Sequence[Tensor]) -> list[Tensor]:
         """Return parameters, or what is shaped like them, as ``[R, *shape]`` of the modules."""
-        return [
-            layer.unpack(name, value)
-            for _, layer, own in self._split(values)
-            for name, value in zip(layer.parameters, own, strict=True)
-        ]
+        return [layer.unpack(name, value) for layer, name, value in self._named(values)]
 
     def pack(self, values: Sequence[Tensor]) -> list[Tensor]:
         """Undo `unpack`."""
-        return [
-            layer.pack(name, value)
-            for _, layer, own in self._split(values)
-            for name, value in zip(layer.parameters, own, strict=True)
-        ]
+        return [layer.pack(name, value) for layer, name, value in self._named(values)]
+
+    def _named(self, values: Sequence[Tensor]) -> Iterator[tuple[Layer, str, Tensor]]:
+        for _, layer, own in self._split(values):
+            for name, value in zip(layer.parameters, own, strict=True):
+                yield layer, name, value
 
     def select(self, rows: Tensor) -> None:
         """Keep the statistics of some runs."""

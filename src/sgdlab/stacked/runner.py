@@ -54,7 +54,7 @@ class StackRunner:
         """End runs before their last step.
 
         Args:
-            reasons: Why, by run id; runs that have ended are left alone.
+            reasons: Why each of them ends, by run id; runs that have ended are left alone.
         """
         for fit in self._fits:
             losers = {

@@ -93,8 +93,8 @@ class Tables:
         These are a mapping for each step and class of parameters.
 
         Args:
-            start: First step, counted from 0; blocks are asked for in their order.
-            stop: Step after the last.
+            start: The first step, counted from 0; blocks are asked for in their order.
+            stop: The step after the last.
         """
         rates, tables = self._tables(start, stop)
         by_class = [

@@ -15,7 +15,7 @@ class PlainUpdate(StatelessUpdate):
     Attributes:
         objective: What is minimised.
         optimizer: An optimizer that takes one gradient a step.
-        zero_grad: False: forget to zero the gradient, on purpose. Step ``t`` then applies the sum
+        zero_grad: Whether gradients are zeroed. If not, on purpose, step ``t`` applies the sum
             ``g_1 + … + g_t`` of all gradients so far, each as clipping left it: momentum 1
             without an end, the commonest mistake in a loop of one's own.
     """

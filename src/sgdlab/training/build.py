@@ -133,24 +133,15 @@ def model_of(config: RunConfig, data: Dataset) -> nn.Module:
     return model.to(getattr(torch, config.dtype))
 
 
-def plan_of(config: RunConfig) -> BatchPlan:
+def plan_of(config: RunConfig, data: Dataset) -> BatchPlan:
     """Return how an epoch of a config is cut into updates."""
-    return _plan(config, dataset_of(config))
-
-
-def _plan(config: RunConfig, data: Dataset) -> BatchPlan:
     workers = config.local_sgd.workers
     return BatchPlan.of(config.batch_size, config.accumulate, len(data.train.y), workers)
 
 
-def total_steps(config: RunConfig, plan: BatchPlan | None = None) -> int:
-    """Return how many updates a config asks for: ``max_steps``, else ``epochs`` in updates.
-
-    Args:
-        config: The resolved config of the run.
-        plan: How its epochs are cut, if that is known; else the dataset is loaded when needed.
-    """
-    return config.max_steps or config.epochs * (plan or plan_of(config)).steps_per_epoch
+def total_steps(config: RunConfig, plan: BatchPlan) -> int:
+    """Return how many updates a config asks for: ``max_steps``, else ``epochs`` in updates."""
+    return config.max_steps or config.epochs * plan.steps_per_epoch
 
 
 def build_run(
@@ -169,7 +160,7 @@ def build_run(
     extend_path(config)
     device = torch.device("cpu") if probe is not None else device_of(config)
     data = data or dataset_of(config)
-    plan = _plan(config, data)
+    plan = plan_of(config, data)
     lr = call(config.scaling, where(config, "scaling"))(config.lr, plan.effective_batch_size)
     model = probe if probe is not None else model_of(config, data).to(device)
     optimizer = optimizer_of(config, model, lr)

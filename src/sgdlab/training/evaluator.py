@@ -29,28 +29,21 @@ class Evaluator:
 
     def all_but_test(self, at: TrainState) -> float:
         """Evaluate the training and validation splits; return the training loss."""
-        run = self._run
         with self._weights() as model:
-            train = self._split(model, at, "raw", "train", run.data.train)
-            val = self._split(model, at, "raw", "val", run.data.val)
-        at.record(train, val, run.data.metric_direction)
+            train, val = (self._split(model, at, "raw", name) for name in ("train", "val"))
+        at.record(train, val, self._run.data.metric_direction)
         if (averaged := self._averaged()) is not None:
-            found = self._split(averaged, at, "average", "train", run.data.train)
-            at.average_train_loss = found.loss
-            found = self._split(averaged, at, "average", "val", run.data.val)
-            at.average_val_loss, at.average_val_metric = found
+            at.average_train_loss = self._split(averaged, at, "average", "train").loss
+            at.average_val_loss, at.average_val_metric = self._split(averaged, at, "average", "val")
         self._display.evaluated(val.metric)
         return train.loss
 
     def test(self, at: TrainState) -> tuple[Evaluation, Evaluation | None]:
         """Evaluate the test split with the raw weights and with the average."""
-        split = self._run.data.test
         with self._weights() as model:
-            raw = self._split(model, at, "raw", "test", split)
+            raw = self._split(model, at, "raw", "test")
         averaged = self._averaged()
-        if averaged is None:
-            return raw, None
-        return raw, self._split(averaged, at, "average", "test", split)
+        return raw, None if averaged is None else self._split(averaged, at, "average", "test")
 
     @contextlib.contextmanager
     def _weights(self) -> Iterator[nn.Module]:
@@ -73,10 +66,9 @@ class Evaluator:
         averager = self._run.averager
         return None if averager is None else averager.model(self._batches)
 
-    def _split(
-        self, model: nn.Module, at: TrainState, weights: str, name: str, split: Split
-    ) -> Evaluation:
+    def _split(self, model: nn.Module, at: TrainState, weights: str, name: str) -> Evaluation:
         run, size = self._run, self._run.config.eval.batch_size
+        split: Split = getattr(run.data, name)
         found = evaluate(model, run.objective.loss, run.data, split, size, run.objective.bf16)
         row = (at.step, at.epoch, at.examples, at.train_seconds, weights, name, *found)
         self._writer.evaluation(row)

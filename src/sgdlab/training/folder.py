@@ -110,7 +110,7 @@ def finished(directory: Path, identity: str, resume: bool) -> dict[str, Cell] | 
     Args:
         directory: The run directory.
         identity: The run id that it should have.
-        resume: False: no run counts as finished.
+        resume: Whether a run can count as finished at all.
 
     Raises:
         InputError: The directory holds another run.

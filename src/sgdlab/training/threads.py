@@ -42,7 +42,7 @@ def operations_by_kind(model: nn.Module, x: Tensor) -> dict[str, int] | None:
 
     Args:
         model: The model, which is counted in evaluation mode and left in its own.
-        x: Inputs ``[examples, ...]``.
+        x: The inputs ``[examples, ...]``.
     """
     training = model.training
     try:

@@ -47,7 +47,7 @@ def folder_of(folders: tuple[str, str], config: RunConfig, identity: str) -> tup
     Args:
         folders: What `folders_in` returns for the job.
         config: The config of the job.
-        identity: Its run id.
+        identity: The run id of the job.
     """
     folder, name = folders[0], _NAMES.get(folders[1])
     values = {key: getattr(config, key, None) for key in _KEY.findall(folder)}

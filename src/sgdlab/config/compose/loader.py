@@ -29,7 +29,7 @@ from sgdlab.config.schema import RunConfig
 from sgdlab.errors import InputError
 
 _Entry = str | tuple[str, Number]
-"""An override: as typed, or key and number."""
+"""An override as it was typed, or its key and number."""
 
 _Form = tuple[Pattern, tuple[str, str]] | str
 """What jobs that differ in numbers only have in common; or why each is composed by itself."""
@@ -62,7 +62,7 @@ class QuickLoader(ConfigLoaderImpl):
 
     Args:
         search_path: Where configs are looked for.
-        common: Overrides in front of those of every job.
+        common: The overrides that stand in front of those of every job.
         adapt: Changes each composed config in place.
     """
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -63,9 +64,7 @@ def learning_rates(scene: Scene) -> list[Chart]:
         caption += " Bars: the basin, rates whose result is within a tolerance of the best one."
     if lost:
         caption += " × at the edge: runs that did not complete."
-    y = scene.axis(f"final validation {workload.metric}")
-    low, high = room(scene, values, lost, log)
-    y = Axis(y.label, log=log, percent=y.percent, low=low, high=high)
+    y = metric_axis(scene, values, lost, log)
     axis = Axis("learning rate", log=True)
     title = f"Sensitivity to the learning rate: validation {workload.metric}"
     return [Chart(scene.name("learning-rate"), title, caption, axis, y, series)]
@@ -82,7 +81,14 @@ def rates_chosen(entry: Entry) -> list[float]:
     return sorted(float(rate) for rate in rates if is_number(rate) and rate > 0)
 
 
-def room(
+def metric_axis(scene: Scene, values: Sequence[float], lost: bool, log: bool) -> Axis:
+    """Return the axis of the final validation metric of some runs."""
+    bare = scene.axis(f"final validation {scene.result.workload.metric}")
+    low, high = _room(scene, values, lost, log)
+    return replace(bare, log=log, low=low, high=high)
+
+
+def _room(
     scene: Scene, values: Sequence[float], lost: bool, log: bool
 ) -> tuple[float | None, float | None]:
     """Return limits that leave a strip at the worse edge, so that crosses lie on no point."""

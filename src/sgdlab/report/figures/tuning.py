@@ -9,7 +9,7 @@ from sgdlab.analysis.workloads import varying
 from sgdlab.checks import is_number
 from sgdlab.report.charts.model import Axis, Chart, Marker, Points, Series
 from sgdlab.report.charts.thin import thinned
-from sgdlab.report.figures.rates import is_log, room
+from sgdlab.report.figures.rates import is_log, metric_axis
 from sgdlab.report.figures.scene import Scene
 from sgdlab.report.figures.slug import slug
 from sgdlab.results import COMPLETED, STOPPED
@@ -34,33 +34,29 @@ def _scatter(scene: Scene, entry: Entry) -> Chart | None:
     rows = [row for row in entry.trials if is_number(rate := _rate(scene, row)) and rate > 0]
     if len({_rate(scene, row) for row in rows}) < 2:
         return None
-    done = [row for row in rows if _value(scene, row) is not None]
-    values = [float(_value(scene, row) or 0.0) for row in done]
-    log = is_log(scene, values)
-    points = [(_rate(scene, row), value) for row, value in zip(done, values, strict=True)]
-    kept = [done[place] for place in thinned(points, MOST, log)] if points else []
+    value = {row: found for row in rows if (found := _value(scene, row)) is not None}
+    done, log = list(value), is_log(scene, list(value.values()))
+    kept = [done[i] for i in thinned([(_rate(scene, r), v) for r, v in value.items()], MOST, log)]
     winners = {
         _key(scene, row) for row in entry.chosen if scene.runs.rows[row]["trial"] is not None
     }
-    searched = _searched(scene, entry)
-    series: list[Series] = []
-    name = entry.optimizer
+    searched, name = _searched(scene, entry), entry.optimizer
     drawn: tuple[tuple[Marker, str, list[int]], ...] = (
         ("own", "", [row for row in kept if _key(scene, row) not in winners]),
         ("ring", "taken", [row for row in done if _key(scene, row) in winners]),
     )
-    for marker, label, members in drawn:
-        if members:
-            series.append(
-                Points(
-                    name,
-                    [_rate(scene, row) for row in members],
-                    [scene.scale * float(_value(scene, row) or 0.0) for row in members],
-                    [_text(scene, searched, row) for row in members],
-                    marker=marker, label=label, large=len(kept) <= 120,
-                )
-            )  # fmt: skip
-    lost = [row for row in rows if _value(scene, row) is None]
+    series: list[Series] = [
+        Points(
+            name,
+            [_rate(scene, row) for row in members],
+            [scene.scale * value[row] for row in members],
+            [_text(scene, searched, row) for row in members],
+            marker=marker, label=label, large=len(kept) <= 120,
+        )
+        for marker, label, members in drawn
+        if members
+    ]  # fmt: skip
+    lost = [row for row in rows if row not in value]
     edge = "bottom" if scene.result.workload.maximise else "top"
     for status in sorted({str(scene.runs.rows[row]["status"]) for row in lost}):
         members = [row for row in lost if scene.runs.rows[row]["status"] == status][:MOST]
@@ -72,9 +68,7 @@ def _scatter(scene: Scene, entry: Entry) -> Chart | None:
             )
         )  # fmt: skip
     metric = scene.result.workload.metric
-    y = scene.axis(f"final validation {metric}")
-    low, high = room(scene, values, bool(lost), log)
-    y = Axis(y.label, log=log, percent=y.percent, low=low, high=high)
+    y = metric_axis(scene, list(value.values()), bool(lost), log)
     caption = (
         f"{name}: final validation {metric} of each of {words.count(len(rows), 'trial')} against "
         "its learning rate. Rings: the settings that won."

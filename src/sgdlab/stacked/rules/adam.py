@@ -19,7 +19,7 @@ class AdamRule(Rule):
     AdamW is the same rule, so that both fit into one stack: the engine applies the decay of either.
 
     Attributes:
-        amsgrad: Take the largest ``v`` so far in the place of ``v``.
+        amsgrad: Whether the largest ``v`` so far stands in the place of ``v``.
     """
 
     amsgrad: bool = False

@@ -17,7 +17,7 @@ class RMSpropRule(Rule):
     in torch: ``b <- keep·b + take·d``, ``w <- w - direct·d - through·b``.
 
     Attributes:
-        centered: ``a <- α·a + (1 - α)·g``, and ``v - a²`` in the place of ``v``.
+        centered: Whether ``v - a²`` stands in the place of ``v``, with ``a <- α·a + (1 - α)·g``.
     """
 
     centered: bool = False
