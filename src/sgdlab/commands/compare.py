@@ -5,7 +5,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from sgdlab.commands.train import train
-from sgdlab.comparison.run import check_comparison, run_comparison
+from sgdlab.comparison.run import CheckedComparison, check_comparison, run_comparison
+from sgdlab.config import gate
 from sgdlab.config.app import run_app
 from sgdlab.config.catalogue import conf_dir
 from sgdlab.config.gate import refuse_lesson
@@ -18,14 +19,14 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def preflight(composed: DictConfig) -> None:
-    """Refuse a comparison before it has left any file.
+def preflight(composed: DictConfig) -> CheckedComparison:
+    """Refuse a comparison before it has left any file; return what `app` goes on with.
 
     Raises:
         InputError: Names what is wrong; every run that is known by now is built once.
     """
     refuse_lesson(composed, "compare")
-    check_comparison(composed)
+    return check_comparison(composed)
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="compare")
@@ -35,4 +36,4 @@ def app(composed: DictConfig) -> None:
     Raises:
         SystemExit: With code 1 when a run failed.
     """
-    run_comparison(composed, HydraConfig.get(), train)
+    run_comparison(gate.passed(), HydraConfig.get(), train)

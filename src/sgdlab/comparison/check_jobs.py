@@ -116,22 +116,25 @@ def _search(composed: DictConfig) -> None:
             raise InputError(f"seconds={seconds:g} with {setting}: it needs a number of trials")
 
 
-def check_jobs(master: DictConfig, loader: QuickLoader, tuning: Jobs, defaults: Jobs) -> None:
+def check_jobs(
+    master: DictConfig, loader: QuickLoader, checks: Checks, tuning: Jobs, defaults: Jobs
+) -> None:
     """Refuse runs that cannot be built, and contenders that would be one and the same run.
 
     Besides the runs themselves the ends of every range and every choice are tried, since a search
     may ask for them later.
 
     Args:
-        master: The config of the comparison, with any name of a study.
+        master: The config of the comparison.
         loader: Composes its jobs.
+        checks: Builds them.
         tuning: The first trials of each search.
         defaults: The runs of the track of defaults.
 
     Raises:
         InputError: A run cannot be built, or two contenders are the same run.
     """
-    checks, warnings = Checks(), dict[str, None]()
+    warnings: dict[str, None] = {}
     for jobs in (tuning, defaults):
         seen: dict[str, SearchId] = {}
         for search_id, own in jobs.items():

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,63 +34,84 @@ from sgdlab.results import DEFAULTS, FAILED, FINAL, TUNE, Cell, read_study, writ
 from sgdlab.search.halving import halving_of
 from sgdlab.sweep.jobs import launch, prepare
 from sgdlab.sweep.launchers import Task, context_of
+from sgdlab.sweep.preflight import Checks
 from sgdlab.terminal.display import stdout
 from sgdlab.terminal.notices import warn
 
 _OWN_KEYS = (*COMPARE_ONLY, "study")
 
 
-def check_comparison(composed: DictConfig) -> None:
-    """Refuse a comparison before it has left any file.
+@dataclass(frozen=True)
+class CheckedComparison:
+    """A comparison that was checked, and has left no file yet.
+
+    Attributes:
+        master: Its config, with the name of its study.
+        loader: Composes its runs; those that were checked are composed already.
+        checks: Knows what was built to be checked.
+        contenders: What is compared.
+        workloads: What on.
+    """
+
+    master: DictConfig
+    loader: QuickLoader
+    checks: Checks
+    contenders: list[Contender]
+    workloads: list[Workload]
+
+
+def check_comparison(composed: DictConfig) -> CheckedComparison:
+    """Refuse a comparison before it has left any file; return what `run_comparison` goes on with.
 
     Raises:
         InputError: Something is wrong; every run that is known by now is built once.
     """
     check_settings(composed)
-    loader = _loader(composed)
+    candidates_of(composed)  # before the study's name is made of them
+    folder = Path(composed.hydra.run.dir).absolute()
+    loader, checks = _loader(composed, folder), Checks()
     contenders, workloads = contenders_of(composed, loader), workloads_of(composed, loader)
     halving_of(composed.search)
     master = composed.copy()
     with open_dict(master):
-        master.study = "study"
+        master.study = study_name(composed)
     search_ids = search_ids_of(workloads, contenders, master.replicates)
     jobs: dict[SearchId, list[list[str]]] = {}
     if "tuned" in master.tracks:
         jobs = Tuning(master, dict.fromkeys(search_ids, int(master.trials))).first_jobs()
     own = {search_id: _default_jobs(master, [search_id]) for search_id in search_ids}
     defaults = own if DEFAULTS in master.tracks else {}
-    check_jobs(master, loader, jobs, defaults)
+    check_jobs(master, loader, checks, jobs, defaults)
     check_target(master, loader, jobs or defaults)
     _refuse_other_study(composed, contenders, workloads)
     check_halving(composed, loader, [job for own in jobs.values() for job in own])
+    return CheckedComparison(master, loader, checks, contenders, workloads)
 
 
-def run_comparison(composed: DictConfig, hydra: Any, task: Task) -> None:
+def run_comparison(checked: CheckedComparison, hydra: Any, task: Task) -> None:
     """Run a comparison to its report.
 
     Args:
-        composed: The config that Hydra gives to the task, without Hydra's own section.
-        hydra: Hydra's own section.
+        checked: What `check_comparison` returned.
+        hydra: Hydra's own section, as it gives it to the task.
         task: Trains one run.
 
     Raises:
         SystemExit: With code 1 when a run failed.
     """
     folder = Path(hydra.runtime.output_dir)
-    master = composed.copy()
+    master, loader = checked.master, checked.loader
+    contenders, workloads = checked.contenders, checked.workloads
     with open_dict(master):
         master.hydra = hydra
-        master.study = study_name(master)
         _put_runs_in(folder, master)
-    loader = _loader(master, folder)
-    contenders, workloads = contenders_of(master, loader), workloads_of(master, loader)
     search_ids = search_ids_of(workloads, contenders, master.replicates)
     written = protocol(master, contenders, workloads)
     write_study(folder, written)
     context = context_of(master)
 
     def run(phase: str, jobs: Sequence[Sequence[str]]) -> list[dict[str, Cell]]:
-        prepared = prepare(master, loader, jobs)
+        prepared = prepare(master, loader, jobs, checked.checks)
         if phase == TUNE and halving_of(master.search):
             return tune_by_halving(master, prepared, folder)
         return launch(master, context, loader, task, prepared, folder, phase)
@@ -123,7 +145,7 @@ def _put_runs_in(folder: Path, config: DictConfig) -> None:
         config.hydra.sweep.dir = str(folder)
 
 
-def _loader(master: DictConfig, folder: Path = Path("runs")) -> QuickLoader:
+def _loader(master: DictConfig, folder: Path) -> QuickLoader:
     typed = list(master.hydra.overrides.task)
     common = [o for o in typed if o.lstrip("+~").split("=")[0].split(".")[0] not in _OWN_KEYS]
     if candidates_of(master):

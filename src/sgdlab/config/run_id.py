@@ -79,7 +79,7 @@ def study_name(comparison: DictConfig) -> str:
     own["search"] = counting(own["search"])
     if own["search"].get("method") != "tpe":
         own["search"].pop("batch", None)
-    candidates = _normalise(list(config.scaling.get("candidates") or []))
+    candidates = _normalise(config.scaling.get("candidates") or [])
     content = json.dumps([run_id(config), _normalise(own), candidates], sort_keys=True)
     digest = hashlib.sha256(content.encode()).hexdigest()[:6]
     names = [config.names.get("dataset", "data"), config.names.get("model", "model")]

@@ -20,8 +20,19 @@ from sgdlab.training.folder import finished
 __all__ = ["Job", "QuickLoader", "carry_out", "expand", "launch", "prepare"]
 
 
-def prepare(master: DictConfig, loader: QuickLoader, jobs: Sequence[Sequence[str]]) -> list[Job]:
+def prepare(
+    master: DictConfig,
+    loader: QuickLoader,
+    jobs: Sequence[Sequence[str]],
+    checks: Checks | None = None,
+) -> list[Job]:
     """Compose and check every job before the first one runs.
+
+    Args:
+        master: The config that the jobs are made from.
+        loader: Composes them.
+        jobs: The overrides of each.
+        checks: Knows what was built before; by default nothing was.
 
     Raises:
         InputError: A job cannot be built, or two jobs are the same run.
@@ -29,7 +40,7 @@ def prepare(master: DictConfig, loader: QuickLoader, jobs: Sequence[Sequence[str
     prepared: list[Job] = []
     seen: dict[str, Job] = {}
     warnings: dict[str, None] = {}
-    checks = Checks()
+    checks = checks or Checks()
     for overrides in jobs:
         job = loader.job(master, overrides)
         warnings |= dict.fromkeys(checks.of(job.config))
