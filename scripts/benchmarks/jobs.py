@@ -89,7 +89,7 @@ def _plainly(jobs: list[list[str]]) -> None:
 
 def _write(jobs: list[Job]) -> None:
     cpu = torch.device("cpu")
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         for job in jobs:
             directory = Path(folder) / job.run_id
             write_config(directory, job.config.plain())

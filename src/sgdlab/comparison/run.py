@@ -67,14 +67,15 @@ def check_comparison(composed: DictConfig) -> CheckedComparison:
         InputError: Something is wrong; every run that is known by now is built once.
     """
     check_settings(composed)
-    candidates_of(composed)  # before the study's name is made of them
+    candidates_of(composed)
+    study = study_name(composed)  # Hydra would hide what it refuses in an error of its own
     folder = Path(composed.hydra.run.dir).absolute()
     loader, checks = _loader(composed, folder), Checks()
     contenders, workloads = contenders_of(composed, loader), workloads_of(composed, loader)
     halving_of(composed.search)
     master = composed.copy()
     with open_dict(master):
-        master.study = study_name(composed)
+        master.study = study
     search_ids = search_ids_of(workloads, contenders, master.replicates)
     jobs: dict[SearchId, list[list[str]]] = {}
     if "tuned" in master.tracks:
