@@ -160,3 +160,11 @@ def test_a_run_is_resolved_looked_up_and_built_once(sgdlab, monkeypatch):
 def test_names_of_a_run_are_put_into_any_folder(typed: str, found: str, sgdlab):
     assert sgdlab("train", *QUICK, "optimizer=sgd", "max_steps=1", "seed=3", typed).code == 0
     assert len(list(sgdlab.folder.glob(f"{found}/summary.csv"))) == 1
+
+
+@pytest.mark.parametrize("command", ["train", "compare"])
+def test_without_its_check_no_run_starts(sgdlab, command):
+    result = sgdlab(command, "~hydra.callbacks.gate")
+    assert result.code == 2
+    assert "hydra.callbacks.gate checks a run before it starts: leave it in" in result.err
+    assert not list(sgdlab.folder.rglob("*.csv"))

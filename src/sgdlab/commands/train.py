@@ -95,20 +95,20 @@ def train(composed: DictConfig) -> dict[str, Cell]:
     """
     hydra_config = HydraConfig.get()
     directory = Path(hydra_config.runtime.output_dir)
-    checked = gate.passed()
-    if composed.get("lesson") is not None:
-        from sgdlab.lessons.command import run_lesson  # few runs need it
-
-        return run_lesson(checked, directory)
     if hydra_config.mode == RunMode.MULTIRUN:
         config = resolve(composed, hydra_config.runtime)
+        gate.refuse_sweep(config)
         if config.scaling.get("candidates"):
             raise InputError(
                 "scaling.candidates: counts with sgdlab's own sweeper (the default); with another "
                 "one sweep scaling.candidate=0.5,1,2"
             )
         return train_run(config, directory, NoDisplay())
-    assert isinstance(checked, Ready), "Hydra calls the gate before a single run"
+    checked = gate.passed()
+    if composed.get("lesson") is not None:
+        from sgdlab.lessons.command import run_lesson  # few runs need it
+
+        return run_lesson(checked, directory)
     summary = _train_alone(checked, directory)
     print_summary(summary, shown(directory))
     if summary["status"] == FAILED:

@@ -29,8 +29,14 @@ _passed: list[Any] = []
 
 
 def passed() -> Any:
-    """Return what the check of the run that starts now returned, once; None where none was made."""
-    return _passed.pop() if _passed else None
+    """Return what the check of the run that starts now returned, once.
+
+    Raises:
+        InputError: Nothing was checked: the gate was taken out of Hydra's callbacks.
+    """
+    if not _passed:
+        raise InputError("hydra.callbacks.gate checks a run before it starts: leave it in")
+    return _passed.pop()
 
 
 class Gate(Callback):

@@ -11,7 +11,6 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 from sgdlab.config.compose.loader import QuickLoader
-from sgdlab.config.gate import NO_SWEEP
 from sgdlab.config.job import Job
 from sgdlab.errors import InputError
 from sgdlab.lessons.lesson import Lesson, lesson_of
@@ -58,22 +57,19 @@ def check_lesson(composed: DictConfig) -> CheckedLesson:
     return ready
 
 
-def run_lesson(ready: CheckedLesson | None, directory: Path) -> dict[str, Cell]:
+def run_lesson(ready: CheckedLesson, directory: Path) -> dict[str, Cell]:
     """Make the runs of a lesson that are not finished, draw them, and say what they show.
 
     Args:
-        ready: What `check_lesson` returned; None in a sweep, where no lesson can be.
+        ready: What `check_lesson` returned.
         directory: Where the lesson goes.
 
     Returns:
         The summary of the last run.
 
     Raises:
-        InputError: The lesson is swept.
         SystemExit: With code 1 when a run failed.
     """
-    if ready is None:
-        raise InputError(f"-m: {NO_SWEEP}")
     lesson, jobs = ready.lesson, ready.jobs
     folder = _folder(directory, ready.typed)
     places = [folder / name for name in lesson.runs]
