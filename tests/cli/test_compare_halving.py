@@ -221,7 +221,7 @@ def killed(monkeypatch: pytest.MonkeyPatch, method: str, calls: int) -> None:
 @pytest.mark.parametrize(
     ("method", "calls"),
     [
-        ("_end", 11),
+        pytest.param("_end", 11, marks=pytest.mark.slow),
         ("_block", 9),
         *(
             pytest.param(*kill, marks=pytest.mark.slow)
@@ -252,6 +252,7 @@ def test_trials_compete_over_all_stacks(
     same_trials(sgdlab.folder / "runs/s", halved[0])
 
 
+@pytest.mark.slow
 def test_stacks_on_threads_of_their_own_end_with_the_same_bytes_killed_or_not(
     halved, sgdlab: Cli, monkeypatch: pytest.MonkeyPatch
 ):

@@ -129,6 +129,7 @@ def test_a_page_whose_library_does_not_start_names_the_files(
     tab.close()
 
 
+@pytest.mark.slow
 def test_a_phone_in_the_dark(browser: Browser, evil: Report) -> None:
     tab = show(browser, evil.html, 390, 844, prefers_color_scheme="dark")
     check_quiet(tab, evil)

@@ -131,7 +131,7 @@ def test_markdown_shows_the_figures(report: Report) -> None:
         assert (report.out / name).is_file()
 
 
-@pytest.mark.parametrize("optimizers", [1, 9, 20])
+@pytest.mark.parametrize("optimizers", [1, pytest.param(9, marks=pytest.mark.slow), 20])
 def test_any_number_of_optimizers(tmp_path: Path, optimizers: int) -> None:
     for number in range(optimizers):
         for seed in range(2):

@@ -116,8 +116,8 @@ def _split(job: str) -> list[str]:
 @pytest.mark.parametrize(
     "group",
     [
-        *("schedule", "scaling", "average", "model", "loss"),
-        pytest.param("optimizer", marks=pytest.mark.slow),
+        *("scaling", "average", "model"),
+        *(pytest.param(g, marks=pytest.mark.slow) for g in ("schedule", "loss", "optimizer")),
     ],
 )
 def test_every_member_of_a_group_goes_the_quick_way(sweep: Load, group: str):
