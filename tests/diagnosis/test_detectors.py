@@ -65,6 +65,23 @@ def test_what_is_not_finite_is_found_with_its_step(tmp_path, column, value):
     assert "clip_norm=1.0" in finding.action
 
 
+@pytest.mark.parametrize(
+    ("steps", "said"), [(0, "it is so from the first step"), (50, "it comes suddenly")]
+)
+def test_a_loss_that_is_not_finite_between_steps_is_blamed_by_whether_there_were_any(
+    tmp_path, steps, said
+):
+    reason = f"training loss is nan after step {steps}"
+    evaluations = [(2.0, 2.0), (float("nan"), 2.0)] if steps else [(float("nan"), 2.0)]
+    loss = np.linspace(2.0, 1.0, steps)
+    run = write_run(
+        tmp_path / "run", loss, status="diverged", reason=reason, per_epoch=max(steps, 1),
+        evaluations=evaluations,
+    )  # fmt: skip
+    (finding,) = [f for f in diagnosed(run).findings if f.symptom == "not_finite"]
+    assert finding.cause.startswith(said)
+
+
 @pytest.mark.parametrize(("height", "found"), [(3.0, False), (20.0, True)])
 def test_spikes_of_the_gradient(tmp_path, height, found):
     norm = np.exp(0.1 * np.sin(STEPS))
