@@ -173,22 +173,22 @@ def test_length_of_warm_up(epochs: float, status: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("schedule", "status"),
+    ("schedule", "status", "kind"),
     [
-        ("sgdlab.schedules.constant.Constant", "pass"),
-        ("sgdlab.schedules.plateau.Plateau", "warn"),
-        ("sgdlab.schedules.wsd.Wsd", "fail"),
-        ("my.Own", "warn"),
+        ("sgdlab.schedules.constant.Constant", "pass", "constant"),
+        ("sgdlab.schedules.plateau.Plateau", "warn", "plateau"),
+        ("sgdlab.schedules.wsd.Wsd", "fail", "wsd"),
+        ("my.Own", "warn", "own"),
     ],
 )
-def test_schedule_free_with_a_decaying_schedule(schedule: str, status: str) -> None:
+def test_schedule_free_with_a_decaying_schedule(schedule: str, status: str, kind: str) -> None:
     study = Study()
     own = {"optimizer._target_": "sgdlab.optimizers.schedule_free_sgd.ScheduleFreeSGD"}
     everywhere(study, "sgd", own | {"schedule._target_": schedule})
     study.change(study.find(contender="sgd"), schedule="own")
     found, detail = study.audit()["schedule-free with a constant schedule"]
     assert found == status
-    assert "sgd with schedule" in detail
+    assert f"sgd with schedule {kind}" in detail
 
 
 def test_every_shipped_schedule_is_known_to_decay_or_not() -> None:

@@ -100,3 +100,19 @@ def test_a_sweep_of_an_optimizer_with_traits_resumes(sgdlab: Cli, shop: Path) ->
         done = sgdlab(*command, "lr=0.01,0.02,0.03")
         assert done.code == 0, done.err
     assert len(rows(sgdlab.folder / "runs" / "s" / "runs.csv")) == 3
+
+
+def test_a_class_that_sgdlab_ships_has_no_traits_of_the_users(sgdlab: Cli, parts: Path) -> None:
+    own = "_target_: torch.optim.Adam\nlr: 0.1\n_traits_: {family: sgd, adaptve: true}\n"
+    write(parts / "optimizer" / "mine.yaml", own)
+    result = sgdlab("train", "--config-dir", parts, *QUICK, "optimizer=mine")
+    assert result.code == 2
+    said = "optimizer._traits_: sgdlab knows what torch.optim.Adam is; leave it out"
+    assert result.err == f"sgdlab: {said}\n"
+    assert not list(sgdlab.folder.iterdir())
+
+
+def test_an_unknown_key_within_a_section_is_named_itself(sgdlab: Cli) -> None:
+    result = sgdlab("train", *QUICK, "optimizer=adam", "optimizer._traits_={nosuch: 3}")
+    assert result.code == 2
+    assert "optimizer._traits_.nosuch: no such key in optimizer._traits_" in result.err

@@ -105,8 +105,31 @@ def members(group: str) -> list[str]:
     ],
 )
 def test_a_job_is_what_hydra_and_resolve_give(sweep: Load, job: str):
-    composed = ("optimizer.lr=0.2 lr=0.2", "study=1")  # a rate said twice; a number that is a name
+    # A rate or a seed said twice; a number that is a name.
+    composed = ("optimizer.lr=0.2 lr=0.2", "study=1", "seed=1 seed=2 seed=3")
     sweep().assert_same(*_split(job), quick=job not in composed)
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("evaluate_test", "1 1 0"),  # a truth value: every number but zero is true
+        ("decay.bias_and_norm", "2 1 0"),
+        ("resume", "1 1 0"),
+        ("limits.loss_factor", "1e17 2e17 3e17"),  # too large for halves
+        ("limits.loss_factor", "1e20 1e30 1e31"),
+        ("seed", "2 3 4"),  # the numbers that stand in for a job's own
+        ("lr", "2.5 3.5 2"),
+        ("epochs", "1 2 3"),
+    ],
+)
+def test_the_third_job_of_a_form_is_what_hydra_and_resolve_give(sweep: Load, key: str, values: str):
+    tried = sweep()
+    for value in values.split():
+        job = (f"{key}={value}", "trial=7", "study=s")
+        made, (expected, directory) = tried.loader.job(tried.master, job), tried.plainly(job)
+        assert made.config == expected
+        assert (made.run_id, made.directory) == (run_id(expected), directory)
 
 
 def _split(job: str) -> list[str]:

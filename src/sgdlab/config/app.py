@@ -36,6 +36,8 @@ def run_app(app: Callable[[], Any], command: str, arguments: list[str]) -> None:
     own = Path(flags.config_dir).resolve() if flags.config_dir else None
     if own is not None:
         refuse_shadowed(own)
+    if any(o.startswith("~hydra.callbacks") for o in flags.overrides):
+        raise InputError("hydra.callbacks.gate checks a run before it starts: leave it in")
     # Hydra reports errors by itself, in many lines and with exit code 1, unless told to raise.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv = [f"sgdlab {command}", *_flags_first(arguments, flags), *_defer(flags)]

@@ -50,6 +50,8 @@ def explain(
         if isinstance(link, ValidationError):
             return _wrong_type(link, overrides)
     if (key := _key_in(str(error))) is not None:
+        inner = str(getattr(cause, "full_key", None) or "")
+        key = inner if inner.startswith(f"{key}.") else key
         if key.startswith("hydra."):
             return f"{key}: no such key of Hydra's own; sgdlab train --cfg hydra shows them"
         return _unknown_key(key, _valid_keys(name, own, overrides))

@@ -35,7 +35,7 @@ def passed() -> Any:
         InputError: Nothing was checked: the gate was taken out of Hydra's callbacks.
     """
     if not _passed:
-        raise InputError("hydra.callbacks.gate checks a run before it starts: leave it in")
+        raise InputError("hydra.callbacks.gate checks a run before it starts: it was taken out")
     return _passed.pop()
 
 

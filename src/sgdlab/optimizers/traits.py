@@ -89,7 +89,7 @@ def traits_of(section: Mapping[str, Any]) -> Traits:
 
     Args:
         section: The section ``optimizer`` of a config. What its own ``_traits_`` says counts, else
-            what the shipped YAML of the same ``_target_`` says.
+            what the shipped YAML of the same ``_target_`` says; a resolved config has one of them.
 
     Raises:
         InputError: Its own ``_traits_`` has an unknown key or value.
@@ -127,11 +127,17 @@ def without_known(section: Mapping[str, Any], name: str | None) -> dict[str, Any
         section: The section ``optimizer`` of a config.
         name: The chosen member of the group; a ``_target_`` typed over that of a shipped member
             is another class, which has not its traits.
+
+    Raises:
+        InputError: It says traits of its own for a class that sgdlab ships.
     """
-    told = section.get(KEY)
-    own = told is not None and not _shipped(str(section.get("_target_")))
-    known = not own or told == shipped_as(f"{name}").get(KEY)
-    return {key: value for key, value in section.items() if key != KEY or not known}
+    told, target = section.get(KEY), str(section.get("_target_"))
+    ours = _shipped(target)
+    if told in (None, shipped_as(f"{name}").get(KEY), (ours or {}).get(KEY)):
+        return {key: value for key, value in section.items() if key != KEY}
+    if ours:
+        raise InputError(f"optimizer.{KEY}: sgdlab knows what {target} is; leave it out")
+    return dict(section)
 
 
 def _value(key: str, value: Any, settings: Mapping[str, Any]) -> Any:

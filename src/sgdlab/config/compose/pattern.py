@@ -2,10 +2,12 @@
 
 A sweep asks for thousands of configs that differ in numbers only. What Hydra and OmegaConf make of
 a number is found out once, by resolving the same config twice with different numbers: a value that
-changed, and is equal to one of the numbers both times, takes that number in. Whatever else changed
-follows from the numbers in another way, and such jobs are composed one by one.
+changed, and is equal to one of the numbers both times, takes that number in. Where a number
+arrives nowhere, or something else changed, or zeros come out otherwise, jobs are composed one by
+one.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -73,11 +75,10 @@ def find(
     """Return where the numbers of a job go; None where one does not arrive as it is.
 
     Args:
-        resolved: Returns the resolved config for numbers in place of the job's, or raises.
-        numbers: The numbers of the job.
+        resolved: Gives the resolved config for numbers in place of the job's, or raises.
+        numbers: The numbers of the job; each has to arrive somewhere.
     """
-    high = max([0, *(abs(int(number)) for number in numbers)]) + 1
-    others = [high + n + (0.5 if isinstance(v, float) else 0) for n, v in enumerate(numbers)]
+    others = _unlike(numbers)
     plain, other = resolved(numbers), dict(_leaves(resolved(others), ()))
     mine = dict(_leaves(plain, ()))
     if mine.keys() != other.keys():
@@ -89,11 +90,25 @@ def find(
         kind = type(value)
         if kind not in (int, float) or other[path] not in others:
             return None
-        position = others.index(other[path])
-        if not _same(value, kind(numbers[position])):
-            return None
-        takes[path] = position, kind
-    return Pattern(plain, takes)
+        takes[path] = others.index(other[path]), kind
+    pattern = Pattern(plain, takes)
+    arrived = {position for position, _ in takes.values()} == set(range(len(numbers)))
+    if not arrived or not _agree(dict(_leaves(pattern.filled(numbers), ())), mine):
+        return None
+    # Zero is where conversions part from copies: as a truth value it is false, all others true.
+    zeros = [type(number)(0) for number in numbers]
+    found, right = (dict(_leaves(c, ())) for c in (pattern.filled(zeros), resolved(zeros)))
+    return pattern if _agree(found, right) else None
+
+
+def _unlike(numbers: Sequence[Number]) -> list[Number]:
+    """Return small numbers of the same types, all different from each other and from the given."""
+    fresh = (n for n in itertools.count(2) if n not in numbers and n + 0.5 not in numbers)
+    return [n + 0.5 if isinstance(v, float) else n for v, n in zip(numbers, fresh, strict=False)]
+
+
+def _agree(one: Mapping[_Path, Any], other: Mapping[_Path, Any]) -> bool:
+    return one.keys() == other.keys() and all(_same(one[p], other[p]) for p in one)
 
 
 def _same(one: object, other: object) -> bool:
