@@ -238,6 +238,17 @@ def test_a_constant_rate_is_a_note(tmp_path):
     assert (alarms(run), notes(run)) == (set(), {"fixed_lr"})
 
 
+@pytest.mark.parametrize("schedule", ["constant", "step"])
+def test_an_optimizer_that_averages_itself_needs_no_falling_rate(tmp_path, schedule):
+    section = {"_target_": "mine.Free", "lr": 0.1, "_traits_": {"averages_itself": True}}
+    names = config()["names"] | {"schedule": schedule, "optimizer": "mine"}
+    run = write_run(
+        tmp_path / "run", FALLING, settings=config(names=names, optimizer=section),
+        evaluations=EVALUATED, lr=np.full(COUNT, 0.1),
+    )  # fmt: skip
+    assert not {"fixed_lr", "schedule_late"} & (alarms(run) | notes(run))
+
+
 @pytest.mark.parametrize(("decay", "found"), [(0.0, False), (1e-4, True)])
 def test_decay_of_biases_counts_where_there_is_decay(tmp_path, decay, found):
     settings = config(decay__bias_and_norm=True, optimizer__weight_decay=decay)

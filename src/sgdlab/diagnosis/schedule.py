@@ -31,7 +31,7 @@ def fixed_rate(run: RunRecord) -> Finding | None:
     lr = run.lr
     if len(lr) < 20 or run.is_problem or float(np.ptp(lr[len(lr) // 3 :])) > 1e-3 * float(lr.max()):
         return None
-    if run.name("schedule") != "constant" or run.optimizer.startswith("schedule_free"):
+    if run.name("schedule") != "constant" or run.traits.averages_itself:
         return None
     return Finding(
         "fixed_lr",
@@ -129,12 +129,7 @@ def ends_late(run: RunRecord) -> Finding | None:
     """Return the finding that a schedule was chosen and never lowered the rate."""
     lr, name = run.lr, run.name("schedule")
     never = ("constant", "plateau", "schedule", "cosine_restarts")
-    if (
-        not run.is_complete
-        or len(lr) < 20
-        or name in never
-        or run.optimizer.startswith("schedule_free")
-    ):
+    if not run.is_complete or len(lr) < 20 or name in never or run.traits.averages_itself:
         return None
     left = float(lr[-1] / lr.max())
     length = warmup_steps(run) or 0
