@@ -168,7 +168,7 @@ class QuickLoader(ConfigLoaderImpl):
             one = composed(numbers)
             if not follows_numbers(own_part(one)):
                 return "an interpolation may do anything with a number"
-            found = find(lambda numbers: unchecked(composed(numbers)), numbers)
+            found = find(lambda n: unchecked(one if n is numbers else composed(n)), numbers)
         except Exception as error:  # whatever it is, composing the job itself says it
             return str(error)
         return (found, folders_in(one)) if found else "a number does not arrive as it is"
