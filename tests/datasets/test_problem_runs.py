@@ -7,7 +7,6 @@ import torch
 from problem_settings import CONVEX, PROBLEMS, problem
 from torch import nn
 
-from sgdlab.config.compose.one import compose_run
 from sgdlab.datasets.base import Examples
 from sgdlab.datasets.convert import to_examples
 from sgdlab.datasets.problem import Problem
@@ -15,30 +14,8 @@ from sgdlab.datasets.split import prepare
 from sgdlab.errors import InputError
 from sgdlab.losses.mean import Mean
 from sgdlab.models.problem import Problem as ProblemModel
-from sgdlab.terminal.progress import NoDisplay
-from sgdlab.training.build import build_run
 from sgdlab.training.evaluation import evaluate
-from sgdlab.training.loop import fit
-
-
-class Rows:
-    """Keeps the rows that a run would write."""
-
-    def __init__(self) -> None:
-        self.step_rows: list[tuple] = []
-        self.evaluations: list[tuple] = []
-
-    def steps(self, rows: list[tuple]) -> None:
-        self.step_rows.extend(rows)
-
-    def evaluation(self, row: tuple) -> None:
-        self.evaluations.append(row)
-
-
-def train(*overrides: str) -> tuple[Any, Rows, Any]:
-    config = compose_run(*overrides)
-    run, rows = build_run(config), Rows()
-    return fit(run, rows, NoDisplay()), rows, run
+from trainer_runs import train
 
 
 class Constant(nn.Module):

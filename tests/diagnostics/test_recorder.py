@@ -13,12 +13,9 @@ from sgdlab.config.catalogue import conf_dir
 from sgdlab.diagnostics.base import Moment, Quantity, Subject, flat
 from sgdlab.diagnostics.recorder import Recorder
 from sgdlab.terminal.progress import NoDisplay
-from sgdlab.training import checkpoint
 from sgdlab.training.build import Run
-from sgdlab.training.folder import RunFolder
 from sgdlab.training.loop import fit
-from sgdlab.training.state import TrainState
-from trainer_runs import Rows, built
+from trainer_runs import Rows, built, config_of, fit_from_checkpoint
 
 SMALL = ("dataset=wine", "model.hidden=[8]", "batch_size=16", "epochs=3")
 OPTIMIZERS = sorted(path.stem for path in (conf_dir() / "optimizer").glob("*.yaml"))
@@ -134,31 +131,14 @@ def test_dropout_and_batch_norm_go_on_as_if_nobody_looked() -> None:
         assert torch.equal(p, q)
 
 
-class Stopped(Exception):
-    """Stands for a kill."""
-
-
 def test_a_killed_run_measures_on_as_if_it_had_not_been(tmp_path: Path) -> None:
     overrides = (*SMALL, "checkpoint.every=9", "diagnostics.every=5")
 
     def go(path: Path, stop: bool) -> Rows:
         run, rows = watched(Spy(), *overrides), Rows()
         torch.manual_seed(5)
-
-        folder, state = RunFolder(path, "id", "sequential"), TrainState()
         path.mkdir(exist_ok=True)
-
-        def save(now: TrainState) -> None:
-            folder.save(checkpoint.state_of(run, now))
-            if stop:
-                raise Stopped
-
-        if (saved := folder.load()) is not None:
-            checkpoint.restore(saved, run, state)
-        try:
-            fit(run, rows, NoDisplay(), state, save)
-        except Stopped:
-            torch.manual_seed(6)
+        fit_from_checkpoint(run, rows, path, stop)
         return rows
 
     whole = go(tmp_path / "whole", stop=False)
@@ -297,7 +277,6 @@ def test_forgetting_to_zero_is_a_plain_loops_fault(other: str, tmp_path: Path) -
 def test_neither_diagnostics_nor_the_default_of_zero_grad_count_for_the_run_id() -> None:
     from sgdlab.config.run_id import run_id
     from sgdlab.results import determining
-    from trainer_runs import config_of
 
     counting = {key.partition(".")[0] for key in determining(config_of().plain())}
     assert not counting & {"diagnostics", "zero_grad", "lesson"}

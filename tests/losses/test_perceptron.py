@@ -5,16 +5,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from omegaconf import DictConfig
 from scipy.optimize import linprog
 from torch import Tensor, nn
 
-from sgdlab.config.compose.one import compose_run
 from sgdlab.errors import InputError
 from sgdlab.losses.perceptron import Perceptron
 from sgdlab.terminal.progress import NoDisplay
-from sgdlab.training.build import build_run
 from sgdlab.training.loop import fit
+from trainer_runs import Rows, built
 
 
 def separable(seed: int, n: int, d: int, k: int, margin: float) -> tuple[np.ndarray, ...]:
@@ -104,23 +102,6 @@ def test_several_classes_are_keslers_rule_within_twice_the_bound(seed: int) -> N
     assert 1 < mistakes <= 2 * (radius / gamma) ** 2
 
 
-def config_of(*overrides: str) -> DictConfig:
-    return compose_run(*overrides)
-
-
-class Rows:
-    """Keeps the step rows that a run would write."""
-
-    def __init__(self) -> None:
-        self.kept: list[tuple] = []
-
-    def steps(self, rows: list[tuple]) -> None:
-        self.kept.extend(rows)
-
-    def evaluation(self, row: tuple) -> None:
-        pass
-
-
 def best_separator(x: np.ndarray, t: np.ndarray) -> np.ndarray:
     """Return a unit ``w`` with ``t·(w·x) > 0`` everywhere, by linear programming."""
     n, d = x.shape
@@ -132,13 +113,11 @@ def best_separator(x: np.ndarray, t: np.ndarray) -> np.ndarray:
 
 
 def test_the_trainer_makes_the_same_updates_within_the_bound() -> None:
-    run = build_run(
-        config_of(
-            "dataset=classification", "dataset.n_classes=2", "dataset.class_sep=2.0",
-            "dataset.n_clusters_per_class=1", "dataset.flip_y=0.0", "dataset.n_samples=200",
-            "loss=perceptron", "model=linear", "optimizer=sgd", "lr=0.5", "epochs=10",
-            "optimizer.weight_decay=0.0", "batch_size=1", "schedule=constant", "dtype=float64",
-        )
+    run = built(
+        "dataset=classification", "dataset.n_classes=2", "dataset.class_sep=2.0",
+        "dataset.n_clusters_per_class=1", "dataset.flip_y=0.0", "dataset.n_samples=200",
+        "loss=perceptron", "model=linear", "optimizer=sgd", "lr=0.5", "epochs=10",
+        "optimizer.weight_decay=0.0", "batch_size=1", "schedule=constant", "dtype=float64",
     )  # fmt: skip
     with torch.no_grad():
         for p in run.model.parameters():
@@ -158,8 +137,8 @@ def test_the_trainer_makes_the_same_updates_within_the_bound() -> None:
             updates.append(bool(margin <= 0))
             if updates[-1]:
                 w = w + t[i] * x[i]
-    assert [row[4] for row in rows.kept] == pytest.approx(losses, abs=1e-11)
-    assert [row[5] > 0 for row in rows.kept] == updates
+    assert [row[4] for row in rows.step_rows] == pytest.approx(losses, abs=1e-11)
+    assert [row[5] > 0 for row in rows.step_rows] == updates
 
     gamma = (t * (x @ best_separator(x, t))).min()
     assert updates[0]
@@ -196,4 +175,4 @@ def test_a_loss_that_is_not_finite_stays_so() -> None:
 
 def test_regression_is_refused_with_what_to_take() -> None:
     with pytest.raises(InputError, match="for a regression dataset: loss=mse"):
-        build_run(config_of("dataset=diabetes", "model=linear", "loss=perceptron"))
+        built("dataset=diabetes", "model=linear", "loss=perceptron")

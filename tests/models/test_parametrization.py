@@ -1,6 +1,5 @@
 """μP: equal to standard at the base width, exact for copied units, flat in the coordinate check."""
 
-import copy
 import math
 from typing import Any
 
@@ -12,8 +11,6 @@ from torch import Tensor, nn
 
 from models.coordinates import activation_scales, coordinate_check
 from sgdlab.config.catalogue import conf_dir
-from sgdlab.config.compose.one import compose_run
-from sgdlab.config.schema import RunConfig
 from sgdlab.errors import InputError
 from sgdlab.models.cnn import CNN
 from sgdlab.models.linear import Linear
@@ -24,31 +21,11 @@ from sgdlab.parametrization import Width, lr_multipliers
 from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training.build import Run, build_run
 from sgdlab.training.loop import fit
+from trainer_runs import Rows, built, config_of
 
 SGD_KIN = ["sgd", "momentum", "nesterov", "keras_sgd", "nesterov_lookahead"]
 ADAM_KIN = ["adam", "adamw", "nadam", "adamax", "adagrad", "rmsprop", "lion", "signsgd"]
 SIZES: dict[str, Any] = {"input_shape": (6,), "num_outputs": 3}
-
-
-class Rows:
-    """Keeps the step rows that a run would write."""
-
-    def __init__(self) -> None:
-        self.kept: list[tuple] = []
-
-    def steps(self, rows: list[tuple]) -> None:
-        self.kept.extend(rows)
-
-    def evaluation(self, row: tuple) -> None:
-        pass
-
-
-def config_of(*overrides: str) -> RunConfig:
-    return copy.deepcopy(compose_run(*overrides))
-
-
-def built(*overrides: str) -> Run:
-    return build_run(config_of(*overrides))
 
 
 def of_widths(*hidden: list[int], overrides: list[str]) -> list[Run]:
@@ -63,7 +40,7 @@ def of_widths(*hidden: list[int], overrides: list[str]) -> list[Run]:
 def losses(run: Run) -> list[float]:
     rows = Rows()
     fit(run, rows, NoDisplay())
-    return [row[4] for row in rows.kept]
+    return [row[4] for row in rows.step_rows]
 
 
 def mup(*hidden: int, **settings: Any) -> MLP:

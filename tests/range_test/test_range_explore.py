@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from finder_runs import built, config_of, curve_of, section
+from finder_runs import curve_of, section
 
 from sgdlab.range_test.explore import explore
 from sgdlab.range_test.settings import rates
@@ -13,6 +13,7 @@ from sgdlab.steps.batches import stream_seed
 from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training.evaluation import evaluate
 from sgdlab.training.loop import fit
+from trainer_runs import built, config_of
 
 WINE = ("dataset=wine", "model=linear")
 

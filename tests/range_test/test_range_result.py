@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from finder_runs import built, curve_of, section
+from finder_runs import curve_of, section
 
 from sgdlab.range_test.curve import LossAverage, Point, RangeCurve
 from sgdlab.range_test.result import RangeResult, result_of
 from sgdlab.range_test.settings import rates
+from trainer_runs import built
 
 
 def found(

@@ -1,12 +1,13 @@
 """The rate to take trains: every embedded dataset, with Nesterov and AdamW."""
 
 import pytest
-from finder_runs import EMBEDDED, built, curve_of, section
+from finder_runs import EMBEDDED, curve_of, section
 
 from sgdlab.range_test.result import result_of
 from sgdlab.results import COMPLETED
 from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training.loop import fit
+from trainer_runs import built
 
 
 class Nothing:

@@ -6,12 +6,7 @@ import pytest
 import torch
 
 from sgdlab.config.catalogue import conf_dir
-from sgdlab.terminal.progress import NoDisplay
-from sgdlab.training import checkpoint
-from sgdlab.training.folder import RunFolder
-from sgdlab.training.loop import fit
-from sgdlab.training.state import TrainState
-from trainer_runs import Rows, built
+from trainer_runs import Rows, built, fit_from_checkpoint
 
 OPTIMIZERS = sorted(path.stem for path in (conf_dir() / "optimizer").glob("*.yaml"))
 SCHEDULES = sorted(path.stem for path in (conf_dir() / "schedule").glob("*.yaml"))
@@ -29,27 +24,10 @@ MECHANICS = [
 SMALL = ["dataset=wine", "model.hidden=[8]", "batch_size=16", "epochs=3", "checkpoint.every=11"]
 
 
-class Stopped(Exception):
-    """Stands for a kill."""
-
-
 def run_with(path: Path, overrides: list[str], stop: bool) -> tuple[Rows, list[torch.Tensor]]:
     run, rows = built(*SMALL, *overrides), Rows()
     torch.manual_seed(5)
-
-    folder, state = RunFolder(path, "id", "sequential"), TrainState()
-
-    def save(now: TrainState) -> None:
-        folder.save(checkpoint.state_of(run, now))
-        if stop:
-            raise Stopped
-
-    if (saved := folder.load()) is not None:
-        checkpoint.restore(saved, run, state)
-    try:
-        fit(run, rows, NoDisplay(), state, save)
-    except Stopped:
-        torch.manual_seed(6)
+    fit_from_checkpoint(run, rows, path, stop)
     model = run.averager.model([]) if run.averager else None
     models = [run.model, model] if model is not None else [run.model]
     return rows, [p.detach() for m in models for p in m.parameters()]
