@@ -48,8 +48,7 @@ def check_settings(composed: DictConfig) -> None:
     _decided(composed)
     _selection(composed)
     for key in ("trials", "seeds", "replicates"):
-        if composed[key] < 1:
-            raise InputError(f"{key}={composed[key]}: must be a whole number from 1")
+        require_whole(key, composed[key])
     runs = composed.trials * composed.replicates * max(1, len(composed.optimizers))
     if runs > MOST_RUNS:
         raise InputError(
@@ -77,9 +76,7 @@ def _decided(composed: DictConfig) -> None:
 
 
 def _selection(composed: DictConfig) -> None:
-    if composed.select_by not in SELECT_BY:
-        text = str(composed.select_by)
-        raise InputError(f"select_by={text}: {suggest(text, SELECT_BY)}")
+    require_one_of("select_by", composed.select_by, SELECT_BY)
     average = composed.hydra.runtime.choices.average
     if composed.select_by.startswith("average.") and average == "none":
         raise InputError(f"select_by={composed.select_by}: no average is kept; average=ema")

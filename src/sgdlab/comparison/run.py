@@ -72,7 +72,6 @@ def check_comparison(composed: DictConfig) -> CheckedComparison:
     folder = Path(composed.hydra.run.dir).absolute()
     loader, checks = _loader(composed, folder), Checks()
     contenders, workloads = contenders_of(composed, loader), workloads_of(composed, loader)
-    halving_of(composed.search)
     master = composed.copy()
     with open_dict(master):
         master.study = study

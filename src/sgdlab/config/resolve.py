@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
-from sgdlab.checks import bytes_of, is_whole, lies_in
+from sgdlab.checks import bytes_of, is_whole, lies_in, require_one_of, require_whole
 from sgdlab.config.schema import COMPARE_ONLY, GROUPS, CompareConfig, RunConfig
 from sgdlab.errors import InputError, suggest
 from sgdlab.optimizers.traits import without_known
@@ -119,50 +119,45 @@ def validate(config: RunConfig) -> None:
     if not lies_in(config.lr, 0, open_low=True):
         raise InputError(f"lr={config.lr}: must be a positive number, such as 0.01")
     if config.batch_size != "full":
-        _at_least(config, "batch_size", 1, "a whole number from 1, or full")
+        _at_least_one(config, "batch_size", "or full")
     for key in ("accumulate", "epochs"):
-        _at_least(config, key, 1, "a whole number from 1")
+        require_whole(key, attrgetter(key)(config))
     for key in ("seed", "split.seed"):
-        _at_least(config, key, 0, "a whole number from 0")
-    _at_least(config, "eval.every", 1, "a whole number of epochs from 1")
-    _at_least(config, "eval.batch_size", 1, "a whole number from 1")
+        require_whole(key, attrgetter(key)(config), 0)
+    require_whole("eval.every", config.eval.every, of="epochs")
+    require_whole("eval.batch_size", config.eval.batch_size)
     for key in ("max_steps", "threads", "checkpoint.every"):
         if attrgetter(key)(config) is not None:
-            _at_least(config, key, 1, "a whole number from 1, or null")
+            _at_least_one(config, key, "or null")
     for key in ("clip_norm", "limits.loss_factor"):
         value = attrgetter(key)(config)
         if value is not None and not value > 0:
             raise InputError(f"{key}={value}: must be positive, or null to switch it off")
-    _at_least(config, "staleness.delay", 0, "a whole number of updates from 0")
+    require_whole("staleness.delay", config.staleness.delay, 0, of="updates")
     for key in ("local_sgd.workers", "local_sgd.steps"):
-        _at_least(config, key, 1, "a whole number from 1")
+        require_whole(key, attrgetter(key)(config))
     if config.staleness.delay and config.local_sgd.workers > 1:
         raise InputError("staleness.delay and local_sgd.workers: simulate one at a time")
     for key in ("decay.multipliers", "lr_multipliers"):
         value = attrgetter(key)(config)
         if value is not None and not isinstance(value, Mapping):
             raise InputError(f"{key}={value}: must map patterns of names to factors, {{*.bias:2}}")
-    _one_of(config, "parametrization", ("standard", "mup"))
-    _one_of(config, "device", ("auto", "cpu", "cuda"))
-    _one_of(config, "precision", ("fp32", "bf16"))
-    _one_of(config, "engine", ("auto", "stacked", "sequential"))
+    require_one_of("parametrization", config.parametrization, ("standard", "mup"))
+    if not config.device.startswith("cuda:"):
+        require_one_of("device", config.device, ("auto", "cpu", "cuda"))
+    require_one_of("precision", config.precision, ("fp32", "bf16"))
+    require_one_of("engine", config.engine, ("auto", "stacked", "sequential"))
     compiles = config.stacked.compile
     if not (isinstance(compiles, bool) or compiles == "auto"):
         raise InputError(f"stacked.compile={compiles}: must be true, false or auto")
     if (room := config.stacked.max_memory) is not None:
         bytes_of("stacked.max_memory", room)
-    _one_of(config, "dtype", ("float32", "float64"))
+    require_one_of("dtype", config.dtype, ("float32", "float64"))
     if config.dtype == "float64" and config.precision == "bf16":
         raise InputError("precision=bf16 with dtype=float64: autocast needs dtype=float32")
 
 
-def _at_least(config: RunConfig, key: str, low: int, right: str) -> None:
+def _at_least_one(config: RunConfig, key: str, otherwise: str) -> None:
     value = attrgetter(key)(config)
-    if not is_whole(value, low):
-        raise InputError(f"{key}={value}: must be {right}")
-
-
-def _one_of(config: RunConfig, key: str, valid: tuple[str, ...]) -> None:
-    value = str(getattr(config, key))
-    if value not in valid and not (key == "device" and value.startswith("cuda:")):
-        raise InputError(f"{key}={value}: {suggest(value, valid)}")
+    if not is_whole(value):
+        raise InputError(f"{key}={value}: must be a whole number from 1, {otherwise}")

@@ -8,7 +8,15 @@ import numpy as np
 from sgdlab.diagnosis.run import RunRecord
 from sgdlab.diagnosis.table import read_mixed, read_numbers
 from sgdlab.errors import InputError
-from sgdlab.results import EVAL_COLUMNS, STEP_COLUMNS, Cell, find_runs, read_config, read_summary
+from sgdlab.results import (
+    EVAL_COLUMNS,
+    STEP_COLUMNS,
+    Cell,
+    find_runs,
+    has_run,
+    read_config,
+    read_summary,
+)
 
 
 def read_run(directory: Path) -> RunRecord:
@@ -59,7 +67,7 @@ def folders_at(asked: Sequence[Path]) -> list[Path]:
             raise InputError(f"{folder}: a file; give the folder of the run, {folder.parent}")
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder")
-        if not find_runs([folder]):
+        if not has_run(folder):
             raise InputError(
                 f"{folder}: holds no run (a folder with config.yaml and steps.csv), at any depth"
             )

@@ -6,7 +6,8 @@ import torch
 from torch import _foreach_add_, _foreach_mul_  # pyright: ignore[reportPrivateImportUsage]
 from torch.optim import Optimizer
 
-from sgdlab.errors import InputError, suggest
+from sgdlab.checks import require_one_of
+from sgdlab.errors import InputError
 
 MODES = ("coupled", "decoupled", "independent")
 
@@ -36,8 +37,7 @@ def use_decay_mode(optimizer: Optimizer, mode: str, lr: float, name: str) -> Non
     Raises:
         InputError: No such mode, or the optimizer cannot take it.
     """
-    if mode not in MODES:
-        raise InputError(f"decay.mode={mode}: {suggest(mode, MODES)}")
+    require_one_of("decay.mode", mode, MODES)
     possible = MODES if "weight_decay" in optimizer.defaults else ()
     possible = getattr(optimizer, "decay_modes", possible)
     if mode not in possible:

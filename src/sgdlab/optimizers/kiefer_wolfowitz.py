@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 
-from sgdlab.checks import require_number
+from sgdlab.checks import require_number, require_whole
 from sgdlab.errors import InputError
 
 
@@ -45,7 +45,6 @@ class KieferWolfowitz(Optimizer):
     """
 
     decay_modes: ClassVar[tuple[str, ...]] = ()
-    # There is no gradient to clip.
 
     def __init__(
         self,
@@ -58,10 +57,7 @@ class KieferWolfowitz(Optimizer):
         require_number("optimizer.lr", lr)
         require_number("optimizer.width", width, open_low=True)
         require_number("optimizer.width_power", width_power)
-        if type(max_parameters) is not int or max_parameters < 1:
-            raise InputError(
-                f"optimizer.max_parameters={max_parameters}: must be a whole number from 1"
-            )
+        require_whole("optimizer.max_parameters", max_parameters)
         super().__init__(params, {"lr": lr, "width": width, "width_power": width_power, "step": 0})
         count = sum(p.numel() for group in self.param_groups for p in group["params"])
         if count > max_parameters:

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 
-from sgdlab.checks import require_flag, require_number, require_numbers
-from sgdlab.errors import InputError, suggest
+from sgdlab.checks import require_flag, require_number, require_numbers, require_one_of
+from sgdlab.errors import InputError
 from sgdlab.optimizers.closure import loss_of
 
 ADJUSTMENTS = ("original", "match_rms_adamw")
@@ -92,9 +92,7 @@ class Muon(Optimizer):
         if type(ns_steps) is not int or not 1 <= ns_steps <= 99:
             raise InputError(f"optimizer.ns_steps={ns_steps}: must be a whole number from 1 to 99")
         require_number("optimizer.eps", eps, open_low=True)
-        if adjust_lr_fn not in ADJUSTMENTS:
-            hint = suggest(str(adjust_lr_fn), ADJUSTMENTS)
-            raise InputError(f"optimizer.adjust_lr_fn={adjust_lr_fn}: {hint}")
+        require_one_of("optimizer.adjust_lr_fn", adjust_lr_fn, ADJUSTMENTS)
         require_number("optimizer.adamw_lr_ratio", adamw_lr_ratio, open_low=True)
         require_numbers("optimizer.adamw_betas", adamw_betas, 2, below=1)
         require_number("optimizer.adamw_eps", adamw_eps)

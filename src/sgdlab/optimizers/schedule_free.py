@@ -9,8 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 
-from sgdlab.checks import require_number
-from sgdlab.errors import InputError
+from sgdlab.checks import require_number, require_whole
 from sgdlab.optimizers.closure import loss_of
 
 
@@ -48,9 +47,7 @@ class ScheduleFree(Optimizer):
     def __init__(self, params: ParamsT, defaults: dict[str, Any]) -> None:
         require_number("optimizer.lr", defaults["lr"])
         require_number("optimizer.weight_decay", defaults["weight_decay"])
-        warmup = defaults["warmup_steps"]
-        if type(warmup) is not int or warmup < 0:
-            raise InputError(f"optimizer.warmup_steps={warmup}: must be a whole number from 0")
+        require_whole("optimizer.warmup_steps", defaults["warmup_steps"], 0)
         require_number("optimizer.r", defaults["r"])
         require_number("optimizer.weight_lr_power", defaults["weight_lr_power"])
         own = {"train_mode": True, "step": 0, "largest_lr": 0.0, "weight_sum": 0.0, "y_beta": None}

@@ -16,7 +16,7 @@ import functools
 import inspect
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args, get_type_hints
 
 import yaml
@@ -114,6 +114,7 @@ def shipped() -> list[dict[str, Any]]:
     return [shipped_as(name) for name in _texts()]
 
 
+@functools.cache
 def shipped_as(name: str) -> dict[str, Any]:
     """Return the content of a shipped YAML; nothing where sgdlab ships none of this name."""
     text = _texts().get(name)
@@ -154,7 +155,7 @@ def _value(key: str, value: Any, settings: Mapping[str, Any]) -> Any:
 def _by_flags(kinds: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
     """Return the kind that the first true flag chooses; None where a flag is not known."""
     for kind in kinds.values():
-        _value("decay", kind if isinstance(kind, str) else str(kind), settings)
+        _value("decay", str(kind), settings)
     if "else" not in kinds:
         raise InputError(f"optimizer.{KEY}.decay: add what holds if no flag is true, else: coupled")
     for flag, kind in kinds.items():
@@ -171,7 +172,7 @@ def _valid(hint: Any) -> tuple[Any, ...]:
     return (True, False) if first is bool else get_args(first)
 
 
-_VALID = {f.name: _valid(get_type_hints(Traits)[f.name]) for f in fields(Traits)}
+_VALID = {name: _valid(hint) for name, hint in get_type_hints(Traits).items()}
 """The values of each trait but None."""
 
 

@@ -89,7 +89,8 @@ def _subtitle(analysis: Analysis, version: str) -> str:
 def _answer(analysis: Analysis, said: Sequence[Answer]) -> Section:
     tracks = zip(said, analysis.results, strict=True)
     main = [answer.verdict for answer, result in tracks if result.track != DEFAULTS]
-    blocks: list[Block] = [Text(verdict, "lead") for verdict in main or verdicts(analysis)]
+    main = main or [answer.verdict for answer in said] or verdicts(analysis)
+    blocks: list[Block] = [Text(verdict, "lead") for verdict in main]
     checks = [check for result in analysis.results for check in result.audit]
     failed = list(dict.fromkeys(check.check for check in checks if check.status == "fail"))
     if failed:

@@ -37,7 +37,6 @@ def prepare(
     Raises:
         InputError: A job cannot be built, or two jobs are the same run.
     """
-    prepared: list[Job] = []
     seen: dict[str, Job] = {}
     warnings: dict[str, None] = {}
     checks = checks or Checks()
@@ -50,10 +49,9 @@ def prepare(
                 f"{typed(job.overrides)} equals {typed(same.overrides)}"
             )
         seen[job.run_id] = job
-        prepared.append(job)
     for line in warnings:
         warn(line)
-    return prepared
+    return list(seen.values())
 
 
 def expand(
