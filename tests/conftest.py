@@ -4,11 +4,13 @@ The default command and CI draw the same examples in every run, so that a test f
 is wrong and never by luck; ``scripts/fuzz.sh`` looks for new ones with the profile ``fuzz``.
 """
 
-import importlib
+import gc
 import os
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from quick_reports import leave_undrawn
 
 # Tests measure numbers, not speed; several threads on shared cores can be ten times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -23,9 +25,20 @@ settings.register_profile("fuzz", max_examples=300, print_blob=True, **FREE_OF_T
 settings.load_profile("default")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide CUDA devices, which ``device: auto`` would take, unless their tests are asked for."""
+    if config.option.markexpr != "gpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def pytest_collection_finish() -> None:
+    """Keep torch and thousands of tests, which all stay, out of searches for garbage, now fewer."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the figures of reports empty: drawing them takes most of a report's time."""
-    # By its full name: the package has a function of the same name.
-    build = importlib.import_module("sgdlab.report.build")
-    monkeypatch.setattr(build, "files", lambda chart, looks, formats: dict.fromkeys(formats, b""))
+    """Leave the figures of reports empty."""
+    leave_undrawn(monkeypatch)

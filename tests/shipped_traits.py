@@ -2,6 +2,7 @@
 
 import functools
 import pkgutil
+from importlib.util import find_spec
 from typing import Any
 
 from sgdlab.optimizers.traits import Traits, shipped, traits_of
@@ -11,8 +12,8 @@ from sgdlab.optimizers.traits import Traits, shipped, traits_of
 def _targets() -> dict[object, str]:
     """Return the targets of shipped YAML by the class that they name."""
     targets = {str(section["_target_"]) for section in shipped()}
-    ours = (t for t in targets if t.startswith(("torch.", "sgdlab.")))
-    return {pkgutil.resolve_name(target): target for target in ours}
+    known = (t for t in targets if find_spec(t.partition(".")[0]))
+    return {pkgutil.resolve_name(target): target for target in known}
 
 
 def traits_of_class(kind: object, **settings: Any) -> Traits:

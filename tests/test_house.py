@@ -14,19 +14,22 @@ SOURCE = ROOT.parent
 FILES = sorted(SOURCE.rglob("*.py"))
 
 GROUND = {
-    "__init__.py", "__main__.py", "py.typed", "cli.py", "errors.py", "checks.py", "startup.py",
+    "__init__.py", "__init__.pyi", "__main__.py", "py.typed", "cli.py", "errors.py", "checks.py",
+    "startup.py", "signals.py", "visible.py",
 }  # fmt: skip
 NAMED_BY_TARGETS = {"scaling.py", "averaging.py"}
 IMPORTED_BY_USERS = {"parametrization.py"}
 ROOMS = {
-    "analysis", "commands", "comparison", "config", "datasets", "diagnosis", "diagnostics",
-    "lessons", "losses", "models", "optimizers", "range_test", "report", "results", "schedules",
-    "search", "snippet", "stacked", "steps", "sweep", "terminal", "training", "verify",
+    "analysis", "api", "augmentation", "commands", "comparison", "config", "conform", "datasets",
+    "diagnosis", "diagnostics", "lessons", "losses", "metrics", "models", "optim", "optimizers",
+    "range_test",
+    "report", "results", "schedules", "search", "snippet", "stacked", "steps", "sweeps", "terminal",
+    "trackers", "training", "verify",
 }  # fmt: skip
 
-NAMED_ALIKE = {"Exponential", "Linear"}
+NAMED_ALIKE = {"Exponential", "Linear", "Run"}
 """Classes that ``_target_`` strings and run ids name: an average and a schedule; a rule of scaling,
-a schedule and a model."""
+a schedule and a model. And a run as it is trained, and as `sgdlab.train` returns it."""
 
 LONG = {
     "sgdlab/diagnosis/pace.py": "the detectors of one symptom, each beside its thresholds",
@@ -37,7 +40,7 @@ INSIDE_HYDRA = {
     "hydra_plugins/sgdlab_sweeper/__init__.py",
     "sgdlab/config/compose/application.py",
     "sgdlab/config/compose/loader.py",
-    "sgdlab/sweep/launchers.py",
+    "sgdlab/sweeps/launchers.py",
 }
 """Modules that use `hydra._internal` or private names of OmegaConf; each use says why."""
 

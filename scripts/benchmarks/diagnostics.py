@@ -96,7 +96,7 @@ def seconds_per_step(
         config = replace(config, model=own, dataset={"_target_": f"{__name__}.photos", "n": 1600})
     clock, run = Clock(now), build_run(config)
     with tempfile.TemporaryDirectory() as folder:
-        writer = RunWriter(Path(folder), run.data.metric, run.diagnostics.columns)
+        writer = RunWriter(Path(folder), run.metric.name, run.diagnostics.columns)
         outcome = fit(run, writer, clock)
         writer.close()
     assert outcome.progress.step == steps + 1, outcome

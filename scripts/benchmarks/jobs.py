@@ -26,8 +26,8 @@ from sgdlab.results import (
     write_environment,
     write_summary,
 )
-from sgdlab.sweep.jobs import Job, QuickLoader, prepare
-from sgdlab.sweep.preflight import check
+from sgdlab.sweeps.jobs import Job, QuickLoader, prepare
+from sgdlab.sweeps.preflight import check
 from sgdlab.training.environment import environment
 
 
@@ -93,7 +93,7 @@ def _write(jobs: list[Job]) -> None:
         for job in jobs:
             directory = Path(folder) / job.run_id
             write_config(directory, job.config.plain())
-            write_environment(directory, environment(cpu, "0" * 64))
+            write_environment(directory, environment(cpu))
             RunWriter(directory, "accuracy").close()
             row = dict.fromkeys(SUMMARY_COLUMNS) | {"run_id": job.run_id, "lr": 0.1}
             write_summary(directory, row)

@@ -34,7 +34,7 @@ def peak(model: str, count: int) -> tuple[int, int]:
         (group,), _ = planner.of(sweep.jobs_of(base, count, Path(folder)))
         before = PeakMemory(torch.device("cpu")).bytes() or 0
         with torch_state(group):
-            stack = begin.begin(planner, group, [(job, None) for job in group.jobs], None, [])
+            (stack,) = begin.begin(planner, group, [(job, None) for job in group.jobs], None, [])
             stack.advance(2)
             memory = PeakMemory(torch.device("cpu"))
             stack.advance(46)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import machine
+from sgdlab.results.manifest import manifest_text
 
 COUNTS = (1000, 3000, 10000)
 STEPS = 200
@@ -177,6 +178,8 @@ def write_run(
                 f"{k},{k // 17},{64 * k},{0.0012 * k!r},raw,{split},{2.3 - value!r},{value!r}"
             )
     (folder / "evals.csv").write_text("\n".join(lines) + "\n")
+    summary = (folder / "summary.csv").read_bytes()
+    (folder / "manifest.json").write_text(manifest_text(folder, {}, summary))
 
 
 def write_row(path: Path, cells: dict[str, str]) -> None:

@@ -28,7 +28,7 @@ from sgdlab.config.compose.one import compose_run
 from sgdlab.config.job import Job
 from sgdlab.config.schema import RunConfig
 from sgdlab.stacked import begin, fit
-from sgdlab.stacked.compiler import Compiler
+from sgdlab.stacked.compiled.compiler import compilers_of
 from sgdlab.stacked.cost import side_by_side
 from sgdlab.stacked.group import StackPlanner
 from sgdlab.stacked.launch import split, torch_state
@@ -71,9 +71,10 @@ def jobs_of(base: RunConfig, count: int, folder: Path) -> list[Job]:
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of a run's step: all of it, and making its rows; compiling, once."""
+    """Seconds of a run's step: all of it, of a processor, and making its rows; compiling, once."""
 
     step: float
+    busy: float
     rows: float
     compiling: float
 
@@ -103,12 +104,14 @@ def cost(
         form = replace(base.stacked, compile=compiled)
         base = replace(base, stacked=form, threads=options.threads)
         (group,), _ = planner.of(jobs_of(base, count, Path(folder)))
-        compiler = Compiler(group.plan.batch_size, group.plan.accumulate) if compiled else None
         workers = side_by_side(group)
-        with torch_state(group), ThreadPoolExecutor(workers) as pool:
+        with (
+            torch_state(group), ThreadPoolExecutor(workers) as pool,
+            compilers_of([group]) as (compiler,),
+        ):  # fmt: skip
             stacks = [
-                begin.begin(planner, group, [(job, None) for job in part], compiler, [])
-                for part in split(group, group.jobs, workers)
+                begin.begin(planner, group, [(job, None) for job in part], compiler, [])[0]
+                for part in split(group, group.jobs, workers, compiler)
             ]
 
             def advance(until: int) -> float:
@@ -118,11 +121,26 @@ def cost(
 
             compiling = advance(warm)
             fit.step_lines = timed
+            busy = time.process_time()
             seconds = advance(warm + options.steps)
+            busy = time.process_time() - busy
             fit.step_lines = real
     each = count * options.steps
     at_once = min(workers, len(stacks))
-    return Cost(seconds / each, rows / at_once / each, compiling - seconds * warm / options.steps)
+    return Cost(
+        seconds / each,
+        busy / each,
+        rows / at_once / each,
+        compiling - seconds * warm / options.steps,
+    )
+
+
+BUSY: dict[str, float] = {}
+"""Seconds of a processor for a run's step, the least so far, of peers that tell."""
+
+
+def _note(name: str, seconds: float) -> None:
+    BUSY[name] = min(seconds, BUSY.get(name, seconds))
 
 
 def bare(options: argparse.Namespace) -> float:
@@ -139,11 +157,11 @@ def bare(options: argparse.Namespace) -> float:
     )
     size, done = group.plan.batch_size, 0
     total = max(WARM + options.steps, 400 if options.model == "mlp" else 0)
-    start = time.perf_counter()
+    start, busy = time.perf_counter(), time.process_time()
     while done < total:
         for part in torch.randperm(len(y)).split(size):
             if done == WARM:
-                start = time.perf_counter()
+                start, busy = time.perf_counter(), time.process_time()
             loss = functional.cross_entropy(model(x[part]), y[part])
             optimizer.zero_grad()
             loss.backward()
@@ -152,6 +170,7 @@ def bare(options: argparse.Namespace) -> float:
             if done == total:
                 break
     seconds = (time.perf_counter() - start) / (total - WARM)
+    _note("bare", (time.process_time() - busy) / (total - WARM))
     torch.set_num_threads(before)
     return seconds
 
@@ -187,13 +206,43 @@ def lightning(options: argparse.Namespace) -> float:
     return train.time_lightning(train.STEPS)
 
 
-PEERS = {"bare": bare, "two": two_processes, "hydra": one_by_one, "lightning": lightning}
+def _jax(name: str, *commands: tuple[int, int, int]) -> list[float]:
+    """Return seconds of a run's step in JAX, of loops that run at once: runs, steps, threads."""
+    loop = [sys.executable, str(Path(__file__).parents[1] / "peers" / "jax_loop.py")]
+    processes = [
+        subprocess.Popen([*loop, *map(str, [*own, n])], stdout=subprocess.PIPE, text=True)
+        for n, own in enumerate(commands)
+    ]
+    found = [process.communicate()[0].split() for process in processes]
+    if any(process.returncode for process in processes):
+        raise SystemExit("the peers jax and jax-per-core need the package jax (extra bench)")
+    for _, busy in found:
+        _note(name, float(busy))
+    return [float(seconds) for seconds, _ in found]
+
+
+def jax(options: argparse.Namespace) -> float:
+    """Measure runs mapped over in one process, on all threads."""
+    return _jax("jax", (max(options.runs), options.steps, options.threads))[0]
+
+
+def jax_per_core(options: argparse.Namespace) -> float:
+    """Measure single runs, one on each core at once."""
+    cores = os.cpu_count() or 1
+    return sum(_jax("jax-per-core", *[(1, 10 * options.steps, 1)] * cores)) / cores / cores
+
+
+PEERS = {
+    "bare": bare, "two": two_processes, "hydra": one_by_one, "lightning": lightning,
+    "jax": jax, "jax-per-core": jax_per_core,
+}  # fmt: skip
 NAMES = {
     "bare": "bare loop, 1 thread", "two": "two bare processes", "hydra": "sgdlab, one by one",
-    "lightning": "Lightning, CSVLogger",
+    "lightning": "Lightning, CSVLogger", "jax": "JAX, vmap of a scan",
+    "jax-per-core": "JAX, a run per core",
 }  # fmt: skip
 TARGETS = {
-    "mlp": "bare loop >= 8 (compiled 15), two processes >= 5, Lightning >= 40",
+    "mlp": "bare loop >= 20, JAX >= 1.7 (compiled); Lightning >= 40",
     "cnn": "bare loop >= 2",
 }
 
@@ -208,7 +257,7 @@ def run(options: argparse.Namespace) -> None:
             for form in forms:
                 ours.setdefault((count, form), []).append(stacked(options, count, form))
         for name in options.peers:
-            if name == "lightning" and options.model != "mlp":
+            if name in ("lightning", "jax", "jax-per-core") and options.model != "mlp":
                 continue
             with contextlib.redirect_stdout(io.StringIO()):
                 theirs.setdefault(name, []).append(PEERS[name](options))
@@ -216,12 +265,16 @@ def run(options: argparse.Namespace) -> None:
         step = statistics.median(c.step for c in costs)
         share = statistics.median(c.rows / c.step for c in costs)
         compiling = f", compiling {costs[0].compiling:.1f} s" if form else ""
-        least = min(c.step for c in costs)
+        least, busy = min(c.step for c in costs), min(c.busy for c in costs)
         print(
             f"R = {count:4} {'compiled' if form else 'eager   '}  {step * 1e6:8.1f} us a run and "
-            f"step (min {least * 1e6:.1f}), rows {share:.1%}{compiling}"
+            f"step (min {least * 1e6:.1f}; {busy * 1e6:.1f} of a processor), rows {share:.1%}"
+            f"{compiling}"
         )
         for name, values in theirs.items():
             ratio = statistics.median(v / c.step for v, c in zip(values, costs, strict=True))
-            print(f"    {NAMES[name]:24}{statistics.median(values) * 1e6:10.1f} us{ratio:8.1f} x")
+            line = f"    {NAMES[name]:24}{statistics.median(values) * 1e6:10.1f} us{ratio:8.1f} x"
+            if name in BUSY:
+                line += f"; {BUSY[name] * 1e6:.1f} of a processor{BUSY[name] / busy:8.1f} x"
+            print(line)
     print(f"targets: {TARGETS[options.model]}")

@@ -15,7 +15,6 @@ from torch.nn import functional
 
 from benchmarks.common import REPEATS, compare, machine
 from sgdlab.config.compose.one import compose_run
-from sgdlab.datasets.torchvision_compat import import_torchvision
 from sgdlab.results import RunWriter
 from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training.build import Run, build_run
@@ -44,7 +43,7 @@ def time_sgdlab(steps: int) -> float:
     """Time a run with every column of the contract logged, clipping on, rows written to disk."""
     with tempfile.TemporaryDirectory() as folder:
         run = digits_run(steps)
-        writer = RunWriter(Path(folder), run.data.metric)
+        writer = RunWriter(Path(folder), run.metric.name)
         start = time.perf_counter()
         outcome = fit(run, writer, NoDisplay())
         seconds = time.perf_counter() - start
@@ -81,7 +80,6 @@ def time_bare(steps: int, logged: bool) -> float:
 
 def time_lightning(steps: int) -> float:
     """Time Lightning's Trainer with CSVLogger and clipping on the same model and data."""
-    import_torchvision()  # Lightning imports it by itself, and fails beside a CPU-only torch
     import lightning  # pyright: ignore[reportMissingImports]
     from lightning.pytorch.loggers import CSVLogger  # pyright: ignore[reportMissingImports]
 

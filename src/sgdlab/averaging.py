@@ -1,7 +1,8 @@
 """Averages of the iterates, kept beside the run and evaluated beside the raw weights."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from types import MethodType
 from typing import Any
 
 import torch
@@ -31,7 +32,7 @@ class Average:
         """Say whether the weights after ``step`` updates enter the average: all after the start."""
         return step > self.start * total_steps
 
-    def rule(self) -> Callable[..., None] | None:
+    def rule(self, total_steps: int) -> Callable[..., None] | None:
         """Return the ``multi_avg_fn`` of `AveragedModel`; None is the equal-weighted mean."""
         return None
 
@@ -48,24 +49,55 @@ class Polyak(Average):
 
 @dataclass(frozen=True)
 class Exponential(Average):
-    """``θ̄ <- decay · θ̄ + (1 - decay) · θ``, from the first iterate after the start.
+    """An average that forgets: unlike `Polyak` it suits a moving target, and needs no start.
 
-    The average looks back about ``1 / (1 - decay)`` steps: unlike `Polyak` it forgets, so it suits
-    a moving target, and unlike `Stochastic` it needs no choice of a start.
+    Its memory follows the run: of the ``n`` steps after the start it looks back over the share
+    ``horizon``, ``d = 1 - 1 / max(1, horizon · n)``, and it holds nothing but iterates,
+
+        ``θ̄_t = (1 - d) · Σ_{i=1..t} d^(t-i) · θ_i / (1 - d^t)``,
+
+    whose weights sum to 1 from the first one on (the correction of Kingma and Ba 2015).
+
+    With a ``decay`` it is torch's ``θ̄ <- decay · θ̄ + (1 - decay) · θ`` from the first iterate,
+    which keeps the weight ``decay^(t-1)``: in a run shorter than some ``1 / (1 - decay)`` steps,
+    the average is mostly that first iterate.
 
     Attributes:
-        decay: The weight of the old average in an update, from 0 to below 1.
+        decay: The weight of the old average in an update, from 0 to below 1; None: by ``horizon``.
+        horizon: The share of the averaged steps, above 0 to 1; without effect beside a ``decay``.
     """
 
-    decay: float = 0.999
+    decay: float | None = None
+    horizon: float = 0.1
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_number("average.decay", self.decay, 0, 1, open_high=True)
+        if self.decay is not None:
+            require_number("average.decay", self.decay, 0, 1, open_high=True)
+        require_number("average.horizon", self.horizon, 0, 1, open_low=True)
 
-    def rule(self) -> Callable[..., None]:
-        """Return torch's foreach update."""
-        return get_ema_multi_avg_fn(self.decay)
+    def rule(self, total_steps: int) -> Callable[..., None]:
+        """Return torch's foreach update, or the one whose weights are corrected."""
+        if self.decay is not None:
+            return get_ema_multi_avg_fn(self.decay)
+        # As a snippet has it, to the bit: `sgdlab.snippet.average`.
+        decay = 1 - 1 / max(1.0, self.horizon * (1 - self.start) * total_steps)
+
+        def update(averages: list[Tensor], weights: list[Tensor], count: Tensor) -> None:
+            weight = (1 - decay) / (1 - decay ** (int(count) + 1))
+            torch._foreach_lerp_(averages, weights, weight)  # pyright: ignore[reportPrivateImportUsage]
+
+        return update
+
+    def outlives(self, total_steps: int) -> float | None:
+        """Return the memory ``1 / (1 - decay)`` where the run is too short for it; else None.
+
+        It is where the first iterate still has more than a tenth of the weight at the end.
+        """
+        steps = (1 - self.start) * total_steps
+        if self.decay is None or self.decay ** max(0.0, steps - 1) <= 0.1:
+            return None
+        return 1 / (1 - self.decay)
 
 
 @dataclass(frozen=True)
@@ -144,7 +176,9 @@ class Averager:
 
     def _create(self) -> AveragedModel:
         if self._averaged is None:
-            self._averaged = AveragedModel(self._model, multi_avg_fn=self.rule.rule())
+            self._averaged = AveragedModel(
+                self._model, multi_avg_fn=self.rule.rule(self._length[0])
+            )
         return self._averaged
 
 
@@ -157,11 +191,33 @@ def refresh_statistics(model: nn.Module, batches: Iterable[Tensor]) -> None:
     if not has_statistics(model):
         return
     devices = [p.device for p in model.parameters() if p.device.type == "cuda"][:1]
+    held = [(b, b.clone()) for m in model.modules() if holds_statistics(m) for b in m.buffers()]
+
+    def restored() -> Iterator[Tensor]:
+        for buffer, before in held:  # which `update_bn` has reset by now
+            buffer.copy_(before)
+        yield from batches
+
     with torch.random.fork_rng(devices):
-        update_bn(batches, model)
+        update_bn(restored(), model)
 
 
 def has_statistics(model: nn.Module) -> bool:
-    """Say whether a model keeps running statistics of batch normalisation."""
+    """Say whether a model keeps running statistics of batch normalisation that change."""
     norms = (m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm))
-    return any(m.running_mean is not None for m in norms)
+    return any(m.running_mean is not None and not holds_statistics(m) for m in norms)
+
+
+def hold_statistics(norm: nn.Module) -> None:
+    """Keep a normalisation in evaluation from now on: it uses its statistics as they are."""
+    norm.eval()
+    vars(norm)["train"] = MethodType(_stay, norm)  # copies of the model have their own
+
+
+def holds_statistics(module: nn.Module) -> bool:
+    """Say whether `hold_statistics` was called for a module, or for what it is a copy of."""
+    return getattr(vars(module).get("train"), "__func__", None) is _stay
+
+
+def _stay(norm: nn.Module, mode: bool = True) -> nn.Module:
+    return norm

@@ -4,11 +4,12 @@ At the bottom, so that what reads results can use it, too: it imports neither to
 Keys are named as the command line names them, their section included.
 """
 
+import importlib
 import math
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from sgdlab.errors import InputError, suggest
 
@@ -168,3 +169,30 @@ def bytes_of(key: str, value: object) -> int:
     if isinstance(value, bool) or match is None or not float(match[1]):
         raise InputError(f"{key}={value}: must be bytes, such as 4G or 512M, or null")
     return int(float(match[1]) * _UNITS[match[2].upper()])
+
+
+def require_package(name: str, extra: str, what: str) -> Any:
+    """Return a package of an extra, or say how it is installed.
+
+    A folder of that name in the working directory, which Python imports as an empty package, is
+    not it.
+
+    Args:
+        name: The package, or a module of it.
+        extra: The extra of sgdlab that installs it.
+        what: What asks for it, such as ``dataset=huggingface``.
+
+    Raises:
+        InputError: It is not installed.
+    """
+    package = name.partition(".")[0]
+    try:
+        found = importlib.import_module(name)
+    except ImportError as error:
+        missing: Exception | None = error
+    else:
+        missing = None
+        if getattr(found, "__file__", None) is not None:
+            return found
+    remedy = f"pip install 'sgdlab[{extra}]'"
+    raise InputError(f"{what}: needs the package {package}: {remedy}") from missing

@@ -1,7 +1,12 @@
-"""What a user did wrong, said in one line."""
+"""What a user did wrong, or the machine refused, said in one line."""
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+import errno
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from sgdlab.visible import visible
 
 
 class InputError(ValueError):
@@ -11,9 +16,90 @@ class InputError(ValueError):
     """
 
 
+class UnwritableError(OSError):
+    """The machine does not take what is written: a full disk, a limit, a closed output.
+
+    The command line prints the path and the reason as one line on stderr and exits with 1.
+    """
+
+
+@contextlib.contextmanager
+def writing(path: Path | str, *parts: Path) -> Iterator[None]:
+    """Name what could not be written, and remove its parts.
+
+    Errors of writes to an open file name none, nor do those of ``torch.save``, which wraps them.
+
+    Args:
+        path: What is written in the block.
+        parts: Files that are of no use unless the block ends well.
+
+    Raises:
+        UnwritableError: The machine refused.
+    """
+    try:
+        yield
+    except BaseException as error:
+        for part in parts:
+            with contextlib.suppress(OSError):
+                part.unlink()
+        refusal = error if isinstance(error, OSError) else error.__context__
+        if isinstance(error, OSError | RuntimeError) and isinstance(refusal, OSError):
+            raise UnwritableError(refusal.errno, refusal.strerror, str(path)) from error
+        raise
+
+
+_TYPED_WRONG = (
+    errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EINVAL,
+    errno.ELOOP, errno.ENOTEMPTY, errno.ENXIO,
+)  # fmt: skip
+"""What the machine says of a path that cannot be what it should be, whatever the state of disks."""
+
+
+def said_of(error: OSError) -> tuple[str, int]:
+    """Return the line of an error that names a file, and the exit code: 2 for a path typed wrong.
+
+    Args:
+        error: The error.
+    """
+    path = error.filename2 if error.filename2 is not None else error.filename
+    return f"{path}: {error.strerror}", 2 if error.errno in _TYPED_WRONG else 1
+
+
+def refuse_typed(error: OSError, option: str) -> None:
+    """Refuse the path of an option where the error is that of the path.
+
+    Args:
+        error: The error.
+        option: The option and the path, as they are typed.
+
+    Raises:
+        InputError: It is.
+    """
+    if said_of(error)[1] == 2:
+        raise InputError(f"{option}: {error.strerror}") from error
+
+
+LONGEST_LINE = 2000
+"""Characters of a line on stderr: a terminal's screen."""
+
+
+def in_one_line(text: str) -> str:
+    """Return a text as one line that a terminal shows as it is: what would act on it is escaped."""
+    shown = visible(text)
+    half = LONGEST_LINE // 2
+    return shown if len(shown) <= LONGEST_LINE else f"{shown[:half]} … {shown[-half:]}"
+
+
 def nearest(name: str, valid: Iterable[str], count: int = 3) -> list[str]:
-    """Return up to ``count`` of ``valid`` that resemble ``name``, best first."""
-    return difflib.get_close_matches(name, list(valid), n=count, cutoff=0.6)
+    """Return up to ``count`` of ``valid`` that resemble ``name``, best first.
+
+    Case counts for nothing: ``MLP`` is ``mlp``, and nothing else then.
+    """
+    folded = {each.casefold(): each for each in valid}
+    if (same := folded.get(name.casefold())) is not None:
+        return [same]
+    close = difflib.get_close_matches(name.casefold(), list(folded), n=count, cutoff=0.6)
+    return [folded[each] for each in close]
 
 
 def suggest(name: str, valid: Iterable[str]) -> str:
@@ -29,12 +115,26 @@ def suggest(name: str, valid: Iterable[str]) -> str:
     return f"valid: {', '.join(shown)}"
 
 
+LONGEST_REASON = 500
+"""Characters of a ``reason``; the whole text is in ``error.txt``."""
+
+
 def one_line(error: BaseException) -> str:
-    """Return the text of an error in one line."""
-    return " ".join(str(error).split())
+    """Return the text of an error in one line, whatever it holds."""
+    try:
+        text = str(error)
+    except Exception as own:  # it is the user's, as is what makes its text
+        return f"its text cannot be made ({type(own).__name__})"
+    return visible(" ".join(text.split()))
 
 
 def reason_of(error: BaseException) -> str:
     """Return the ``reason`` of a failed run: the kind of the error, and its text in one line."""
-    text = one_line(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    text, kind = one_line(error), visible(type(error).__name__)
+    return shortened(f"{kind}: {text}" if text else kind)
+
+
+def shortened(text: str, most: int = LONGEST_REASON) -> str:
+    """Return a text of at most so many characters, marked where it is cut."""
+    mark = f" … [cut: {len(text):,} characters]"
+    return text if len(text) <= most else text[: most - len(mark)] + mark

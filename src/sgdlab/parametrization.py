@@ -17,6 +17,11 @@ model, 1 where a dimension does not grow with the width.
 | ``hidden``: width × width | as standard, 1/fan_in | 1 | m_out / m_in | 1 / m_in |
 | ``output``: width × k | constant, as in the base model | 1 / m_in | m_in | 1 |
 
+In attention, keys and queries of ``d`` features become alike in training, so that their products
+grow with ``d``, not ``√d``: they are divided by ``d``, times the ``√d`` of the base model. A matrix
+that is both embedding and output layer has the multiplier of an output and the rates of an input,
+which agree: both of its uses would give it the same. Its variance is constant in both.
+
 "SGD's kin" move a parameter in proportion to its gradient, "Adam's kin" by an amount that does not
 depend on the gradient's scale (with ``eps`` negligible, as gradients shrink with the width; RAdam
 only after its first steps, which are momentum's and here shorter the wider the network).
@@ -30,11 +35,14 @@ optimizer of the user's own takes part by ``_traits_: {family: sgd}`` or ``adam`
 scale of a layer's update is set by LARS, LAMB and Muon themselves, that of all layers by L-BFGS and
 Adadelta: these have no column.
 
-Weight decay that is multiplied by lr (coupled or decoupled) is multiplied by the multiplier, too:
-under AdamW the hidden matrices of a network 4 times as wide decay at a quarter of the rate. With
-``decay.mode=independent`` it is the same at every width. (The package ``mup`` divides
-``weight_decay`` by the multiplier, to the same effect.) ``clip_norm`` is not adapted: the norm of
-all gradients depends on the width.
+Weight decay keeps ``lr · weight_decay`` independent of the width, the rule of the authors' package
+``mup`` (``MuSGD``, ``MuAdam``, ``MuAdamW``): where it is multiplied by lr, coupled or decoupled, it
+is divided by the multiplier of lr. With copies of units that is exact for decoupled decay, and for
+coupled decay in SGD's kin; with coupled decay in Adam's kin (``adam``, ``rmsprop``), where the
+penalty runs through the normalisation, no rule of this form is. ``decay.mode=independent`` is not
+multiplied by lr and stays as it is. (Until version 0.1 the decay was multiplied by the multiplier;
+runs with it have other ids.) ``clip_norm`` is not adapted: the norm of all gradients depends on the
+width.
 """
 
 from dataclasses import dataclass
@@ -85,7 +93,7 @@ def lr_multipliers(model: nn.Module, family: Literal["sgd", "adam"]) -> dict[str
     if not isinstance(model, Scalable):
         raise InputError(
             f"parametrization=mup: {type(model).__name__} does not say how it grows with its "
-            "width (a method width_roles); use model=mlp, or parametrization=standard"
+            "width (a method width_roles); use model=mlp or model=gpt, or parametrization=standard"
         )
     roles = model.width_roles()
     for name, _ in model.named_parameters():

@@ -420,5 +420,14 @@ def test_a_contender_may_have_the_space_of_its_optimizer() -> None:
     assert plan.bounds("adam", "lr") is None
 
 
+def test_a_workload_may_have_a_space_of_its_own() -> None:
+    own = {"spaces": {"adamw": {"lr": {"low": 2, "high": 3}}}}
+    every = {"adamw": {"lr": {"low": 0.1, "high": 1}}, "sgd": {"lr": {"low": 4, "high": 5}}}
+    content = {"search": {"spaces": every, "of_workloads": {"digits/mlp": own}}}
+    plan, other = (DeclaredPlan(content, workload=f"{data}/mlp") for data in ("digits", "wine"))
+    assert (plan.bounds("adamw", "lr"), other.bounds("adamw", "lr")) == ((2, 3, 0), (0.1, 1, 0))
+    assert plan.bounds("sgd", "lr") == other.bounds("sgd", "lr") == (4, 5, 0)
+
+
 def test_defaults_have_no_search() -> None:
     assert edge(defaults())[1].startswith("does not apply")

@@ -9,8 +9,9 @@ from scipy import stats
 from simulated_oracles import LAST_STEP, km_median, seen, units
 from simulated_study import PACE, QUALITY, REPEATS, REPLICATES, TARGET, TRIALS, Raw
 
+from answer_text import verdicts
 from sgdlab.analysis import Analysis
-from sgdlab.report.verdict import answers, verdicts
+from sgdlab.report.verdict import answers
 
 ALIVE = ["adam", "twin", "sgd", "worse"]
 
@@ -69,7 +70,7 @@ def test_counts_are_of_runs_and_missing_replicates_are_said(
     assert [found[name]["units"] for name in QUALITY] == [10, 10, 9, 8, 0]
     worse = next(e for e in simulated_analysis.results[0].entries if e.optimizer == "worse")
     assert [number for number, rows in worse.units.items() if not rows] == [2, 7]
-    facts = " ".join(answers(simulated_analysis)[0].facts)
+    facts = " ".join(answers(simulated_analysis)[0].details)
     assert "worse: replicates 2 and 7 of 10 found no setting to run again" in facts
     assert "sgd: 2 diverged of 20 runs" in facts
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.weightstats import ttost_paired
 
+from guarded import guarded, guarded_within
 from sgdlab.analysis.statistics import censored_median, describe, holm, paired_t
 from sgdlab.analysis.statistics.bootstrap import resamples
 
@@ -94,34 +94,34 @@ def test_describe_says_nothing_that_the_sample_does_not() -> None:
 )
 def test_paired_t_agrees_with_scipy(pairs: list[tuple[float, float]]) -> None:
     a, b = (list(side) for side in zip(*pairs, strict=True))
-    found, known = paired_t(a, b), stats.ttest_rel(a, b)
-    low, high = known.confidence_interval(0.95)
-    assert found.p == pytest.approx(known.pvalue, abs=1e-9)
-    assert (found.ci_low, found.ci_high) == pytest.approx((low, high), rel=1e-6, abs=1e-6)
+    found, known = paired_t(a, b), guarded(a, b)
+    assert found.p == pytest.approx(known.p, abs=1e-9)
+    ends = known.low, known.high
+    assert (found.ci_low, found.ci_high) == pytest.approx(ends, rel=1e-6, abs=1e-6)
     assert found.mean == pytest.approx(np.mean(np.subtract(a, b)), abs=1e-9)
     assert found.effect_size == pytest.approx(found.mean / np.std(np.subtract(a, b), ddof=1))
 
 
 @pytest.mark.parametrize("margin", [0.05, 0.4, 1.0, 5.0])
 @pytest.mark.parametrize("shift", [-0.6, 0.0, 0.3])
-def test_equivalence_agrees_with_statsmodels(margin: float, shift: float) -> None:
+def test_equivalence_agrees_with_scipy(margin: float, shift: float) -> None:
     rng = np.random.default_rng(5)
     for n in (2, 3, 5, 10, 30):
         a = rng.normal(0.9, 0.5, n)
         b = a + rng.normal(shift, 0.3, n)
-        known = ttost_paired(a, b, -margin, margin)[0]
+        known = guarded_within(a, b, margin)
         assert paired_t(list(a), list(b), margin).p_equivalence == pytest.approx(known, abs=1e-12)
 
 
 def test_paired_t_by_hand() -> None:
-    # d = 1, 2, 3, 6: mean 3, sd √(14/3), t = 3/(sd/2) with 3 degrees of freedom.
+    # d = 1, 2, 3, 6: mean 3, sd √(14/3), t = 3/(1.13 sd/2) with 3 degrees of freedom.
     found = paired_t([2.0, 4.0, 6.0, 10.0], [1.0, 2.0, 3.0, 4.0], margin=10.0)
     assert (found.n, found.mean, found.note) == (4, 3.0, "")
     assert found.sd == pytest.approx(math.sqrt(14 / 3))
     assert found.effect_size == pytest.approx(1.3887301)
-    assert found.p == pytest.approx(0.0691369, abs=1e-6)
+    assert found.p == pytest.approx(0.0910349, abs=1e-6)
     assert found.p_wilcoxon == 2 / 2**4
-    assert found.p_equivalence == pytest.approx(float(stats.t.sf(7 / (found.sd / 2), 3)))
+    assert found.p_equivalence == pytest.approx(float(stats.t.sf(7 / (1.13 * found.sd / 2), 3)))
 
 
 def test_equivalence_needs_a_margin_that_is_a_positive_number() -> None:
@@ -131,9 +131,34 @@ def test_equivalence_needs_a_margin_that_is_a_positive_number() -> None:
             paired_t([1.0, 2.0], [1.5, 2.25], margin)
 
 
-def test_a_spread_of_zero_proves_no_equivalence() -> None:
-    for second in ([0.9, 0.8, 0.7], [0.8, 0.7, 0.6]):
-        assert math.isnan(paired_t([0.9, 0.8, 0.7], second, margin=0.5).p_equivalence)
+def test_a_spread_of_zero_is_that_of_the_steps_between_values() -> None:
+    first, sd = [0.9, 0.8, 0.7], 0.1 / math.sqrt(12)
+    for second, mean in ((first, 0.0), ([0.8, 0.7, 0.6], 0.1)):
+        found = paired_t(first, second, margin=0.5)
+        assert (found.mean, found.sd) == pytest.approx((mean, sd), abs=1e-12)
+        error = 1.13 * sd / math.sqrt(3)
+        assert found.p == pytest.approx(2 * float(stats.t.sf(mean / error, 2)), abs=1e-12)
+        known = float(stats.t.sf((0.5 - mean) / error, 2))
+        assert found.p_equivalence == pytest.approx(known, abs=1e-12)
+        assert found.ci_high - found.mean == pytest.approx(stats.t.ppf(0.975, 2) * error)
+    # Too coarse for this margin: what lies within a step is not seen.
+    assert paired_t(first, first, margin=0.03).p_equivalence > 0.05
+
+
+def test_a_third_of_all_examples_is_a_difference_and_one_step_twice_is_none() -> None:
+    for n, decided in ((2, False), (3, True), (5, True)):
+        found = paired_t([1.0] * n, [2 / 3] * n)
+        assert (found.p < 0.05) == decided
+        assert found.note == "the same difference for every seed"
+    assert paired_t([1.0] * 5, [2 / 3] * 5).p == pytest.approx(
+        2 * float(stats.t.sf(math.sqrt(5 * 12) / 1.13, 4))
+    )
+
+
+def test_values_that_are_all_the_same_are_equivalent_for_every_margin() -> None:
+    found = paired_t([0.0] * 4, [0.0] * 4, margin=1e-9)
+    assert (found.p, found.p_equivalence, found.ci_low, found.ci_high) == (1.0, 0.0, 0.0, 0.0)
+    assert found.equal
 
 
 def test_differences_that_cancel_up_to_rounding_have_no_mean() -> None:
@@ -142,15 +167,15 @@ def test_differences_that_cancel_up_to_rounding_have_no_mean() -> None:
     assert (found.mean, found.p, found.effect_size) == (0.0, 1.0, 0.0)
 
 
-def test_paired_t_without_spread_is_no_verdict() -> None:
+def test_paired_t_without_spread_says_so() -> None:
     equal = paired_t([0.9, 0.8], [0.9, 0.8])
-    assert (equal.p, equal.p_wilcoxon, equal.mean, equal.sd) == (1.0, 1.0, 0.0, 0.0)
+    assert (equal.p, equal.p_wilcoxon, equal.mean, equal.equal) == (1.0, 1.0, 0.0, True)
     assert equal.note == "equal for every seed"
     # 0.9 - 0.8 and 0.8 - 0.7 differ by rounding only.
     shifted = paired_t([0.9, 0.8], [0.8, 0.7])
-    assert math.isnan(shifted.p)
+    assert shifted.p == pytest.approx(2 * float(stats.t.sf(math.sqrt(2 * 12) / 1.13, 1)))
     assert shifted.mean == pytest.approx(0.1)
-    assert shifted.note == "the same difference for every seed: no spread to test"
+    assert shifted.note == "the same difference for every seed"
     assert shifted.p_wilcoxon == 0.5
     assert math.isnan(paired_t([0.9], [0.8]).p)
     assert paired_t([0.9], [0.8]).note == "one pair: the spread cannot be estimated"

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
+import pytest
 from hydra.core.global_hydra import GlobalHydra
 
+from quick_reports import leave_undrawn
 from sgdlab import cli
 from sgdlab.results import TIME_AND_MEMORY
 
@@ -33,11 +35,15 @@ class Cli:
 
     Args:
         folder: Working directory; created.
+        is_drawn: Whether reports have figures; else their files are empty.
+        is_timed: Whether comparisons time their winners in a process of their own. Both take
+            seconds, so that only those have them who look at them.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_drawn: bool = False, is_timed: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self.is_drawn, self.is_timed = is_drawn, is_timed
 
     def __call__(self, *arguments: object) -> Result:
         out, err = io.StringIO(), io.StringIO()
@@ -45,6 +51,7 @@ class Cli:
         modules = set(sys.modules)
         GlobalHydra.instance().clear()
         with (
+            pytest.MonkeyPatch.context() as patch,
             mock.patch.dict(os.environ),
             mock.patch.object(sys, "argv", argv),
             mock.patch.object(sys, "path", sys.path.copy()),
@@ -52,6 +59,11 @@ class Cli:
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
         ):
+            if not self.is_drawn and argv[1:2] in (["report"], ["compare"], ["ablate"]):
+                leave_undrawn(patch)
+            if not self.is_timed and argv[1:2] in (["compare"], ["ablate"]):
+                patch.setattr("sgdlab.comparison.run.time_winners", lambda *_: [])
+                patch.setattr("sgdlab.comparison.run.start_early", lambda *_: None)
             try:
                 code = cli.main()
             except SystemExit as end:
@@ -59,6 +71,7 @@ class Cli:
         for name in set(sys.modules) - modules:
             if str(getattr(sys.modules[name], "__file__", "")).startswith(str(self.folder.parent)):
                 del sys.modules[name]
+        _end_workers()
         assert isinstance(code, int), f"exit code {code!r}"
         return Result(code, out.getvalue(), err.getvalue())
 
@@ -68,6 +81,27 @@ class Cli:
         result = self("train", *own, *QUICK, f"hydra.run.dir={name}", *arguments)
         assert result.code == 0, result.err
         return self.folder / name
+
+
+def _end_workers() -> None:
+    """End the processes that joblib keeps for its next call, in the folder of this one."""
+    reusable = sys.modules.get("joblib.externals.loky.reusable_executor")
+    executor = getattr(reusable, "_executor", None)
+    if executor is not None:
+        executor.shutdown(wait=True, kill_workers=True)
+
+
+def refused(cli: Cli, *arguments: str) -> str:
+    """Run a command that must be refused without a trace; return its one line."""
+    before = sorted(cli.folder.rglob("*"))
+    result = cli(*arguments)
+    assert result.code == 2, result
+    assert result.out == ""
+    assert result.err.startswith("sgdlab: ")
+    assert result.err.endswith("\n")
+    assert result.err.count("\n") == 1, result.err
+    assert sorted(cli.folder.rglob("*")) == before
+    return result.err
 
 
 def write(path: Path, content: str) -> Path:

@@ -1,3 +1,5 @@
+import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,17 @@ from cli_runs import Cli
 def sgdlab(tmp_path: Path) -> Cli:
     """The command line in an empty working directory."""
     return Cli(tmp_path / "here")
+
+
+@pytest.fixture(scope="module")
+def frozen_heap() -> Iterator[None]:
+    """Search what is there for no garbage: after thousands of tests that takes seconds a case."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()  # as after the collection of tests
 
 
 @pytest.fixture

@@ -2,14 +2,14 @@
 
 import pytest
 import torch
-from cli_runs import QUICK, Cli, write
+from cli_runs import QUICK, Cli, refused, write
 
 BAD_VALUES = [
     # arguments after `train`, what the line says
-    ("optimizer=nestrov", "optimizer=nestrov", "did you mean nesterov?"),
-    ("optimiser=sgd", "optimiser", "did you mean optimizer?"),
-    ("modle.hidden=[3]", "modle.hidden", "did you mean model.hidden?"),
-    ("model.hiden=[3]", "model.hiden", "did you mean hidden?"),
+    ("optimizer=nestrov", "optimizer=nestrov", "did you mean optimizer=nesterov?"),
+    ("optimiser=sgd", "optimiser=sgd", "did you mean optimizer=sgd?"),
+    ("modle.hidden=[3]", "modle.hidden", "did you mean model.hidden=[3]?"),
+    ("model.hiden=[3]", "model.hiden", "did you mean model.hidden=[3]?"),
     ("schedule.warmup_epoch=3", "schedule.warmup_epoch", "warmup_epochs"),
     ("dataset.root=here", "dataset.root", "no such key"),
     ("lr=-1", "lr=-1", "positive"),
@@ -22,14 +22,55 @@ BAD_VALUES = [
     ("optimizer.momentum=0", "optimizer=nesterov", "momentum"),
     ("lr=0.1 optimizer.lr=0.2", "lr=0.1 and optimizer.lr=0.2", "set only lr"),
     ("device=gpu", "device=gpu", "cuda"),
+    ("device=cuda:x", "device=cuda:x", "cuda"),
+    ("device=cuda:-1", "device=cuda:-1", "cuda"),
     ("epochs=1.5", "epochs=1.5", "whole number"),
     ("evaluate_test=perhaps", "evaluate_test=perhaps", "bool"),
     ("precision=bf16 dtype=float64", "precision=bf16", "float32"),
+    ("precision=fp61", "precision=fp61", "did you mean fp16?"),
+    ("precision=tf32 device=cpu", "precision=tf32", "use precision=fp32"),
+    ("precision=fp16 optimizer=lbfgs", "precision=fp16", "not with optimizer LBFGS"),
+    ("channels_last=true", "channels_last=true", "model=mlp has no convolution"),
+    (
+        "channels_last=true model=cnn optimizer=lbfgs model.channels=[2,2]",
+        "optimizer=lbfgs",
+        "leave out channels_last=true",
+    ),
+    ("channels_last=perhaps", "channels_last=perhaps", "bool"),
+    ("compile=maybe", "compile=maybe", "true, false or auto"),
     ("split.val=0.9", "split.val=0.9", "training"),
     ("optimizer.momentum=big", "optimizer.momentum=big", "number"),
     ("optimizer.nesterov=3", "optimizer.nesterov=3", "true or false"),
     ("optimizer=adam optimizer.weight_decay=-1", "optimizer=adam", "weight_decay"),
     ("model.hidden=wide", "model.hidden=wide", "list"),
+    ("model.hidden=[1000000000]", "model=mlp: its weights take", "room for"),
+    ("threads=1000000000", "threads=1000000000", "at most 1024"),
+    ("epochs=99999999999999999999", "epochs=99999999999999999999", "64 bits"),
+    ("dataset=[1]", "dataset=[1]", "name of a member"),
+    ("model=[null]", "model=[null]", "name of a member"),
+    (f"lr={'[' * 50}{']' * 50}", "lr=[[[", "nested deeper"),
+    ("=1", "=1", "KEY=VALUE"),
+    ("--resolve", "--resolve", "--cfg job --resolve"),
+    ("--cfg job --info all", "--cfg --info", "one of them"),
+    ("--experimental-rerun x", "--experimental-rerun", "--config-name config"),
+    ("--config-path x", "--config-path", "--config-dir"),
+    ("--shell-completion", "--shell-completion", "install=bash"),
+    ("-sc install=tcsh", "install=tcsh", "install=bash"),
+    ("learning_rate=0.1", "learning_rate=0.1", "did you mean lr=0.1?"),
+    ("+learning_rate=0.1", "learning_rate", "did you mean lr?"),
+    ("+lr=0.1", "+lr=0.1", "write lr=0.1"),
+    ("weight_decay=0.1", "weight_decay=0.1", "did you mean optimizer.weight_decay=0.1?"),
+    ("weight_decay=0.1 optimizer=lbfgs", "weight_decay", "optimizer=lbfgs has no weight_decay"),
+    ("my_rule=adam", "my_rule=adam", "did you mean optimizer=adam?"),
+    ("model=MLP", "model=MLP", "did you mean model=mlp?"),
+    ("model=adam", "model=adam", "did you mean optimizer=adam?"),
+    ("lr=0,1", "lr=0,1", "lr=0.1"),
+    ("--lr 0.1", "train --lr 0.1", "write lr=0.1"),
+    ("lr = 0.1", "lr = 0.1", "write lr=0.1"),
+    ("optimizer=caf\udce9", "caf", "not UTF-8"),
+    ("-m seed=range(0,1000000000)", "1e+09 runs", "at most"),
+    ("-m lr=range(0,1,0)", "lr=range(0,1,0)", "without end"),
+    ("-m seed=0,1 hydra.sweeper._target_=os.path", "hydra.sweeper._target_", "hydra/sweeper=NAME"),
     ("model=cnn dataset=wine", "model=cnn", "images"),
     ("lr=0.1,0.2", "lr=0.1,0.2", "-m"),
     ("lr", "lr", "key=value"),
@@ -46,6 +87,8 @@ BAD_COMPARISONS = [
     ("optimizers=[nestrov]", "optimizers=nestrov", "did you mean nesterov?"),
     ("optimizers=[sgd,sgd]", "optimizers", "once"),
     ("optimizers=[]", "optimizers=[]", "at least one"),
+    ("optimizers=adam", "optimizers=adam", "write optimizers=[adam]"),
+    ("optimizers=sgd,adam", "optimizers=sgd,adam", "write optimizers=[sgd,adam]"),
     ("lr=0.1", "lr=0.1", "search.NAME.lr.low"),
     ("optimizer=sgd", "optimizer=sgd", "optimizers=["),
     ("evaluate_test=true", "evaluate_test", "by itself"),
@@ -56,20 +99,22 @@ BAD_COMPARISONS = [
     ("search.nesterov.lr.hihg=1", "search.nesterov.lr.hihg", "high"),
     ("select_by=val_loss", "select_by=val_loss", "final_val_loss"),
     ("batch_size=0", "batch_size=0", "full"),
+    (
+        "epochs=2",
+        "schedule.warmup_epochs=3.0, epochs=2",
+        "schedule.warmup_epochs=0.2, or epochs=30",
+    ),
+    (
+        "schedule.warmup_steps=40 max_steps=30",
+        "schedule.warmup_steps=40, max_steps=30",
+        "schedule.warmup_steps=3, or max_steps=400",
+    ),
+    (
+        "+search.nesterov.schedule.warmup_epochs={low:1,high:90}",
+        "epochs=20): lr never reaches",
+        "set schedule.warmup_epochs=2",
+    ),
 ]
-
-
-def refused(cli: Cli, *arguments: str) -> str:
-    """Run a command that must be refused without a trace; return its one line."""
-    before = sorted(cli.folder.rglob("*"))
-    result = cli(*arguments)
-    assert result.code == 2, result
-    assert result.out == ""
-    assert result.err.startswith("sgdlab: ")
-    assert result.err.endswith("\n")
-    assert result.err.count("\n") == 1, result.err
-    assert sorted(cli.folder.rglob("*")) == before
-    return result.err
 
 
 @pytest.mark.parametrize(("typed", "key", "advice"), BAD_VALUES, ids=[b[0] for b in BAD_VALUES])
@@ -165,12 +210,12 @@ def test_the_traceback_appears_on_request_before_the_line(sgdlab: Cli, monkeypat
     assert result.err.splitlines()[-1].startswith("sgdlab: lr=-1")
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_a_truncated_csv_is_named_with_its_line_and_the_other_runs_are_reported(sgdlab: Cli):
     damaged = sgdlab.train("all/damaged", "optimizer=adam", "max_steps=3")
     sgdlab.train("all/sound", "optimizer=sgd", "max_steps=3")
     steps = damaged / "steps.csv"
     steps.write_bytes(steps.read_bytes()[:-20])
+    (damaged / "manifest.json").unlink()  # as in a run of an older version
     result = sgdlab("report", "all")
     assert result.code == 2
     (line,) = result.err.splitlines()

@@ -119,7 +119,7 @@ def test_with_another_sweeper_one_line_says_what_to_do_instead(sgdlab: Cli):
     assert [used for _, used in rates(sgdlab.folder / "runs/s")] == [0.005, 0.01, 0.02]
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.slow
 def test_a_comparison_tries_every_candidate_of_every_drawn_trial(sgdlab: Cli):
     common = (
         *QUICK, "replicates=1", "tracks=[tuned]", "epochs=2", "trials=2", "seeds=1",

@@ -1,6 +1,8 @@
 """A comparison: one budget for all, paired seeds, the test split once, and resuming."""
 
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +11,9 @@ import yaml
 from cli_runs import QUICK, Cli, Result, rows, summary, timeless, write
 
 from sgdlab.comparison.timing import REPEATS
+from sgdlab.results import Written
+from sgdlab.results.settings import LATER
+from sgdlab.stacked.stack import Stack
 
 OPTIMIZERS = ("sgd", "adam")
 TRIALS, SEEDS = 4, 3
@@ -31,7 +36,7 @@ def compare(cli: Cli, *arguments: str) -> Result:
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder of a small comparison, and what it printed."""
-    cli = Cli(tmp_path_factory.mktemp("compare") / "here")
+    cli = Cli(tmp_path_factory.mktemp("compare") / "here", is_drawn=True, is_timed=True)
     result = compare(cli)
     assert result.code == 0, result.err
     return cli.folder / "runs/s", result.out
@@ -60,12 +65,14 @@ def content(study: Path) -> dict[str, object]:
     for path in sorted(study.glob("*/*/*.csv")):
         if path.parent.parent.name in ("tune", "final"):
             found[str(path.relative_to(study))] = timeless(path)
-    return {**found, "runs.csv": timeless(study / "runs.csv")}
+    table = [row for row in timeless(study / "runs.csv") if row["phase"] != "timing"]
+    return {**found, "runs.csv": table}
 
 
 def test_a_study_holds_its_trials_its_finals_a_table_a_protocol_and_a_report(study: Path):
     assert {p.name for p in study.iterdir()} == {
-        "tune", "final", "timing", "runs.csv", "study.yaml", "report",
+        "tune", "final", "timing", "runs.csv", "study.yaml", "config.yaml", "report",
+        "written.sha256",
     }  # fmt: skip
     assert len(list(study.glob("tune/*/summary.csv"))) == len(OPTIMIZERS) * TRIALS
     assert len(list(study.glob("final/*/summary.csv"))) == len(OPTIMIZERS) * SEEDS
@@ -160,9 +167,9 @@ def test_the_protocol_is_written_down(study: Path):
     assert protocol["run"]["epochs"] == 2
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_the_same_command_again_trains_nothing(sgdlab: Cli, copied: Path):
     before = {p: p.stat().st_mtime_ns for p in copied.glob("*/*/steps.csv")}
+    sgdlab.is_timed = True
     result = compare(sgdlab)
     assert result.code == 0, result.err
     assert {p: p.stat().st_mtime_ns for p in copied.glob("*/*/steps.csv")} == before
@@ -170,7 +177,6 @@ def test_the_same_command_again_trains_nothing(sgdlab: Cli, copied: Path):
     assert "6 of 6 runs are finished" in result.err
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_an_interrupted_comparison_continues_to_the_same_files(
     sgdlab: Cli, copied: Path, study: Path
 ):
@@ -186,6 +192,43 @@ def test_an_interrupted_comparison_continues_to_the_same_files(
     assert "2 of 6 runs are finished" in result.err
     assert content(copied) == content(study)
     assert (copied / "report" / "report.html").is_file()
+
+
+@pytest.mark.parametrize("at", [3, pytest.param(13, marks=pytest.mark.slow)])
+def test_a_comparison_that_is_told_to_stop_goes_on_to_the_same_files(
+    sgdlab: Cli, study: Path, monkeypatch: pytest.MonkeyPatch, at: int
+):
+    """While it tunes, and while it runs the winners again."""
+    step, made = Stack.step, []
+
+    def told(self: Stack, *arguments: object):
+        made.append(1)
+        if len(made) == at:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(self, *arguments)
+
+    monkeypatch.setattr(Stack, "step", told)
+    result = compare(sgdlab)
+    assert result.code == 143
+    line = result.err.splitlines()[-1]
+    assert line.startswith("sgdlab: interrupted (SIGTERM); ")
+    assert "goes on when the command is typed again" in line
+    assert not (sgdlab.folder / "runs/s/report").exists()
+    monkeypatch.undo()
+    assert compare(sgdlab).code == 0
+    assert content(sgdlab.folder / "runs/s") == content(study)
+
+
+def test_a_study_from_before_a_setting_was_there_goes_on(sgdlab: Cli, copied: Path):
+    path = copied / "study.yaml"
+    study = yaml.safe_load(path.read_text())
+    for key in LATER:
+        section, _, leaf = key.rpartition(".")
+        (study["run"].get(section, {}) if section else study["run"]).pop(leaf, None)
+    Written(copied).write(path.name, yaml.safe_dump(study))
+    result = compare(sgdlab)
+    assert result.code == 0, result.err
+    assert "runs are finished" in result.err
 
 
 @pytest.mark.parametrize("other", ["epochs=3", "search.sgd.lr.low=0.05"])

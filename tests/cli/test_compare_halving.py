@@ -12,6 +12,7 @@ import yaml
 from cli_runs import QUICK, Cli, Result, rows, summary
 
 from sgdlab.comparison import run as compare
+from sgdlab.signals import Interrupted
 from sgdlab.stacked import cost, runner
 from sgdlab.stacked.fit import StackFit
 
@@ -28,8 +29,7 @@ TABLES = ("steps.csv", "evals.csv", "summary.csv", "config.yaml")
 
 @pytest.fixture(autouse=True)
 def trials_and_finals_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out timing runs and report, which take seconds; one comparison below has both."""
-    monkeypatch.setattr(compare, "time_winners", lambda *_: [])
+    """Leave out the report; one comparison below has it."""
     monkeypatch.setattr(compare, "_report", lambda *_: None)
 
 
@@ -41,7 +41,6 @@ def halve(cli: Cli, *arguments: str) -> Result:
 def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same trials, all trained to the end, in stacks."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compare, "time_winners", lambda *_: [])
         patch.setattr(compare, "_report", lambda *_: None)
         cli = Cli(tmp_path_factory.mktemp("full") / "here")
         result = cli("compare", *STUDY, "engine=stacked")
@@ -171,13 +170,14 @@ def test_the_saving_is_said_and_reported_with_what_it_costs(halved):
     page = (study / "report" / "report.md").read_text()
     assert sentence in page
     assert "a rank at an early epoch is not the rank at the end" in page
-    assert "9 (8 stopped)" in page
+    assert "1 (8 stopped in all)" in page
     (row,) = [r for r in rows(study / "report/comparison.csv") if r["optimizer"] == "adam"]
     assert (row["tuning_trials"], row["tuning_stopped"]) == ("9", "8")
     assert float(row["tuning_steps_saved"]) == pytest.approx((total - made) / total)
     assert "after 1 and 3 of 9 epochs, 3 and 1 of 9 trials of each search go on" in result.err
 
 
+@pytest.mark.slow
 def test_the_protocol_names_the_rule_and_another_rule_is_another_study(halved, sgdlab: Cli):
     shutil.copytree(halved[0], sgdlab.folder / "runs/s")
     protocol = yaml.safe_load((halved[0] / "study.yaml").read_text())
@@ -212,7 +212,7 @@ def killed(monkeypatch: pytest.MonkeyPatch, method: str, calls: int) -> None:
     def fatal(self: StackFit, *arguments: object) -> object:
         seen.append(self)
         if len(seen) > calls:
-            raise KeyboardInterrupt
+            raise Interrupted
         return real(self, *arguments)
 
     monkeypatch.setattr(StackFit, method, fatal)
@@ -333,7 +333,8 @@ REFUSED = [
     ("optimizers=[sgd,halving]", "optimizers=halving", "rename"),
     ("engine=sequential", "engine=sequential", "stacks"),
     ("optimizers=[sgd,lbfgs] batch_size=full", "9 of 18 (lbfgs)", "lbfgs"),
-    ("average=ema", "18 of 18 (sgd, adam)", "average=ema"),
+    ("average=ema select_by=average.final_val_loss", "select_by=average", "final_val_loss"),
+    ("clip_value=1", "18 of 18 (sgd, adam)", "clip_value"),
     ("trials=2", "no rung for 2 trials", "more trials"),
     ("search.min_epochs=4", "no rung for 9 trials of 9 epochs", "min_epochs=4"),
     ("eval.every=9", "no rung", "eval.every=9"),
@@ -366,6 +367,7 @@ def test_another_launcher_is_refused(sgdlab: Cli, monkeypatch: pytest.MonkeyPatc
     assert not list(sgdlab.folder.rglob("*"))
 
 
+@pytest.mark.slow
 def test_a_setting_without_effect_and_a_rung_in_the_warm_up_are_said(sgdlab: Cli):
     result = sgdlab("compare", *STUDY, "trials=1", "epochs=1", "search.reduction_factor=2")
     assert result.code == 0, result.err

@@ -16,8 +16,7 @@ SMALL = (*QUICK, "study=s", "epochs=2", "seeds=1", "seed=10", "tracks=[tuned]")
 
 @pytest.fixture
 def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out timing runs and report, which take seconds."""
-    monkeypatch.setattr(compare, "time_winners", lambda *_: [])
+    """Leave out the report."""
     monkeypatch.setattr(compare, "_report", lambda *_: None)
 
 
@@ -71,12 +70,42 @@ def test_workloads_have_searches_of_their_own_and_a_profile_over_all(sgdlab: Cli
     assert {(row["dataset"], row["optimizer"]) for row in table} == set(drawn)
 
 
+def test_a_list_of_workloads_has_a_name_and_settings_of_its_own(
+    sgdlab: Cli, parts: Path, no_report: None
+):
+    """What is typed counts for all of them."""
+    own = "search: {sgd: {lr: {low: 5.0, high: 6.0}}, adam: {lr: {high: 1.0}}}"
+    entries = f"workloads:\n- breast_cancer/linear: {{epochs: 2, batch_size: 32, {own}}}\n"
+    entries += "- wine/linear\n"
+    write(parts / "suite/two.yaml", f"# Two.\n{entries}")
+    arguments = [a for a in SMALL if not a.startswith(("dataset=", "model=", "epochs="))]
+    result = sgdlab(
+        "compare", "--config-dir", parts, *arguments, "workloads=two", "epochs=3", "trials=1",
+        "replicates=2", "optimizers=[sgd]",
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    study = sgdlab.folder / "runs/s"
+    made = {(row["dataset"], row["batch_size"], row["epochs"]) for row in of_phase(study, "tune")}
+    assert made == {("wine", "64", "3"), ("breast_cancer", "32", "3")}
+    protocol = yaml.safe_load((study / "study.yaml").read_text())
+    assert protocol["workloads"] == [{"breast_cancer/linear": {"batch_size": 32}}, "wine/linear"]
+    ((name, found),) = protocol["search"]["of_workloads"].items()
+    assert (name, list(found["spaces"])) == ("breast_cancer/linear", ["sgd"])
+    assert found["spaces"]["sgd"]["lr"] == {"low": 5.0, "high": 6.0, "scale": "log"}
+    inside = {row["dataset"]: 5 <= float(row["lr"]) <= 6 for row in of_phase(study, "tune")}
+    assert inside == {"wine": False, "breast_cancer": True}
+
+
+def test_a_list_of_workloads_is_listed_as_it_is_typed(sgdlab: Cli):
+    assert sgdlab("list", "suite", "ladder").out.startswith("workloads=ladder\n")
+
+
 @pytest.mark.slow
 def test_a_scientific_parameter_makes_contenders(sgdlab: Cli):
     arguments = [a for a in SMALL if not a.startswith("schedule=")]
     result = sgdlab(
         "compare", *arguments, "optimizers=[sgd]", "replicates=2", "trials=2",
-        "search.scientific={schedule: [cosine, constant]}",
+        "search.scientific={schedule: [cosine, constant]}", "schedule.warmup_epochs=0",
     )  # fmt: skip
     assert result.code == 0, result.err
     study = sgdlab.folder / "runs/s"
@@ -98,6 +127,7 @@ def test_schedule_and_horizon_can_be_tuned_with_the_rest(sgdlab: Cli, no_report:
         sgdlab, "optimizers=[sgd]", "replicates=1", "trials=8",
         "search.sgd.schedule.choices=[cosine,constant]",
         "search.sgd.epochs.low=1", "search.sgd.epochs.high=4", "search.sgd.epochs.integer=true",
+        "schedule.warmup_epochs=0",
     )  # fmt: skip
     trials = of_phase(study, "tune")
     assert {row["schedule"] for row in trials} == {"cosine", "constant"}
@@ -109,7 +139,12 @@ def test_a_schedule_free_method_is_not_paired_with_a_decaying_schedule(
 ):
     arguments = [a for a in SMALL if not a.startswith(("schedule=", "tracks="))]
     result = sgdlab(
-        "compare", *arguments, "optimizers=[schedule_free_sgd,sgd]", "replicates=1", "trials=1"
+        "compare",
+        *arguments,
+        "optimizers=[schedule_free_sgd,sgd]",
+        "replicates=1",
+        "trials=1",
+        "schedule.warmup_epochs=0",
     )
     assert result.code == 0, result.err
     study = sgdlab.folder / "runs/s"
@@ -192,12 +227,26 @@ def test_seconds_buy_trials_by_what_a_run_takes_alone(
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
+        (
+            "workloads=[{digits/mlp: {search: {adamv: {lr: 1}}}}]",
+            "workloads.digits/mlp.search.adamv: no such optimizer; did you mean adam",
+        ),
+        ("workloads=[{digits/mlp: {search: 3}}]", "workloads.digits/mlp.search=3: write"),
+        (
+            "workloads=[{digits/mlp: {search: {nesterov: {lr: {hihg: 1}}}}}]",
+            "workloads.digits/mlp.search.nesterov.lr.hihg: did you mean high",
+        ),
         ("workloads=[digits]", "write dataset/model, such as digits/mlp"),
+        ("workloads=[{digits/mlp: 3}]", "write dataset/model, such as digits/mlp"),
+        ("workloads=[[digits/mlp]]", "write dataset/model, such as digits/mlp"),
+        ("workloads=ladde", "no such list of workloads; valid: ladder"),
+        ("workloads=3", "no list; write [digits/mlp]"),
+        ("workloads=[{digits/mlp: {epochz: 3}}]", "epochz=3: no such key; did you mean epochs=3?"),
         ("workloads=[digit/mlp]", "no such dataset; did you mean digits?"),
         ("workloads=[digits/mpl]", "no such model; did you mean mlp?"),
         ("workloads=[wine/linear] dataset=wine", "leave one of the two out"),
-        ("tracks=[tund]", "valid: defaults, tuned"),
-        ("tracks=[]", "name tuned, defaults, or both"),
+        ("tracks=[tund]", "valid: defaults, one, tuned"),
+        ("tracks=[]", "name some of tuned, defaults, one"),
         ("replicates=0", "must be a whole number from 1"),
         ("margin=-1", "must be a positive number, auto, or null"),
         ("search.method=soboll", "did you mean sobol?"),
@@ -222,10 +271,10 @@ def test_seconds_buy_trials_by_what_a_run_takes_alone(
         ("seconds=nan", "must be positive, or null to count trials"),
         ("seconds=5 search.nesterov.epochs.choices=[2,40]", "what a trial costs would depend"),
         ("search.nesterov.optimizer.momentum={low:-0.2,high:0.9}", "Invalid momentum value"),
-        ("search.nesterov.schedule.choices=[wsd,wdd] search.method=tpe", "did you mean wsd?"),
+        ("search.nesterov.schedule.choices=[wsd,wdd] search.method=tpe", "mean schedule=wsd?"),
         ("trials=100000000", "at most 100,000"),
         ("search.scientific.schedule.warmup_epochs=[0,0.0]", "are the same run"),
-        ("protocol=standrd", "valid: quick, standard, thorough"),
+        ("protocol=standrd", "did you mean protocol=standard?"),
         ("replicate=1", "a comparison decides replicate by itself; use replicates=N"),
     ],
 )

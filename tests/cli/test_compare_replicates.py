@@ -1,6 +1,5 @@
 """Replicates of a comparison: independent searches, fresh paired seeds, and both tracks."""
 
-import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -23,12 +22,9 @@ Shown = tuple[Path, Result]
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
-    """The folder of a comparison without timing runs and figures, and what it printed."""
+    """The folder of a comparison, and what it printed."""
     cli = Cli(tmp_path_factory.mktemp("replicates") / "here")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sgdlab.comparison.run.time_winners", lambda *_: [])
-        patch.setattr(importlib.import_module("sgdlab.report.build"), "files", lambda *_: {})
-        result = cli("compare", *STUDY)
+    result = cli("compare", *STUDY)
     assert result.code == 0, result.err
     return cli.folder / "runs/s", result
 
@@ -117,9 +113,8 @@ def test_the_verdict_is_about_replicates(shown: Shown):
 
 
 @pytest.mark.slow
-def test_the_same_command_again_trains_nothing(shown: Shown, monkeypatch: pytest.MonkeyPatch):
+def test_the_same_command_again_trains_nothing(shown: Shown):
     study, _ = shown
-    monkeypatch.setattr("sgdlab.comparison.run.time_winners", lambda *_: [])  # as before
     before = {p: p.stat().st_mtime_ns for p in study.glob("*/*/steps.csv")}
     result = Cli(study.parents[1])("compare", *STUDY)
     assert result.code == 0, result.err

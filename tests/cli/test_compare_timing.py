@@ -7,6 +7,7 @@ import pytest
 from cli_runs import QUICK, Cli, Result, rows, summary
 
 from sgdlab.comparison import timing
+from sgdlab.comparison.solo import SoloProcess
 from sgdlab.results import TIME_AND_MEMORY
 from trainer_runs import config_of
 
@@ -16,6 +17,12 @@ STUDY = (
     "epochs=40", "trials=2", "seeds=2", "seed=10", "target=0.5",
     "optimizers=[sgd,adam]", "schedule.warmup_epochs=1",
 )  # fmt: skip
+
+
+@pytest.fixture
+def sgdlab(sgdlab: Cli) -> Cli:
+    sgdlab.is_timed = True
+    return sgdlab
 
 
 def compare(cli: Cli, *arguments: str) -> Result:
@@ -137,7 +144,7 @@ def test_a_timing_run_that_cannot_run_fails_and_the_report_is_made(
     def broken(*_: object, **__: object) -> None:
         raise OSError("no process")
 
-    monkeypatch.setattr(timing, "ProcessPoolExecutor", broken)
+    monkeypatch.setattr(SoloProcess, "start", broken)
     result = sgdlab("compare", *STUDY)
     assert result.code == 1
     assert "the process of the timing runs ended: OSError" in result.err

@@ -95,6 +95,7 @@ def test_an_unfinished_run_is_read_up_to_its_last_line(sgdlab: Cli):
 def test_a_damaged_file_is_named_and_the_other_runs_are_read(sgdlab: Cli, file, content, said):
     run = sgdlab.train("runs/a", "epochs=2")
     shutil.copytree(run, sgdlab.folder / "runs/b")
+    (run / "manifest.json").unlink()  # as in a run of an older version
     (run / file).write_text(content)
     result = sgdlab("diagnose", "runs")
     assert result.code == 2

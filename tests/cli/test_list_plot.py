@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_runs import Cli
+from cli_runs import Cli, write
 from matplotlib.image import imread
 
-from sgdlab.commands.list_members import docstring_of
+from sgdlab.commands.list_members import TYPED, docstring_of
 from sgdlab.config.catalogue import conf_dir, groups, members
 from sgdlab.schedules.cosine import Cosine
 
@@ -53,7 +53,7 @@ def test_every_member_of_every_group_can_be_shown(sgdlab: Cli, group: str):
     for member, line in members(group).items():
         out = sgdlab("list", group, member).out
         assert line in out
-        assert out.startswith(f"{group}={member}\n")
+        assert out.startswith(f"{TYPED.get(group, group)}={member}\n")
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
@@ -159,3 +159,18 @@ def test_the_curves_are_those_of_the_schedules():
     assert [round(math.log10(f)) for f in factors[:: 3 * STEPS_PER_EPOCH]] == [0] * 4 + [-1] * 2 + [
         -2
     ]
+
+
+def test_members_of_ones_own_are_listed_and_marked(sgdlab: Cli, parts):
+    write(parts / "optimizer" / "mine.yaml", "# Steps of one length\n_target_: rules.Mine\n")
+    write(parts / "rules.py", 'class Mine:\n    """Steps by the sign."""\n')
+    out = sgdlab("list", "--config-dir", parts).out
+    assert f"({parts}) Steps of one length" in out
+    assert "  nesterov " in out
+    assert out.count(str(parts)) == 1
+    shown = sgdlab("list", "optimizer", "mine", "-cd", parts)
+    assert shown.out.startswith("optimizer=mine\n")
+    assert "Steps by the sign." in shown.out
+    assert "no such folder" in refused(sgdlab, "--config-dir", "nowhere")
+    write(parts / "optimizer" / "adam.yaml", "_target_: a.B\n")
+    assert "sgdlab ships optimizer/adam" in refused(sgdlab, "--config-dir", parts)

@@ -31,6 +31,7 @@ def test_one_range_test(sgdlab: Cli):
     names = {path.name for path in folder.iterdir()}
     assert names == {
         "lr_find.csv", "lr_find.svg", "suggestions.csv", "config.yaml", "environment.json",
+        "written.sha256",
     }  # fmt: skip
     points = rows(folder / "lr_find.csv")
     assert list(points[0]) == ["lr", "loss", "smoothed"]
@@ -192,8 +193,8 @@ REFUSED = [
     ("range.start=1 range.stop=0.1", "range.start=1 range.stop=0.1: start must be below stop"),
     ("range.steps=1", "range.steps=1: must be a whole number from 10"),
     ("range.steps=2.5", "range.steps=2.5: expected a whole number"),
-    ("range.strat=1", "range.strat: no such key"),
-    ("rnage.start=1", "rnage.start: no such key"),
+    ("range.strat=1", "range.strat=1: no such key in range; did you mean range.start=1?"),
+    ("rnage.start=1", "rnage.start=1: no such key; did you mean range.start=1?"),
     ("optimizer=rprop", "optimizer=rprop: reads lr before its first step only"),
     ("accumulate=1000", "at most accumulate=17"),
     ("-m lr=0.1,0.2", "lr: lr-find goes through the rates by itself"),

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from cli_runs import QUICK, Cli, Result, rows, summary, write
 
+from sgdlab.config.instantiate import is_out_of_memory
+
 HUNGRY = """
     import torch
     from torch import nn
@@ -59,9 +61,14 @@ def test_out_of_memory_with_a_full_batch_still_advises(hungry, sgdlab: Cli):
     assert "halve batch_size" in summary(sgdlab.folder / "run")["reason"]
 
 
-def test_a_model_too_large_to_build_fails_too(hungry, sgdlab: Cli):
+def test_a_model_too_large_to_build_is_refused_before_it_is(hungry, sgdlab: Cli):
     result = hungry("model.how=building")
-    assert result.code == 1
-    row = summary(sgdlab.folder / "run")
-    assert row["status"] == "failed"
-    assert "out of memory before the first step" in row["reason"]
+    assert result.code == 2
+    assert "model=hungry: its weights take at least" in result.err
+    assert not (sgdlab.folder / "run").exists()
+
+
+@pytest.mark.parametrize("library", ["CUBLAS", "CUDNN"])
+def test_a_library_without_room_is_out_of_memory_too(library: str):
+    assert is_out_of_memory(RuntimeError(f"CUDA error: {library}_STATUS_ALLOC_FAILED in create"))
+    assert not is_out_of_memory(RuntimeError(f"CUDA error: {library}_STATUS_EXECUTION_FAILED"))

@@ -25,6 +25,8 @@ sys.exit(f"imported {{slow}}" if slow else code)
         (["--version"], "sgdlab "),
         (["list"], "nesterov"),
         (["list", "optimizer"], "adamw"),
+        (["train", "--help"], "batch_size=64"),
+        (["compare", "-sc", "install=bash"], "complete "),
     ],
 )
 def test_a_quick_command_imports_nothing_slow(tmp_path, arguments: list[str], expected: str):
@@ -68,3 +70,24 @@ def test_the_help_of_a_command_names_its_groups(sgdlab: Cli):
     assert result.code == 0
     assert "optimizer" in result.out
     assert "batch_size" in result.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "right"),
+    [
+        (["optimizer=adam"], "write sgdlab train optimizer=adam"),
+        (["-m", "lr=1,2"], "write sgdlab train -m lr=1,2"),
+        (["Train"], "did you mean train?"),
+        (["runs"], "write sgdlab report runs"),
+    ],
+)
+def test_a_line_without_a_command_is_refused_with_the_whole_line(sgdlab: Cli, arguments, right):
+    (sgdlab.folder / "runs").mkdir()
+    result = sgdlab(*arguments)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.rstrip().endswith(right)
+
+
+@pytest.mark.parametrize("arguments", [["train", "--help"], ["train", "help"], ["help", "train"]])
+def test_help_is_found_however_it_is_asked_for(sgdlab: Cli, arguments: list[str]):
+    assert sgdlab(*arguments).out.startswith("sgdlab trains one model")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from cli_runs import Cli, rows, same_run, summary
 
-from sgdlab.terminal.progress import RunDisplay
+from sgdlab.signals import Interrupted
+from sgdlab.terminal.run_display import RunDisplay
 
 # 106 examples in batches of 32: 4 updates an epoch, 24 in all. Dropout draws from the run's own
 # stream, momentum has state, and the schedule depends on the step.
@@ -26,7 +27,7 @@ import os, signal, sys
 import torch
 from sgdlab import cli
 from sgdlab.commands import train
-from sgdlab.terminal.progress import RunDisplay
+from sgdlab.terminal.run_display import RunDisplay
 from sgdlab.training import folder
 from sgdlab.training.folder import RunFolder
 
@@ -65,7 +66,6 @@ def before_summary(_):
 # which a fork does not copy.
 sys.argv = ["sgdlab", "train", "hydra.run.dir=first", *{common!r}]
 cli.main()
-os.environ.pop("HYDRA_FULL_ERROR")
 for place, where, n, *arguments in {plan!r}:
     child = os.fork()
     if child == 0:
@@ -141,7 +141,7 @@ def test_without_a_checkpoint_a_killed_run_starts_over(here: Cli, monkeypatch):
 def interrupted(cli: Cli, monkeypatch, at: int, *arguments: str):
     def step(self, number: int, *_: float) -> None:
         if number == at:
-            raise KeyboardInterrupt
+            raise Interrupted
 
     with monkeypatch.context() as patch:
         patch.setattr(RunDisplay, "step", step)

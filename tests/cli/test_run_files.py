@@ -80,7 +80,8 @@ def of_split(run: Path, split: str) -> list[dict[str, str]]:
 
 def test_a_run_leaves_the_files_of_the_contract_and_no_other(run: Path):
     names = {path.name for path in run.iterdir()}
-    assert names == {"config.yaml", "environment.json", "steps.csv", "evals.csv", "summary.csv"}
+    tables = {"steps.csv", "evals.csv", "summary.csv"}
+    assert names == {"config.yaml", "environment.json", "manifest.json", *tables}
 
 
 def test_the_columns_are_those_of_the_contract(run: Path):
@@ -91,7 +92,7 @@ def test_the_columns_are_those_of_the_contract(run: Path):
     assert {"optimizer.momentum", "schedule.warmup_epochs"} < set(found[len(SUMMARY) :])
     own = [name.partition(".")[0] for name in found[len(SUMMARY) :]]
     techniques = ["average", "clip_norm", "parametrization", "decay", "staleness", "local_sgd"]
-    techniques += ["lr_multipliers", "scaling", "contender", "replicate"]
+    techniques += ["lr_multipliers", "scaling", "contender", "replicate", "loss"]
     assert list(dict.fromkeys(own))[:2] == ["optimizer", "schedule"]
     assert set(own[own.index("average") :]) == {"model", "other_settings", *techniques}
 

@@ -1,6 +1,7 @@
 """What a single run does before its first step, and what it does not."""
 
 import gc
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -18,9 +19,12 @@ from sgdlab.config import app as hydra_app
 from sgdlab.config import resolve
 from sgdlab.config.compose import application
 from sgdlab.config.compose.application import OnceLoader
-from sgdlab.sweep import preflight
-from sgdlab.training import folder
+from sgdlab.errors import InputError
+from sgdlab.sweeps import preflight
+from sgdlab.training import damage
 from sgdlab.training import run as training_run
+
+SWITCH = "HYDRA_FULL_ERROR"
 
 TRAIN = """
 import sys
@@ -53,6 +57,17 @@ def composed(loader: type[ConfigLoaderImpl], arguments: list[str], monkeypatch) 
     with pytest.raises(AttributeError):  # it wants the return value of the job
         hydra_app.run_app(train.app, "train", arguments)
     return started[0]["config"]
+
+
+@pytest.mark.parametrize("before", ["1", None])
+def test_a_command_leaves_the_switch_of_hydra_s_errors_as_it_was(before, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["sgdlab"])
+    monkeypatch.setenv(SWITCH, "1")  # put back after the test, whatever it was
+    if before is None:
+        del os.environ[SWITCH]
+    with pytest.raises(InputError, match="lr=-1"):
+        hydra_app.run_app(train.app, "train", ["lr=-1"])
+    assert os.environ.get(SWITCH) == before
 
 
 @pytest.mark.parametrize(
@@ -142,11 +157,13 @@ def counting_calls(monkeypatch, calls: Counter[str], module, name: str) -> None:
 def test_a_run_is_resolved_looked_up_and_built_once(sgdlab, monkeypatch):
     calls: Counter[str] = Counter()
     counting_calls(monkeypatch, calls, resolve, "unchecked")
-    counting_calls(monkeypatch, calls, folder, "read_summary")
+    counting_calls(monkeypatch, calls, damage, "read_summary")
     for module in (training_run, preflight):
         counting_calls(monkeypatch, calls, module, "build_run")
     assert sgdlab("train", *QUICK, "max_steps=1").code == 0
-    assert calls == {"unchecked": 1, "read_summary": 1, "build_run": 1}
+    # Built once to be trained, and once with a copy of its model for a first step that is thrown
+    # away; looked up again once its folder is held, since another process may have ended it.
+    assert calls == {"unchecked": 1, "read_summary": 2, "build_run": 2}
 
 
 @pytest.mark.parametrize(

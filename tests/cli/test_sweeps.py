@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
-from cli_runs import QUICK, Cli, Result, rows, same_run, summary, write
+from cli_runs import QUICK, Cli, Result, refused, rows, same_run, summary, write
 
+from sgdlab.signals import Interrupted
 from sgdlab.terminal.progress import NoDisplay
 
 FRAGILE = """
@@ -16,10 +17,12 @@ FRAGILE = """
     class Fragile(nn.Linear):
         def __init__(self, input_shape, num_outputs, fragile=False):
             super().__init__(input_shape[0], num_outputs)
-            self.fragile = fragile
+            self.fragile, self.steps = fragile, 0
 
         def forward(self, x):
-            if self.fragile and Path("broken").exists():
+            self.steps += self.training
+            # Later than the first step, which is tried before a sweep.
+            if self.fragile and self.steps > 3 and Path("broken").exists():
                 raise ZeroDivisionError("the wire is cut")
             return super().forward(x)
 """
@@ -90,7 +93,7 @@ def test_a_diverged_run_is_a_result_and_keeps_its_curve(sgdlab: Cli):
 def test_a_crashed_run_stops_no_other_and_is_the_only_one_tried_again(sgdlab: Cli, parts: Path):
     write(parts / "own_fragile.py", FRAGILE)
     write(parts / "model" / "fragile.yaml", "_target_: own_fragile.Fragile\nfragile: false\n")
-    own = ("model=fragile", "model.fragile=false,true", "seed=0,1")
+    own = ("model=fragile", "model.fragile=false,true", "seed=0,1", "max_steps=6")
     flag = write(sgdlab.folder / "broken", "")
     result = sweep(sgdlab, *own, parts=parts)
     assert result.code == 1
@@ -131,7 +134,7 @@ def test_a_run_of_a_sweep_is_the_same_run_alone(sgdlab: Cli):
 def test_an_interrupted_sweep_says_so_keeps_its_table_and_goes_on(sgdlab: Cli, monkeypatch):
     def interrupt(self, step, loss, lr, grad_norm):
         if lr == 0.2:
-            raise KeyboardInterrupt
+            raise Interrupted
 
     with monkeypatch.context() as patch:
         patch.setattr(NoDisplay, "step", interrupt)
@@ -160,10 +163,16 @@ def test_hydras_basic_sweeper_gives_the_same_runs(sgdlab: Cli, tmp_path: Path):
 def test_joblib_gives_the_same_runs_in_processes_of_their_own(sgdlab: Cli, tmp_path: Path):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     parallel = Cli(tmp_path / "parallel")
-    result = sweep(parallel, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "lr=0.1,0.2")
+    runs = ("engine=sequential", "lr=0.1,0.2")  # a worker takes a stack where it may
+    result = sweep(parallel, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", *runs)
     assert result.code == 0, result.err
     assert "2 completed" in result.out
-    assert sweep(sgdlab, "lr=0.1,0.2").code == 0
+    assert sweep(sgdlab, *runs).code == 0
     assert set(runs_of(parallel)) == set(runs_of(sgdlab))
     for name, run in runs_of(parallel).items():
         assert same_run(run, runs_of(sgdlab)[name])
+
+
+def test_a_sweep_over_nothing_is_refused(sgdlab: Cli):
+    line = refused(sgdlab, "train", "-m", *QUICK, "seed=0,1", "local_sgd.workers=glob(*)")
+    assert "local_sgd.workers=glob(*): matches nothing, so there is no run to make" in line

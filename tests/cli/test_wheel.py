@@ -39,7 +39,7 @@ def test_the_wheel_holds_every_config_and_the_plugin(wheel: Path):
     confs = {f"sgdlab/{p.relative_to(ROOT)}" for p in (ROOT / "conf").rglob("*.yaml")}
     assert confs <= names
     assert {n for n in names if n.startswith("sgdlab/conf/") and n.endswith(".yaml")} == confs
-    data = {p for p in (ROOT / "src").rglob("*") if p.suffix in (".py", ".css", ".html", ".j2")}
+    data = {p for p in (ROOT / "src").rglob("*") if p.is_file() and p.suffix != ".pyc"}
     assert {p.relative_to(ROOT / "src").as_posix() for p in data} <= names
 
 
@@ -64,6 +64,13 @@ def test_the_installed_wheel_trains_sweeps_and_lists_without_the_repository(
     assert "nesterov" in run(command, "list", "optimizer", cwd=away)
     run(command, "train", "-m", *QUICK, "max_steps=2", "study=s", "seed=0,1", cwd=away)
     assert len(rows(away / "runs/s/runs.csv")) == 2
+    assert "compiler" in run(command, "doctor", "--seconds", "0", cwd=away)
+    call = (
+        "import sgdlab; run = sgdlab.train(dataset='wine', model='linear', schedule='constant', "
+        "max_steps=2, directory='called'); print(run.status, sgdlab.load('runs/s'))"
+    )
+    assert run(python, "-c", call, cwd=away) == "completed <Study runs/s: 2 runs>\n"
     here = sgdlab.train("run", "max_steps=2")
     there = away / "runs/s" / summary(here)["run_id"]
-    assert (there / "steps.csv").read_bytes() == (here / "steps.csv").read_bytes()
+    for folder in (there, away / "called"):
+        assert (folder / "steps.csv").read_bytes() == (here / "steps.csv").read_bytes()

@@ -12,7 +12,10 @@ KNOWN = [
     ("batch_size=full schedule=constant optimizer=lbfgs lr=1", "rcf5505b32"),
     ("optimizer=lion schedule=wsd seed=3 average=ema average.decay=0.99", "r4d2b80294"),
     ("dataset=rosenbrock optimizer=adam lr=0.02 schedule=constant dtype=float64", "r945a95789"),
-    ("parametrization=mup model.hidden=[256,256] epochs=5", "r8c3d327d7"),
+    (
+        "parametrization=mup model.hidden=[256,256] epochs=5 optimizer.weight_decay=0",
+        "r042709a37",
+    ),
     ("local_sgd.workers=4 local_sgd.steps=8 batch_size=16", "r55a29601a"),
     ("optimizer=tiger lr=1 decay.mode=independent lr_multipliers={*.bias:2}", "r4f260caec"),
     (
@@ -20,6 +23,7 @@ KNOWN = [
         "diagnostics=business study=x phase=tune",
         "r93ac9eeb8",
     ),
+    ("optimizer=muon lr=0.03 dataset=text model=gpt", "r93972a1a1"),
 ]
 
 

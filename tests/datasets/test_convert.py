@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy import sparse
 from sklearn.datasets import load_wine
 
 from sgdlab.datasets.base import Examples
@@ -36,9 +37,9 @@ def forms() -> list[Any]:
 def test_every_form_of_the_same_data_is_the_same(form: Any) -> None:
     examples = to_examples(form, "own")
     assert examples.task == "classification"
-    assert torch.equal(examples.x, torch.tensor(X, dtype=torch.float32))
+    assert torch.equal(examples.x, torch.tensor(X))
     assert torch.equal(examples.y, torch.tensor(Y))
-    assert examples.x.dtype == torch.float32
+    assert examples.x.dtype == torch.float64
     assert examples.y.dtype == torch.int64
     assert not examples.x.requires_grad
 
@@ -52,7 +53,8 @@ def test_the_callers_array_is_copied() -> None:
 
 def test_types_of_inputs() -> None:
     frame = pd.DataFrame({"a": [1, 2, 3, 4, 5, 6]})
-    assert to_examples((frame, Y), "own").x.dtype == torch.float32
+    assert to_examples((frame, Y), "own").x.dtype == torch.float64
+    assert to_examples((X.astype(np.float16), Y), "own").x.dtype == torch.float32
     assert to_examples((np.ones((6, 1, 2, 2), np.uint8), Y), "own").x.dtype == torch.float32
     assert to_examples((np.ones((6, 2), bool), Y), "own").x.dtype == torch.float32
     assert to_examples((np.ones((6, 2), np.int32), Y), "own").x.dtype == torch.int64
@@ -62,8 +64,8 @@ def test_types_of_inputs() -> None:
 
 def test_task_follows_the_type_of_y() -> None:
     values = to_examples((X, Y / 2), "own")
-    assert (values.task, values.y.shape, values.y.dtype) == ("regression", (6, 1), torch.float32)
-    assert to_examples((X, X), "own").y.shape == (6, 2)
+    assert (values.task, values.y.shape, values.y.dtype) == ("regression", (6, 1), torch.float64)
+    assert to_examples((X, X / 3), "own").y.shape == (6, 2)
     counts = Examples(torch.tensor(X), torch.tensor([10, 3, 5, 7, 3, 10]), task="regression")
     assert to_examples(counts, "own").y[:, 0].tolist() == [10, 3, 5, 7, 3, 10]
 
@@ -89,14 +91,27 @@ def examples(**changes: Any) -> Examples:
 @pytest.mark.parametrize(
     ("loaded", "says"),
     [
-        (None, r"dataset=own: expected \(x, y\) or sgdlab.datasets.Examples, got NoneType"),
+        (None, r"dataset=own: expected \(x, y\), .*torch.utils.data.Dataset, got NoneType"),
         (X, "got ndarray"),
+        (Examples(X, None), "no targets; a loss of your own needs none with task=custom"),
+        ((sparse.eye(6, format="csr"), Y), "is a sparse matrix"),
+        ((torch.eye(6).to_sparse(), Y), "is a sparse tensor"),
+        ((X, Y / 1.0), "holds only 0, 1, 2, as floating numbers: set task=classification if"),
+        ((X, np.eye(3)[Y]), "holds only 0, 1 in 3 columns.*task=multilabel or task=regression"),
+        ((np.ones((6, 8, 5, 3)), Y), r"shape \[6, 8, 5, 3\]: set layout=nchw if.*layout=nhwc"),
+        ((np.ones((6, 3, 3, 3)), Y), "set layout=nchw if"),
+        (examples(weight=-np.ones(6)), "weight must be 6 numbers from 0"),
+        (examples(weight=np.ones(5)), "weight must be 6 numbers from 0"),
+        (({"a": X, "b": X[:3]}, Y), "arrays of different lengths"),
         ((X, Y, Y), "got tuple of 3"),
         ((X, Y[:5]), "x has 6 rows, y has 5"),
         ((holed(), Y), "x has 2 missing or infinite values, the first in row 4"),
         ((X, np.where(Y == 2, np.nan, Y)), "y has 2 missing or infinite values, .* row 2"),
         ((pd.DataFrame({"a": [1, None] * 3}), Y), "x has 3 missing"),
-        ((pd.DataFrame({"a": [1, None] * 3}, dtype="Int64"), Y), "x holds|x has 3 missing"),
+        (
+            (pd.DataFrame({"a": [1, None] * 3}, dtype="Int64"), Y),
+            "x has 3 missing",
+        ),
         ((X, np.zeros(6, int)), "y has only one class, 0: nothing to learn"),
         ((X, np.ones(6)), "y has only one value, 1"),
         ((X, Y - 1), r"classes must be 0..2 without gaps, found -1, 0, 1 .*np.unique"),
@@ -116,7 +131,7 @@ def examples(**changes: Any) -> Examples:
         (examples(y=torch.tensor(Y) / 2, task="classification"), "fractions"),
         (examples(test=(torch.tensor(X), torch.tensor(Y[:3]))), "test: x has 6 rows, y has 3"),
         (examples(test=(torch.ones(3, 3), torch.tensor(Y[:3]))), "test inputs are"),
-        (examples(test=(torch.ones(3, 2), torch.tensor([0, 1, 5]))), "test y has class 5"),
+        (examples(test=(torch.ones(3, 2).double(), torch.tensor([0, 1, 5]))), "test y has class 5"),
         (examples(test=3), "dataset=own: test: expected"),
     ],
 )
@@ -125,3 +140,48 @@ def test_unusable_data_are_refused_in_one_line(loaded: Any, says: str) -> None:
         to_examples(loaded, "own")
     assert str(caught.value).startswith("dataset=own: ")
     assert "\n" not in str(caught.value)
+
+
+def test_channels_come_first_where_that_is_certain() -> None:
+    photos = np.arange(6 * 8 * 8 * 3.0).reshape(6, 8, 8, 3)
+    turned = to_examples((photos, Y), "own")
+    assert np.array_equal(turned.x.numpy(), photos.transpose(0, 3, 1, 2))
+    assert any("channels first" in note for note in turned.notes)
+    assert to_examples((photos.transpose(0, 3, 1, 2), Y), "own").x.shape == (6, 3, 8, 8)
+    # Feature maps: no number of channels anywhere.
+    assert to_examples((np.ones((6, 16, 8, 8)), Y), "own").x.shape == (6, 16, 8, 8)
+    wide = np.arange(6 * 8 * 5 * 3.0).reshape(6, 8, 5, 3)
+    assert to_examples((wide, Y), "own", layout="nhwc").x.shape == (6, 3, 8, 5)
+    assert to_examples((wide, Y), "own", layout="nchw").x.shape == (6, 8, 5, 3)
+
+
+@pytest.mark.parametrize(
+    ("task", "y", "shape"),
+    [
+        ("classification", Y.astype(float), (6,)),
+        ("regression", Y.astype(float), (6, 1)),
+        ("regression", Y, (6, 1)),
+        ("counts", Y, (6, 1)),
+        ("multilabel", np.eye(3)[Y], (6, 3)),
+        ("custom", np.ones((6, 5, 2)), (6, 5, 2)),
+        ("custom", None, (6,)),
+    ],
+)
+def test_a_task_that_is_said_counts(task: Any, y: Any, shape: Any) -> None:
+    made = to_examples(Examples(X, y), "own", task)
+    assert (made.task, tuple(made.y.shape)) == (task, shape)
+
+
+@pytest.mark.parametrize(
+    ("task", "y", "says"),
+    [
+        ("multilabel", Y, "values besides 0 and 1"),
+        ("counts", Y - 1.0, "negative or broken"),
+        ("counts", Y / 2, "negative or broken"),
+        ("classification", Y / 2, "fractions"),
+        ("optimization", Y, "gives no function to minimise"),
+    ],
+)
+def test_targets_that_are_not_the_tasks_are_refused(task: Any, y: Any, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        to_examples((X, y), "own", task)

@@ -1,42 +1,29 @@
 """Torchvision's own download, checks and readers, on tiny archives in the published formats."""
 
-import functools
 import gzip
-import hashlib
+import importlib
 import io
 import pickle
 import tarfile
-import threading
 from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from local_server import idx, md5, serving
 
 from sgdlab.datasets.cifar10 import cifar10
 from sgdlab.datasets.fashion_mnist import fashion_mnist
 from sgdlab.datasets.mnist import mnist
 from sgdlab.datasets.split import prepare
-from sgdlab.datasets.torchvision_compat import import_torchvision
 from sgdlab.errors import InputError
 
 RNG = np.random.default_rng(0)
 PIXELS = {"train": RNG.integers(0, 256, (40, 28, 28)), "t10k": RNG.integers(0, 256, (10, 28, 28))}
 LABELS = {part: np.arange(len(images)) % 10 for part, images in PIXELS.items()}
 PHOTOS = RNG.integers(0, 256, (60, 3, 32, 32)).astype(np.uint8)
-
-
-def md5(content: bytes) -> str:
-    return hashlib.md5(content).hexdigest()
-
-
-def idx(array: np.ndarray) -> bytes:
-    """Encode bytes in IDX: two zeros, type 8, axes, big-endian sizes, data (LeCun's format)."""
-    sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
-    return bytes([0, 0, 8, array.ndim]) + sizes + array.astype(np.uint8).tobytes()
 
 
 def idx_archives() -> dict[str, bytes]:
@@ -53,11 +40,6 @@ def write(folder: Path, files: dict[str, bytes]) -> None:
         (folder / name).write_bytes(content)
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder that torchvision downloads from; the published sums are those of the tiny files.
@@ -67,41 +49,35 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "server"
     files = idx_archives()
     write(folder, files)
-    http = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
-    threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
-    address = f"http://127.0.0.1:{http.server_port}"
-    for variable in ("http_proxy", "HTTP_PROXY"):
-        monkeypatch.delenv(variable, raising=False)
-    resources = [(name, md5(content)) for name, content in files.items()]
-    tv: Any = import_torchvision()
-    for kind in (tv.MNIST, tv.FashionMNIST):
-        monkeypatch.setattr(kind, "mirrors", [f"{address}/"])
-        monkeypatch.setattr(kind, "resources", resources)
+    with serving(folder, monkeypatch) as address:
+        resources = [(name, md5(content)) for name, content in files.items()]
+        tv: Any = importlib.import_module("torchvision.datasets")
+        for kind in (tv.MNIST, tv.FashionMNIST):
+            monkeypatch.setattr(kind, "mirrors", [f"{address}/"])
+            monkeypatch.setattr(kind, "resources", resources)
 
-    members = {
-        name: pickle.dumps({"data": PHOTOS[rows].reshape(-1, 3072), "labels": list(range(10))})
-        for name, rows in cifar_batches().items()
-    }
-    members["batches.meta"] = pickle.dumps({"label_names": [str(k) for k in range(10)]})
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        for name, content in members.items():
-            entry = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-    write(folder, {"cifar-10-python.tar.gz": packed.getvalue()})
-    sums = {name: md5(content) for name, content in members.items()}
-    kind = tv.CIFAR10
-    monkeypatch.setattr(kind, "url", f"{address}/cifar-10-python.tar.gz")
-    monkeypatch.setattr(kind, "tgz_md5", md5(packed.getvalue()))
-    monkeypatch.setattr(kind, "train_list", [[f"data_batch_{k}", sums[f"data_batch_{k}"]]
-                                             for k in range(1, 6)])  # fmt: skip
-    monkeypatch.setattr(kind, "test_list", [["test_batch", sums["test_batch"]]])
-    meta = {"filename": "batches.meta", "key": "label_names", "md5": sums["batches.meta"]}
-    monkeypatch.setattr(kind, "meta", meta)
-    yield folder
-    http.shutdown()
-    http.server_close()
+        members = {
+            name: pickle.dumps({"data": PHOTOS[rows].reshape(-1, 3072), "labels": list(range(10))})
+            for name, rows in cifar_batches().items()
+        }
+        members["batches.meta"] = pickle.dumps({"label_names": [str(k) for k in range(10)]})
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+            for name, content in members.items():
+                entry = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
+        write(folder, {"cifar-10-python.tar.gz": packed.getvalue()})
+        sums = {name: md5(content) for name, content in members.items()}
+        kind = tv.CIFAR10
+        monkeypatch.setattr(kind, "url", f"{address}/cifar-10-python.tar.gz")
+        monkeypatch.setattr(kind, "tgz_md5", md5(packed.getvalue()))
+        monkeypatch.setattr(kind, "train_list", [[f"data_batch_{k}", sums[f"data_batch_{k}"]]
+                                                 for k in range(1, 6)])  # fmt: skip
+        monkeypatch.setattr(kind, "test_list", [["test_batch", sums["test_batch"]]])
+        meta = {"filename": "batches.meta", "key": "label_names", "md5": sums["batches.meta"]}
+        monkeypatch.setattr(kind, "meta", meta)
+        yield folder
 
 
 def cifar_batches() -> dict[str, slice]:
@@ -129,7 +105,7 @@ def test_idx_archives_are_downloaded_checked_and_read(
     root = tmp_path / "data"
     assert is_mnist(function(root=str(root), download=True))
     # Once there, the files are not asked for again.
-    tv: Any = import_torchvision()
+    tv: Any = importlib.import_module("torchvision.datasets")
     for kind in (tv.MNIST, tv.FashionMNIST):
         monkeypatch.setattr(kind, "mirrors", [])
     assert is_mnist(function(root=str(root), download=True))
@@ -171,7 +147,7 @@ def test_a_failed_download_says_where_to_put_which_files_and_they_are_found_ther
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     nobody = "http://127.0.0.1:9"
-    tv: Any = import_torchvision()
+    tv: Any = importlib.import_module("torchvision.datasets")
     for kind in (tv.MNIST, tv.FashionMNIST):
         monkeypatch.setattr(kind, "mirrors", [f"{nobody}/", f"{nobody}/"])
     monkeypatch.setattr(tv.CIFAR10, "url", f"{nobody}/cifar-10-python.tar.gz")

@@ -1,3 +1,4 @@
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from sgdlab.datasets.base import Dataset, Examples
-from sgdlab.datasets.split import assign, prepare
+from sgdlab.datasets.partition import assign, partition
+from sgdlab.datasets.split import prepare
 from sgdlab.errors import InputError
 
 
@@ -103,11 +105,35 @@ def test_the_split_depends_on_its_seed_alone() -> None:
 
 def test_the_stream_of_the_split_never_changes() -> None:
     # Worked out by hand from PCG64's raw stream: sorting it gives the order of the rows.
-    raw = np.random.PCG64(7).random_raw(6)
+    seed = int.from_bytes(hashlib.sha256(b"split/7").digest()[:8], "little")
+    raw = np.random.PCG64(seed).random_raw(6)
     order = sorted(range(6), key=lambda row: raw[row])
     (train, val) = assign(np.zeros(6, int), [2], 7)
-    assert val.tolist() == order[:2]
-    assert train.tolist() == order[2:]
+    assert (val.tolist(), train.tolist()) == (order[:2], order[2:]) == ([4, 5], [2, 3, 1, 0])
+
+
+@pytest.mark.parametrize("by", ["random", "stratified", "group", "time"])
+@pytest.mark.parametrize("seed", [0, 1, 42])
+def test_data_drawn_by_the_seed_of_the_split_do_not_decide_it(seed: int, by: Any) -> None:
+    # A user's numbers from the same seed: in what is held out they must be as large as elsewhere.
+    n = 3000
+    made = {
+        "random": np.random.default_rng(seed).random(n),
+        "integers": np.random.default_rng(seed).integers(0, 2**62, n) / 2**62,
+        "raw": np.random.PCG64(seed).random_raw(n) / 2**64,
+        "uniform": np.random.RandomState(seed).random_sample(n),
+    }
+    for name, x in made.items():
+        group, time = (np.arange(n) if by == key else None for key in ("group", "time"))
+        if by == "time":  # rows of the same time are in random order
+            time = np.repeat([0, 1, 2], n // 3)
+        _, val, test = partition(
+            np.zeros(n, int), group, time, sizes=[n // 3] * 2, seed=seed, by=by
+        )
+        assert abs(np.corrcoef(np.arange(len(val)), x[val])[0, 1]) < 0.15, name
+        if by != "time":
+            assert abs(x[val].mean() - 0.5) < 0.05, name
+            assert abs(x[test].mean() - 0.5) < 0.05, name
 
 
 def test_tables_are_standardised_as_scikit_learn_does_by_training_rows() -> None:
@@ -116,16 +142,15 @@ def test_tables_are_standardised_as_scikit_learn_does_by_training_rows() -> None
     scaler = StandardScaler().fit(x[rows(data, "train")])
     for split in ("train", "val", "test"):
         expected = scaler.transform(x[rows(data, split)])
-        # float32 holds 5000 ± 100 to about 5e-6 standard deviations.
-        assert np.allclose(getattr(data, split).x.numpy(), expected, atol=3e-5)
+        assert np.allclose(getattr(data, split).x.numpy(), expected, atol=1e-12)
 
 
 def test_images_are_standardised_per_channel() -> None:
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(40, 3, 5, 4)) * np.array([1, 10, 0])[:, None, None] + 2
+    x = rng.normal(size=(40, 3, 5, 6)) * np.array([1, 10, 0])[:, None, None] + 2
     data = ready(x.astype(np.float32), np.arange(40) % 2)
     train = data.train.x.double()
-    assert data.input_shape == (3, 5, 4)
+    assert data.input_shape == (3, 5, 6)
     assert torch.allclose(train.mean(dim=(0, 2, 3)), torch.zeros(3).double(), atol=1e-6)
     spread = train.std(dim=(0, 2, 3), correction=0)
     assert torch.allclose(spread, torch.tensor([1.0, 1, 0]).double(), atol=1e-6)
@@ -143,7 +168,7 @@ def test_what_is_constant_in_training_is_divided_by_one() -> None:
     assert outsider not in train_rows
     x[outsider, 0] = 9.7
     again = ready(x, y)
-    assert torch.equal(again.train.x[:, 0], torch.zeros(110))
+    assert torch.equal(again.train.x[:, 0], torch.zeros(110, dtype=torch.float64))
     assert float(again.val.x[0, 0]) == pytest.approx(2, abs=1e-5)
 
 
@@ -165,18 +190,52 @@ def test_targets_are_standardised_and_their_scale_is_kept(columns: int | None) -
     outputs = columns or 1
     assert (data.task, data.num_outputs) == ("regression", outputs)
     assert data.train.y.shape == (len(data.train.y), outputs)
-    assert torch.allclose(data.train.y.mean(dim=0), torch.zeros(outputs), atol=1e-5)
+    assert torch.allclose(data.train.y.mean(dim=0), torch.zeros(outputs).double(), atol=1e-12)
     everything: Tensor = torch.cat([data.train.y, data.val.y, data.test.y])
     span = (everything.amax(dim=0) - everything.amin(dim=0)) * data.target_scale
-    assert np.allclose(span.numpy(), y.max(axis=0) - y.min(axis=0), rtol=1e-5)
+    assert np.allclose(span.numpy(), y.max(axis=0) - y.min(axis=0), rtol=1e-12)
 
 
-def test_metric_and_direction_follow_the_task() -> None:
+def test_float64_keeps_what_float32_would_lose() -> None:
+    """Quarters of a second of Unix time: neighbours are 64 s apart in float32."""
+    t = 1_700_000_000 + np.arange(400) * 0.25
+    data = ready(t[:, None], 3.0 * (t - t[0]))
+    x = torch.cat([data.train.x, data.val.x, data.test.x])[:, 0].sort().values
+    steps = x.diff() * float(t[rows_of(data)].std())
+    assert torch.allclose(steps, torch.full_like(steps, 0.25), atol=1e-6)
+
+
+def rows_of(data: Dataset) -> np.ndarray:
+    """Recover the rows of training from targets that rise with them."""
+    y = torch.cat([data.train.y, data.val.y, data.test.y])[:, 0]
+    return y.argsort().argsort()[: len(data.train.y)].numpy()
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_targets_are_standardised_where_that_is_wanted(wanted: bool) -> None:
+    x, _ = table()
+    y = x[:, 1]
+    data = prepare((x, y), name="own", seed=0, val=0.2, test=0.25, standardize_targets=wanted)
+    together = torch.cat([data.train.y, data.val.y, data.test.y])[:, 0]
+    restored = together * data.target_scale + data.target_mean
+    assert np.allclose(np.sort(restored.numpy()), np.sort(y), rtol=1e-12)
+    assert bool(data.target_scale != 1.0) is wanted
+
+
+@pytest.mark.parametrize("task", ["multilabel", "counts"])
+def test_labels_and_counts_are_never_standardised(task: Any) -> None:
+    x, _ = table()
+    y = (np.arange(400) % 2).reshape(200, 2).astype(float)
+    data = prepare((x, y), name="own", seed=0, val=0.2, test=0.25, task=task)
+    assert set(torch.cat([data.train.y, data.val.y]).unique().tolist()) == {0.0, 1.0}
+
+
+def test_ones_own_validation_split_stays_it() -> None:
     x, y = table()
-    assert (ready(x, y).metric, ready(x, y).metric_direction) == ("accuracy", "max")
-    assert ready(x, y).target_scale == 1.0
-    values = ready(x, x[:, 0])
-    assert (values.metric, values.metric_direction) == ("rmse", "min")
+    own = Examples(x[:120], y[:120], val=(x[120:160], y[120:160]), test=(x[160:], y[160:]))
+    data = prepare(own, name="own", seed=0, val=0.9, test=0.9)
+    assert [len(part.y) for part in (data.train, data.val, data.test)] == [120, 40, 40]
+    assert data.val.y.tolist() == y[120:160].tolist()
 
 
 def test_an_official_test_split_stays_the_test_split() -> None:
@@ -198,7 +257,7 @@ def test_to_casts_floats_alone_and_keeps_the_fingerprint() -> None:
     moved = classes.to("cpu", torch.float64)
     assert (moved.train.x.dtype, moved.train.y.dtype) == (torch.float64, torch.int64)
     assert moved.fingerprint == classes.fingerprint
-    assert classes.train.x.dtype == torch.float32
+    assert classes.to("cpu", torch.float32).train.x.dtype == torch.float32
     values = ready(x, x[:, :2]).to("cpu", torch.float64)
     assert values.val.y.dtype == torch.float64
     assert isinstance(values.target_scale, Tensor)

@@ -13,7 +13,9 @@ from sgdlab.datasets.problem import Problem
 from sgdlab.datasets.split import prepare
 from sgdlab.errors import InputError
 from sgdlab.losses.mean import Mean
+from sgdlab.metrics.by_task import LossItself
 from sgdlab.models.problem import Problem as ProblemModel
+from sgdlab.steps.criterion import Criterion
 from sgdlab.training.evaluation import evaluate
 from trainer_runs import train
 
@@ -33,7 +35,7 @@ class Constant(nn.Module):
 def test_every_split_is_the_whole_problem(name: str) -> None:
     examples = problem(name)
     data = prepare(examples, name=name, seed=0, val=0.2, test=0.2)
-    assert (data.task, data.metric, data.metric_direction) == ("optimization", "gap", "min")
+    assert data.task == "optimization"
     assert data.num_outputs == 1
     assert data.input_shape == tuple(examples.x.shape[1:])
     for split in (data.train, data.val, data.test):
@@ -47,7 +49,7 @@ def test_every_split_is_the_whole_problem(name: str) -> None:
 def test_a_problem_of_ones_own() -> None:
     own = Examples(torch.rand(5, 2), torch.zeros(5), problem=Problem(Constant(), 0.25))
     data = prepare(own, name="own", seed=0, val=0.2, test=0.2)
-    assert (data.task, data.metric) == ("optimization", "gap")
+    assert data.task == "optimization"
     assert isinstance(ProblemModel(problem=data.problem), Constant)
 
 
@@ -83,7 +85,7 @@ def test_gap_is_the_mean_in_float64_less_the_optimum() -> None:
     data = prepare(examples, name="own", seed=0, val=0.2, test=0.2)
     expected = float(x.double().mean())
     for size in (4000, 17):
-        loss, gap = evaluate(Constant(), Mean(), data, data.val, size)
+        loss, gap = evaluate(Constant(), Criterion(Mean()), LossItself(0.125), data.val, size)
         assert loss == pytest.approx(expected, rel=1e-14)
         assert gap == loss - 0.125
 
@@ -105,8 +107,9 @@ def test_the_gap_at_the_optimum_is_rounding_in_either_precision() -> None:
         return loss
 
     optimizer.step(closure)
-    assert abs(evaluate(model, Mean(), doubled, doubled.val, 100).metric) < 1e-15
-    assert abs(evaluate(model.float(), Mean(), data, data.val, 100).metric) < 1e-8
+    loss, gap = Criterion(Mean()), LossItself(data.problem.optimum)
+    assert abs(evaluate(model, loss, gap, doubled.val, 100).metric) < 1e-15
+    assert abs(evaluate(model.float(), loss, gap, data.val, 100).metric) < 1e-8
 
 
 LRS = {"quadratic": 1.0, "noisy_quadratic": 1.0, "logistic": 0.25, "least_squares": 0.2}

@@ -9,6 +9,7 @@ import numpy as np
 import yaml
 
 from sgdlab.diagnosis import Diagnosis, judge, read_run
+from sgdlab.diagnosis.siblings import Siblings
 from sgdlab.results import EVAL_COLUMNS, STEP_COLUMNS, SUMMARY_COLUMNS
 
 CONFIG: dict[str, Any] = {
@@ -112,7 +113,7 @@ def _cell(value: Any) -> str:
 
 
 def diagnosed(folder: Path, *siblings: Path) -> Diagnosis:
-    return judge(read_run(folder), [read_run(other) for other in siblings])
+    return judge(read_run(folder), [Siblings(read_run(other) for other in siblings)])
 
 
 def alarms(folder: Path, *siblings: Path) -> set[str]:

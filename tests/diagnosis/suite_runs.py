@@ -13,6 +13,7 @@ from suite import Entry
 from sgdlab.config.catalogue import conf_dir
 from sgdlab.config.resolve import resolve
 from sgdlab.diagnosis import judge, read_run
+from sgdlab.diagnosis.siblings import Siblings
 from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training.run import train_run
 
@@ -60,6 +61,6 @@ def train_entry(entry: Entry, root: Path) -> tuple[Path, Path | None]:
 
 def shown(run: Path, sibling: Path | None) -> tuple[set[str], set[str]]:
     """Return the symptoms of a run that are alarms, and those that are notes."""
-    findings = judge(read_run(run), [read_run(sibling)] if sibling else []).findings
+    findings = judge(read_run(run), [Siblings([read_run(sibling)])] if sibling else []).findings
     alarms = {finding.symptom for finding in findings if finding.is_alarm}
     return alarms, {finding.symptom for finding in findings} - alarms

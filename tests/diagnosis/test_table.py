@@ -13,7 +13,8 @@ from sgdlab.errors import InputError
 
 HEAD = ("step", "loss")
 CELLS = st.one_of(st.none(), st.floats())
-ROWS = st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=8)
+STEPS = st.one_of(st.none(), st.floats(-1e15, 1e15), st.just(math.nan))
+ROWS = st.lists(st.tuples(STEPS, CELLS, CELLS), max_size=8)
 
 
 @given(rows=ROWS)

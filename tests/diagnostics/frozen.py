@@ -17,7 +17,7 @@ def subject_of(optimizer: Optimizer, *parameters: Tensor) -> Subject:
         names=[str(i) for i in range(len(parameters))],
         parameters=list(parameters),
         loss=missing,
-        bf16=False,
+        half=None,
         optimizer=optimizer,
         traits=traits_of_optimizer(optimizer),
         data=missing,

@@ -33,7 +33,7 @@ class Steps:
     def _epochs(self) -> Iterator[MicroBatches]:
         train, plan = self.run.data.train, self.run.plan
         for epoch in range(10**6):
-            yield from plan.epoch(train.x, train.y, self.run.config.seed, epoch)
+            yield from plan.epoch(train, self.run.config.seed, epoch)
 
     def _gradients(self, update: MicroBatches) -> list[Tensor]:
         """Return the gradient of an update at the present parameters, before clipping."""

@@ -14,6 +14,7 @@ from sgdlab.diagnostics.dead_units import DeadUnits
 from sgdlab.diagnostics.placed import placed
 from sgdlab.models.parts import ACTIVATIONS
 from sgdlab.steps.closure import undisturbed
+from sgdlab.steps.precision import autocast
 from trainer_runs import built
 
 DEAD = {
@@ -107,6 +108,7 @@ def test_watching_a_step_sees_what_repeating_it_sees(settings: tuple[str, ...]) 
         model = steps.run.model
         dead.before(steps.subject)
         with (
+            autocast(steps.run.device, steps.run.objective.half),
             torch.no_grad(),
             undisturbed(model, moment.random_state),
             placed(steps.subject.parameters, moment.before),

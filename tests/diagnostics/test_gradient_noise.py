@@ -10,6 +10,7 @@ import torch
 from harness import Steps, begun, named
 from torch import Tensor, nn
 
+from sgdlab.datasets.base import Split
 from sgdlab.diagnostics import per_example as module
 from sgdlab.diagnostics.base import Moment, Subject, flat
 from sgdlab.diagnostics.dense_moments import dense_sums, is_dense
@@ -17,6 +18,7 @@ from sgdlab.diagnostics.noise import Noise
 from sgdlab.diagnostics.per_example import PerExample
 from sgdlab.errors import InputError
 from sgdlab.optimizers.traits import Traits
+from sgdlab.steps.criterion import Criterion
 from trainer_runs import built
 
 
@@ -70,8 +72,13 @@ def _expected(gradients: np.ndarray, examples: float) -> tuple[float, float, flo
         ("dataset=wine", "model=linear", "loss=mse", "optimizer=lbfgs", "batch_size=full"),
         ("dataset=logistic", "optimizer=schedule_free_sgd", "batch_size=32"),
         ("dataset=quadratic", "dataset.noise=1.0", "dataset.dim=5", "accumulate=2"),
+        (
+            "dataset=text", "dataset.context=5", "model=gpt", "model.width=4", "model.depth=1",
+            "model.positions=rotary",  # else the bias of keys has no effect, and no gradient
+            "batch_size=6",
+        ),
     ],
-)
+)  # fmt: skip
 def test_noise_agrees_with_a_loop_over_examples(settings: tuple[str, ...]) -> None:
     steps, columns = begun(noise := Noise(decay=0.5), *settings, "dtype=float64")
     numerator = denominator = 0.0
@@ -150,7 +157,7 @@ def test_every_example_has_a_dropout_mask_of_its_own(
     steps, columns = begun(noise := Noise(), f"model.dropout={dropout}", "dtype=float64")
     moment = steps.take()
     ((x, y),) = moment.update
-    moment.update = [(x[:1].expand(x.shape), y[:1].expand(y.shape))]
+    moment.update = [Split(x[:1].expand(x.shape), y[:1].expand(y.shape))]
     monkeypatch.setattr(module, "CHUNK", 20 * moment.start.numel())
     found = named(columns, steps.measure(noise, moment))
     gradients = torch.cat(list(PerExample(steps.subject, moment).chunks()))
@@ -254,7 +261,7 @@ def test_one_example_has_no_variance() -> None:
     found = named(columns, steps.measure(noise, moment))
     assert math.isfinite(found["noise_trace"])
     alone = steps.take()
-    alone.update = [(x[:1], y[:1]) for x, y in alone.update[:1]]
+    alone.update = [Split(x[:1], y[:1]) for x, y in alone.update[:1]]
     assert steps.measure(noise, alone).isnan().all()
     again = named(columns, steps.measure(noise, moment))
     assert again["noise_scale"] == pytest.approx(found["noise_scale"]), "the gap left no trace"
@@ -321,8 +328,8 @@ def test_weights_that_are_not_one_layers_own_are_measured_one_by_one(make) -> No
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     run = built("dataset=wine", "model=linear")
     subject = Subject(
-        model, list(names), list(parameters), nn.functional.cross_entropy, False, optimizer,
-        Traits(), run.data, 20, 0,
+        model, list(names), list(parameters), Criterion(nn.functional.cross_entropy), None,
+        optimizer, Traits(), run.data, 20, 0,
     )  # fmt: skip
     each = []
     for one, label in zip(x, y, strict=True):
@@ -331,8 +338,8 @@ def test_weights_that_are_not_one_layers_own_are_measured_one_by_one(make) -> No
     gradients = torch.stack(each).double()
     start = flat(parameters)
     moment = Moment(
-        1, 0.1, [(x, y)], torch.tensor(0.0), 1.0, gradients.mean(0).float(), start, start, None,
-        [p.shape for p in parameters], torch.get_rng_state(),
+        1, 0.1, [Split(x, y)], torch.tensor(0.0), 1.0, gradients.mean(0).float(), start, start,
+        None, [p.shape for p in parameters], torch.get_rng_state(),
     )  # fmt: skip
     noise = Noise()
     noise.begin(subject)

@@ -1,6 +1,7 @@
 """The recorder: cadences, what quantities are shown, that they change nothing, and resuming."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -120,6 +121,23 @@ def test_rows_have_cells_where_due_and_none_elsewhere() -> None:
     }  # fmt: skip
 
 
+def test_queued_training_is_not_charged_to_diagnostics(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On CUDA time is read where something is measured, once the device has done its work."""
+    run, waited = watched(Spy(every=5), *SMALL), []
+    recorder = run.diagnostics.recorder
+    assert recorder is not None
+    monkeypatch.setattr(torch.cuda, "synchronize", waited.append)
+
+    class OnCuda:
+        device = torch.device("cuda:0")
+
+    for due in (["spy"], []):
+        monkeypatch.setattr(recorder, "_due", due)
+        monkeypatch.setattr(recorder, "subject", SimpleNamespace(parameters=[OnCuda()]))
+        recorder._now()
+    assert waited == [torch.device("cuda:0")]
+
+
 def test_dropout_and_batch_norm_go_on_as_if_nobody_looked() -> None:
     overrides = (*SMALL, "model.dropout=0.3", "model.batch_norm=true", "diagnostics=off")
     spied, alone = watched(Spy(every=1), *overrides), built(*overrides)
@@ -178,6 +196,8 @@ def test_a_failing_quantity_fails_the_run_by_its_name(tmp_path: Path) -> None:
                 return ("broken",)
 
             def measure(self, subject, moment):
+                if moment.step < 4:
+                    return [1.0]
                 raise ArithmeticError("no such root")
         """,
     )

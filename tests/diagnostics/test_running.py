@@ -69,7 +69,7 @@ def test_a_stack_writes_what_a_run_alone_would(tmp_path: Path) -> None:
     )  # fmt: skip
     assert result.code == 0, result.err
     runs = rows(tmp_path / "runs" / "s" / "runs.csv")
-    assert {row["engine"] for row in runs} == {"stacked"}
+    assert {row["engine"] for row in runs} == {"stacked"}, result.err
     assert "diverged" in {row["status"] for row in runs}
     for row in runs:
         check(tmp_path / "runs" / "s" / row["run_id"], 4)

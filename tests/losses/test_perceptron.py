@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 from torch import Tensor, nn
 
+from sgdlab.datasets.base import Split
 from sgdlab.errors import InputError
 from sgdlab.losses.perceptron import Perceptron
 from sgdlab.terminal.progress import NoDisplay
@@ -130,7 +131,9 @@ def test_the_trainer_makes_the_same_updates_within_the_bound() -> None:
     numbers = torch.arange(len(y))
     w, updates, losses = np.zeros(x.shape[1]), [], []
     for epoch in range(10):
-        for ((_, index),) in run.plan.epoch(numbers[:, None], numbers, run.config.seed, epoch):
+        for ((_, index),) in run.plan.epoch(
+            Split(numbers[:, None], numbers), run.config.seed, epoch
+        ):
             i = int(index)
             margin = t[i] * (w @ x[i])
             losses.append(max(0.0, -margin))

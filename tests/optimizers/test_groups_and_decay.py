@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from sgdlab.errors import InputError
+from sgdlab.models.gpt import GPT
 from sgdlab.optimizers.decay import decay_of
 from sgdlab.optimizers.groups import parameter_groups
 from sgdlab.training.build import build_run
@@ -34,6 +35,23 @@ def test_one_group_where_all_decays_or_nothing_does() -> None:
     assert len(group["params"]) == 6
 
 
+@pytest.mark.parametrize("tied", [True, False])
+def test_embeddings_are_left_out_of_the_decay_on_request(tied: bool) -> None:
+    """By their modules: an output layer that is the embedding goes with it, another stays."""
+    model = GPT(input_shape=(4,), num_outputs=9, width=6, depth=1, heads=1, tied=tied)
+    decayed, exempt = parameter_groups(model, weight_decay=0.1, embeddings=False)
+    names = {p: name for name, p in model.named_parameters()}
+    found = {names[p] for p in exempt["params"] if p.ndim > 1}
+    assert found == {"embedding.weight", "positions.weight"}
+    assert exempt["weight_decay"] == 0.0
+    assert ("head.weight" in {names[p] for p in decayed["params"]}) is not tied
+    only = parameter_groups(model, weight_decay=0.1, bias_and_norm=True, embeddings=False)
+    assert {names[p] for p in only[1]["params"]} == found
+    run = built("dataset=text", "model=gpt", "model.width=4", "decay.embeddings=false", "lr=0.1")
+    exempt = [g for g in run.optimizer.param_groups if g["weight_decay"] == 0.0]
+    assert any(p is run.model.embedding.weight for g in exempt for p in g["params"])
+
+
 def test_frozen_parameters_are_in_no_group() -> None:
     model = a_model()
     model[3].weight.requires_grad_(False)
@@ -55,7 +73,7 @@ def test_multipliers_by_name_multiply() -> None:
         for p in group["params"]
     }
     assert found[torch.Size([4, 1, 3, 3])] == (0.2, 1.0)
-    assert found[torch.Size([10, 144])] == (0.4, 1.5)
+    assert found[torch.Size([10, 144])] == (0.8, 1.5)  # a width's factor is taken off the decay
     assert found[torch.Size([10])] == (0.0, 6.0)
 
 
@@ -149,3 +167,17 @@ def test_the_summary_counts_decayed_parameters_in_every_mode() -> None:
     run = built("decay.mode=independent")
     decayed = [g for g in run.optimizer.param_groups if decay_of(g)]
     assert sizes(decayed) == [64 * 64 * 2 + 640]
+
+
+class DecaysByItself(torch.optim.AdamW):
+    """Its YAML may say nothing of the decay of .01 that it takes from torch."""
+
+
+@pytest.mark.parametrize("told", [{}, {"weight_decay": 0.01}])
+def test_a_decay_of_the_constructors_own_leaves_biases_and_norms_out(told: dict) -> None:
+    config = config_of("model.batch_norm=true")
+    config.optimizer.clear()
+    config.optimizer.update({"_target_": f"{__name__}.DecaysByItself", "lr": 0.01, **told})
+    optimizer = build_run(config).optimizer
+    assert [g["weight_decay"] for g in optimizer.param_groups] == [0.01, 0.0]
+    assert sizes(optimizer.param_groups)[0] == 64 * 64 * 2 + 640

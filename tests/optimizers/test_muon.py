@@ -14,6 +14,7 @@ from sgdlab.errors import InputError
 from sgdlab.models.linear import Linear
 from sgdlab.optimizers.groups import parameter_groups
 from sgdlab.optimizers.muon import Muon, orthogonalized
+from trainer_runs import built
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 # Weight and bias of two hidden layers and an output layer.
@@ -183,6 +184,62 @@ def test_groups_keep_their_decay_and_multipliers_multiply() -> None:
     assert groups[0] == {"params": [w1, w3], "lr_multiplier": 2.0}
     mixed = Muon([{"params": [w1, b1, w2], "lr_multiplier": 2.0}], adamw_lr_ratio=0.25)
     assert [g["lr_multiplier"] for g in mixed.param_groups] == [2.0, 0.5]
+
+
+def test_each_part_has_a_decay_of_its_own() -> None:
+    """Muon's part by the formula of a step, the rest by torch's AdamW."""
+    ours, theirs = layered(), layered()
+    optimizer = Muon(grouped(ours), 0.05, weight_decay=0.4, adamw_weight_decay=0.1)
+    w1, b1, w2, b2, w3, b3 = theirs
+    rest = [{"params": [w3]}, {"params": [b1, b2, b3], "weight_decay": 0.0}]
+    adamw = AdamW(rest, 0.05 * 0.015, betas=(0.9, 0.95), eps=1e-10, weight_decay=0.1)
+    buffers = {w: torch.zeros_like(w) for w in (w1, w2)}
+    problem = Quadratic(SHAPES)
+    for step in range(1, 11):
+        problem.fill(ours, step)
+        problem.fill(theirs, step)
+        optimizer.step()
+        adamw.step()
+        for w, buffer in buffers.items():
+            buffer.mul_(0.95).add_(w.grad, alpha=0.05)
+            x = (0.95 * buffer + 0.05 * w.grad).bfloat16()
+            x = x / x.norm()
+            for _ in range(5):
+                gram = x.T @ x
+                a, b, c = COEFFICIENTS
+                x = a * x + x @ (b * gram + c * gram @ gram)
+            scale = math.sqrt(max(1.0, w.shape[0] / w.shape[1]))
+            w.data = (1 - 0.05 * 0.4) * w - 0.05 * scale * x
+    for p, q in zip((ours[1], *ours[3:]), (b1, b2, w3, b3), strict=True):
+        torch.testing.assert_close(p, q, rtol=0, atol=1e-12)
+    for p, q in zip((ours[0], ours[2]), (w1, w2), strict=True):
+        torch.testing.assert_close(p, q, rtol=0, atol=0.02)  # ten products in bfloat16
+    mixed = Muon([{"params": [ours[0], ours[4]], "weight_decay": 0.2}], weight_decay=0.4,
+                 adamw_weight_decay=0.1)  # fmt: skip
+    assert [g["weight_decay"] for g in mixed.param_groups] == [0.2, 0.05]
+
+
+SPLITS = {
+    "dataset=text model=gpt": {"embedding.weight", "positions.weight"},
+    "dataset=text model=gpt model.tied=false":
+        {"embedding.weight", "positions.weight", "head.weight"},
+    "dataset=text model=lstm": {"embedding.weight", "head.weight"},
+    "dataset=images_synthetic model=resnet18 model.width=2": {"fc.weight"},
+    "dataset=images_synthetic model=vit": {"class_token", "position_embedding", "head.weight"},
+    "dataset=images_synthetic model=airbench": {"head.weight"},
+    "dataset=digits model=cnn": {"classifier.2.weight"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("overrides", "tables"), SPLITS.items(), ids=SPLITS)
+def test_embeddings_and_heads_of_shipped_models_are_adamws(
+    overrides: str, tables: set[str]
+) -> None:
+    run = built(*overrides.split(), "optimizer=muon", "device=cpu")
+    found = kinds(run.optimizer)  # type: ignore[arg-type]
+    names = {p: name for name, p in run.model.named_parameters()}
+    assert {names[p] for p in found[False] if p.ndim > 1} == tables
+    assert set(found[True]) == {p for p, name in names.items() if p.ndim > 1 and name not in tables}
 
 
 def test_only_muons_groups_have_its_momentum_and_only_adamws_have_betas() -> None:

@@ -23,7 +23,7 @@ def section_and_class(path: Path) -> tuple[dict[str, Any], Callable[..., Any]]:
 
     Keys that begin with an underscore say what it is and are no settings.
     """
-    content = yaml.safe_load(path.read_text())
+    content = yaml.load(path.read_text(), Loader=yaml.CSafeLoader)
     target, section = content["_target_"], {k: v for k, v in content.items() if k[0] != "_"}
     package = target.split(".")[0]
     if package not in ("sgdlab", "torch"):

@@ -10,6 +10,7 @@ from finder_runs import curve_of, section
 from sgdlab.range_test.explore import explore
 from sgdlab.range_test.settings import rates
 from sgdlab.steps.batches import stream_seed
+from sgdlab.steps.criterion import Criterion
 from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training.evaluation import evaluate
 from sgdlab.training.loop import fit
@@ -81,7 +82,7 @@ def test_at_one_rate_it_is_the_training_loop(overrides):
 def test_the_validation_loss_is_that_after_the_update():
     run = built(*WINE)
     curve = curve_of(run, steps=10, start=1e-4, stop=0.1, val=True)
-    found = evaluate(run.model, run.objective.loss, run.data, run.data.val, 1000)
+    found = evaluate(run.model, run.objective.loss, run.metric, run.data.val, 1000)
     assert curve.points[-1].val_loss == pytest.approx(found.loss, rel=1e-6)
     assert curve.has_val
     plain = curve_of(built(*WINE), steps=10, start=1e-4, stop=0.1)
@@ -107,7 +108,7 @@ def test_a_loss_that_is_not_finite_ends_it(value):
         loss = sound(output, y)
         return loss * value if len(calls) > 20 else loss
 
-    run.objective.loss = breaks
+    run.objective.loss = Criterion(breaks)
     curve = curve_of(run)
     assert len(curve.points) == 20
     assert not math.isfinite(curve.points[-1].loss)
@@ -134,7 +135,7 @@ def test_a_gradient_that_is_not_finite_ends_it():
 
 def test_a_loss_that_is_nan_from_the_start():
     run = built(*WINE)
-    run.objective.loss = lambda output, y: output.sum() * math.nan
+    run.objective.loss = Criterion(lambda output, y: output.sum() * math.nan)
     curve = curve_of(run)
     assert curve.points == ()
     assert curve.stopped == "the loss is nan at the initial weights"
@@ -157,7 +158,7 @@ def test_it_stops_at_a_multiple_of_the_best_that_is_above_the_start():
 def test_a_loss_below_zero_is_no_divergence():
     run = built(*WINE)
     sound = run.objective.loss
-    run.objective.loss = lambda output, y: sound(output, y) - 5
+    run.objective.loss = Criterion(lambda output, y: sound(output, y) - 5)
     shifted = curve_of(run, steps=40, stop=0.01)
     assert shifted.stopped is None
     assert len(shifted.points) == 40

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sgdlab.report.charts.data import LINE_POINTS, data, rounded
-from sgdlab.report.charts.files import files
+from sgdlab.report.charts.files import FORMATS, files
 from sgdlab.report.charts.model import Area, Axis, Chart, Line, Points, ReferenceLine
 from sgdlab.report.charts.style import COLOURS, looks
 from sgdlab.report.charts.thin import decimated, thinned
@@ -76,7 +76,7 @@ def test_more_than_seven_optimizers_differ_in_colour_or_dash() -> None:
 
 
 def test_files_are_the_same_bytes_twice_and_well_formed() -> None:
-    first, second = (files(chart(), LOOKS) for _ in range(2))
+    first, second = (files(chart(), LOOKS, FORMATS) for _ in range(2))
     assert first == second
     root = ET.fromstring(first["svg"])
     text = " ".join(root.itertext())
@@ -90,7 +90,8 @@ def test_files_are_the_same_bytes_twice_and_well_formed() -> None:
     assert b"CreationDate" not in first["pdf"]
     assert b"/Type3" not in first["pdf"]
     assert b"/Type42" not in first["pdf"]
-    assert set(files(chart(), LOOKS, ["svg"])) == {"svg"}
+    for some in (["svg"], ["pdf"], ["pdf", "png"]):
+        assert files(chart(), LOOKS, some) == {name: first[name] for name in some}
 
 
 @pytest.mark.parametrize("count", [1, 7, 8, 20])

@@ -30,7 +30,7 @@ KNOWN = {
         ("−0.4 ± 2", r"$-$0.4 $\pm$ 2"),
         ("[1] *", r"{[}1{]} {*}"),
         ("--margin", "{-}{-}margin"),
-        ("two\nlines\x00", "two lines "),
+        ("two\nlines\x00", r"two lines\textbackslash{}x00"),
         ('"q" `t`', r"''q'' \textasciigrave{}t\textasciigrave{}"),
     ],
 )

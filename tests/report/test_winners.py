@@ -48,10 +48,13 @@ def test_what_cannot_be_exported_is_said_and_old_files_go(
 
     study = a_study(tmp_path / "study", "sgd", "adam")
     out = tmp_path / "report"
-    out.mkdir()
-    (out / "winner-digits-mlp-gone.py").write_text("")
+    monkeypatch.setattr(module, "snippet", lambda config, lr: "")
+    build([study], out, formats=("svg",))
+    assert len(list(out.glob("winner-*.py"))) == 2
+    own = out / "winner-of-mine.py"
+    own.write_text("")
     monkeypatch.setattr(module, "snippet", refuse)
     build([study], out, formats=("svg",))
-    assert not list(out.glob("winner-*.py"))
+    assert list(out.glob("winner-*.py")) == [own]
     page = (out / "report.md").read_text()
     assert "Not exported: adam: staleness.delay=2: plain PyTorch has no such thing" in page

@@ -13,11 +13,13 @@ from sgdlab.results import (
     OTHER_SETTINGS,
     SUMMARY_COLUMNS,
     ConfigReader,
+    atomic_write,
     collect,
+    columns_of,
     find_runs,
     other_settings,
     read_config,
-    write_runs,
+    runs_text,
     write_summary,
 )
 
@@ -46,7 +48,7 @@ def test_runs_csv_has_every_cell_of_every_summary(tmp_path: Path) -> None:
     for name, cells in AWKWARD.items():
         a_run(tmp_path / name, **cells)
     table, problems = collect([tmp_path])
-    write_runs(tmp_path / "runs.csv", table)
+    atomic_write(tmp_path / "runs.csv", runs_text(tmp_path, columns_of(table)))
     assert problems == []
     found = rows(tmp_path / "runs.csv")
     assert [row["directory"] for row in found] == sorted(AWKWARD)
@@ -94,7 +96,7 @@ def test_folders_in_runs_csv_are_resolved(tmp_path: Path, monkeypatch: pytest.Mo
     table.loc[3, "directory"] = "study/link"
     table.loc[4] = outside
     table.loc[4, "directory"] = "study"
-    write_runs(Path("study/runs.csv"), table)
+    atomic_write(Path("study/runs.csv"), runs_text(Path("study"), columns_of(table)))
     found = [row["directory"] for row in rows(Path("study/runs.csv"))]
     assert found == ["elsewhere/c", "a", "b", "study/link", "."]
 

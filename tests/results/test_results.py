@@ -11,13 +11,15 @@ from sgdlab.errors import InputError
 from sgdlab.results import (
     SUMMARY_COLUMNS,
     RunWriter,
+    atomic_write,
     collect,
+    columns_of,
     read_evals,
     read_steps,
     read_summary,
+    runs_text,
     text,
     write_config,
-    write_runs,
     write_summary,
 )  # fmt: skip
 from sgdlab.results.contract import TEXT_COLUMNS
@@ -41,7 +43,7 @@ def test_floats_read_back_exactly(value: float) -> None:
 @given(
     st.dictionaries(
         st.sampled_from([c for c in SUMMARY_COLUMNS if c not in TEXT_COLUMNS]),
-        st.none() | st.floats() | st.integers(),
+        st.none() | st.floats() | st.integers(-(2**63) + 1, 2**63 - 1),
     )
 )
 def test_a_summary_reads_back(tmp_path_factory: pytest.TempPathFactory, cells: dict) -> None:
@@ -131,7 +133,7 @@ def test_runs_csv_keeps_integers_and_relative_folders(tmp_path: Path) -> None:
     a_run(tmp_path / "a", seed=3, lr=0.1)
     (a_run(tmp_path / "b") / "summary.csv").unlink()
     table, _ = collect([tmp_path])
-    write_runs(tmp_path / "runs.csv", table)
+    atomic_write(tmp_path / "runs.csv", runs_text(tmp_path, columns_of(table)))
     header, first, second = (
         line.split(",") for line in (tmp_path / "runs.csv").read_text().split()
     )

@@ -140,8 +140,8 @@ def _run(folder: Path, status: str | None, steps: int) -> SimpleNamespace:
 
 
 def _group(direction: str = "max") -> SimpleNamespace:
-    data = SimpleNamespace(metric="accuracy", metric_direction=direction)
-    return SimpleNamespace(plan=SimpleNamespace(steps_per_epoch=4), data=data)
+    metric = SimpleNamespace(name="accuracy", direction=direction)
+    return SimpleNamespace(plan=SimpleNamespace(steps_per_epoch=4), metric=metric)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ class Epochs:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         split, epoch = self._train, self._epoch
         self._epoch += 1
-        for update in self._plan.epoch(split.x, split.y, self._seed, epoch):
+        for update in self._plan.epoch(split, self._seed, epoch):
             yield from update
 
 

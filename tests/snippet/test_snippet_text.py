@@ -53,6 +53,35 @@ def test_the_example_of_a_plain_run_has_a_dozen_lines() -> None:
     assert len(example_of(source).strip().splitlines()) <= 12
 
 
+def test_augmentation_is_said_and_left_to_the_batches() -> None:
+    plain = {"optimizer": "nesterov", "schedule": "cosine"}
+    assert "augmentation" not in snippet(config(plain))
+    source = snippet(config({**plain, "augment.crop": 4, "augment.flip": 0.5}))
+    assert "augmentation  crop=4, flip=0.5; left to the batches that you give" in source
+
+
+def test_weights_and_frozen_parts_are_those_of_the_run() -> None:
+    changes: dict[str, Any] = {"optimizer": "nesterov", "schedule": "cosine"}
+    assert "freeze" not in snippet(config(changes))
+    plain = config(changes) | {
+        "weights": "/somewhere/w.pt", "relative_paths": {"weights": "$PWD/w.pt"},
+        "weights_skip": ["2.*"], "freeze": ["0.*", "1.*"],
+    }  # fmt: skip
+    source = snippet(plain)
+    assert "started from w.pt, without ['2.*']; load them into the model first" in source
+    assert example_of(source).index("freeze(model, FREEZE)") < example_of(source).index("make_opt")
+    module: dict[str, Any] = {}
+    exec(source, module)
+    model = torch.nn.Sequential(
+        torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3), torch.nn.Linear(3, 2)
+    )
+    module["freeze"](model, module["FREEZE"])
+    assert not model.train()[1].training
+    groups = module["make_optimizer"](model).param_groups
+    held = [id(p) for group in groups for p in group["params"]]
+    assert sorted(held) == sorted(id(p) for p in model[2].parameters())
+
+
 def test_a_rule_of_sgdlab_comes_without_what_only_sgdlab_needs() -> None:
     source = snippet(config({"optimizer": "kiefer_wolfowitz", "schedule": "cosine"}))
     code = "\n".join(line for line in source.splitlines() if not line.strip().startswith("#"))

@@ -62,6 +62,9 @@ for optimizer in ("adamw", "muon", "lamb", "adabound", "rprop"):
     }
     if optimizer != "rprop":
         CASES[f"all_decay_{optimizer}"] = {"optimizer": optimizer, "decay.bias_and_norm": True}
+for optimizer in ("adamw", "muon", "lamb"):
+    # Of the user's own, so that the snippet asks each parameter's module what it is.
+    CASES[f"own_model_{optimizer}"] = {"optimizer": optimizer, "model._target_": "mine.Net"}
 for rule in ("linear", "sqrt", "gentle"):
     for optimizer in ("nesterov", "adabound"):
         CASES[f"scaling_{rule}_{optimizer}"] = {
@@ -80,10 +83,14 @@ for average in ("polyak", "ema", "swa"):
 case("average_from_the_first_step", average="polyak", lr=0.3)
 case("average_swa_every_other", average="swa", average__every=2, average__start=0.0, lr=0.3)
 case("accumulated_values", optimizer="kiefer_wolfowitz", accumulate=3, max_steps=2)
+for norm in (None, 0.05):
+    case(f"clipped_by_value_{norm}", clip_value=0.01, clip_norm=norm, optimizer="nesterov")
 case("max_steps", max_steps=13, clip_norm=1.0)
 case("max_steps_accumulated", max_steps=5, accumulate=3)  # the last update is uneven
 case("bf16", precision="bf16", dtype="float32", optimizer="adamw")
 case("bf16_values", precision="bf16", dtype="float32", optimizer="nesterov_lookahead", accumulate=2)
+case("fp16", precision="fp16", dtype="float32", optimizer="adamw", clip_norm=1.0)
+case("fp16_accumulated", precision="fp16", dtype="float32", optimizer="sgd", accumulate=3)
 case("single", dtype="float32", optimizer="adam", lr=1e-30)
 case("plateau", epochs=5, schedule="plateau", schedule__patience=0, schedule__cooldown=1, lr=0.3)
 case("plateau_decay", **PLATEAU, decay__mode="independent", lr=0.3)
@@ -128,9 +135,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_the_same_rates_and_weights_in_every_step(runs: Runs, name: str) -> None:
-    compare(*runs[name], loose=name.startswith("bf16"))
+    compare(*runs[name], loose=name.startswith(("bf16", "fp16")))
 
 
+@pytest.mark.slow
 def test_the_cases_move_the_weights_and_differ(runs: Runs) -> None:
     """A comparison of nothing with nothing would pass, too."""
     seen: dict[bytes, str] = {}
@@ -143,10 +151,12 @@ def test_the_cases_move_the_weights_and_differ(runs: Runs) -> None:
     assert len(seen) > 0.85 * len(runs)
 
 
-def test_plateau_dropped_twice(runs: Runs) -> None:
-    rates = [step[0] for step in runs["plateau"][1]["rates"]]
+def test_plateau_dropped_twice(tmp_path: Path) -> None:
+    ours, alone = both({"plateau": CASES["plateau"]}, tmp_path)["plateau"]
+    rates = [step[0] for step in alone["rates"]]
     assert len(set(rates)) == 3
     assert rates == sorted(rates, reverse=True)
+    compare(ours, alone)
 
 
 @pytest.mark.slow

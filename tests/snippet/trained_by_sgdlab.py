@@ -14,12 +14,15 @@ from sgdlab.averaging import Averager
 from sgdlab.config.catalogue import conf_dir
 from sgdlab.config.instantiate import call
 from sgdlab.config.schema import RunConfig
+from sgdlab.datasets.base import Split
 from sgdlab.optimizers.traits import traits_of
 from sgdlab.results.config_text import config_text
 from sgdlab.schedules.base import as_schedule
 from sgdlab.steps.batches import BatchPlan
 from sgdlab.steps.choose import update_of
+from sgdlab.steps.criterion import Criterion
 from sgdlab.steps.objective import Objective
+from sgdlab.steps.precision import LossScale, half_of
 from sgdlab.training.build_optimizer import optimizer_of
 from trainer_runs import config_of
 
@@ -69,9 +72,12 @@ def train(plain: Mapping[str, Any]) -> dict[str, Any]:
     optimizer = optimizer_of(resolved, model, lr)
     record = Record(optimizer, model)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    bf16 = resolved.precision == "bf16"
+    half = half_of(resolved.precision)
     loss = functional.cross_entropy
-    objective = Objective(model, loss, parameters, resolved.clip_norm, bf16)
+    objective = Objective(model, Criterion(loss), parameters, resolved.clip_norm, half)
+    if resolved.precision == "fp16":
+        objective.loss_scale = LossScale(torch.device("cpu"))
+    objective.clip_value = resolved.clip_value
     traits = traits_of(resolved.optimizer).seen_in(optimizer)
     update = update_of(resolved, objective, optimizer, traits, plan)
     schedule = as_schedule(call(resolved.schedule, "schedule"))
@@ -80,7 +86,7 @@ def train(plain: Mapping[str, Any]) -> dict[str, Any]:
     total = resolved.max_steps or resolved.epochs * per_epoch
     averager = None if rule is None else Averager(rule, model, total, per_epoch)
     x, y = examples(dtype)
-    micro = list(zip(x.split(BATCH_SIZE), y.split(BATCH_SIZE), strict=True))
+    micro = list(Split(x, y).batches(BATCH_SIZE))
     accumulate = resolved.accumulate
     epoch = [micro[i : i + accumulate] for i in range(0, len(micro), accumulate)]
     losses = iter(VALIDATION)

@@ -112,7 +112,7 @@ def stacked(
     ends = [End([], []) for _ in runs]
     for i in range(len(SHAPES)):
         groups = [_group_of(o, w[i]) for o, w in zip(optimizers, weights, strict=True)]
-        kinds = [str(traits_of_optimizer(o).decay) for o in optimizers]
+        kinds = ["own" if rule.decays else str(traits_of_optimizer(o).decay) for o in optimizers]
         given = [torch.stack([g[s][i].to(dtype) for g in gradients]) for s in range(STEPS)]
         start = torch.stack([w[i] for w in weights])
         tensor = _Tensor(rule, runs, groups, kinds, start, given)
@@ -161,12 +161,11 @@ class _Tensor:
         return w, state
 
     def _settings(self, steps: range) -> dict[str, np.ndarray]:
-        of_runs = [self.rule.numbers(group) for group in self.groups]
+        of_runs = [self.rule.numbers_of_each(group)[0] for group in self.groups]
         of_steps = [[dict(numbers) for numbers in of_runs] for _ in steps]
         for row, step in zip(of_steps, steps, strict=True):
             for numbers, run, group in zip(row, self.runs, self.groups, strict=True):
                 numbers["lr"] = run.rate(step) * group.get("lr_multiplier", 1.0)
-                numbers["ndim"] = self.start.ndim - 1
                 if run.momentum and (numbers.get("momentum") or "beta1" in numbers):
                     name = "momentum" if "momentum" in numbers else "beta1"
                     numbers[name] = run.momentum(step)

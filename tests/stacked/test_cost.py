@@ -9,10 +9,13 @@ import torch
 from stacked_runs import grouped, jobs
 from torch import Tensor, nn
 
-from sgdlab.stacked import cost
+from sgdlab.stacked import cost, measure
+from sgdlab.stacked.compiled.plan import plan
 from sgdlab.stacked.launch import sort, split
+from sgdlab.stacked.measured import Measured
 from sgdlab.stacked.memory import bytes_per_run
-from sgdlab.stacked.model import StackedModel, refusal
+from sgdlab.stacked.model import StackedModel
+from sgdlab.stacked.structure import refusal
 
 
 def _group(count: int, *overrides: str):
@@ -45,6 +48,16 @@ def test_large_models_gain_nothing() -> None:
     )
 
 
+def test_what_goes_run_by_run_pays_while_it_is_small() -> None:
+    assert cost.refusal(_group(64, "optimizer=muon", "model.hidden=[64]")) is None
+    large = _group(64, "optimizer=muon", "model.hidden=[128,128]")
+    assert cost.refusal(large) == (
+        "an optimizer that goes run by run gains nothing with matrices of this size"
+    )
+    for own in ("optimizer=muon", "loss=hinge", "average=ema"):
+        assert plan(_group(64, own, "stacked.compile=true")) is None
+
+
 def test_more_work_in_a_step_means_smaller_stacks() -> None:
     small, large = cost.largest(_group(1)), cost.largest(_group(1, "model=cnn"))
     assert 16 <= large < small <= 128
@@ -67,27 +80,30 @@ def test_a_group_is_cut_evenly_and_no_run_is_lost() -> None:
     assert max(sizes) - min(sizes) <= 1
 
 
-@pytest.mark.parametrize(
-    ("count", "overrides", "compiles"),
-    [
-        (4, ("stacked.compile=true",), True),
-        (4, ("stacked.compile=false", "max_steps=100000000"), False),
-        (4, (), False),
-        (64, ("max_steps=10000000",), True),
-        (64, ("max_steps=10000000", "model.dropout=0.5"), False),
-        (4, ("stacked.compile=true", "model.batch_norm=true"), False),
-    ],
-)
-def test_compiling_pays_for_long_runs_only(
-    count: int, overrides: tuple[str, ...], compiles: bool
+def test_on_a_gpu_steps_are_measured_in_the_largest_stacks_that_fit(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert cost.compiles(_group(count, *overrides)) is compiles
+    group = _group(700)
+    assert not cost.is_measured(group)
+    assert measure.sizes_of(group) == [16, 32]
+    group.data = group.data.to("meta", torch.float32)
+    room = 10**12
+    monkeypatch.setattr(measure, "budget", lambda *_: room)
+    monkeypatch.setattr(measure, "bytes_per_run", lambda _: 1000)
+    assert cost.is_measured(group)
+    assert cost.refusal(group) is None
+    assert measure.sizes_of(group) == [512, 700]
+    assert cost.largest(group) == 700
+    group.measured = Measured(alone=1e-3, stacked={512: 2e-6, 700: 1e-6})
+    assert (cost.largest(group), group.measured.refusal(700)) == (700, None)
+    room = 100_000
+    assert measure.sizes_of(group) == [32, 100]
 
 
 def test_engine_decides_and_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     few = [["seed=0"], ["seed=1"]]
     for engine, alone in (("sequential", 2), ("auto", 2), ("stacked", 0)):
-        runs = jobs(tmp_path, (f"engine={engine}", "model.hidden=[2048,2048]"), few)
+        runs = jobs(tmp_path, (f"engine={engine}", "model.hidden=[1024,1024]"), few)
         _, groups, rest = sort(runs)
         assert len(rest) == alone
         assert sum(len(group.jobs) for group in groups) == 2 - alone
@@ -98,13 +114,12 @@ def test_engine_decides_and_says_why(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 REASONS = {
-    "average=ema": "average=ema",
     "precision=bf16": "precision=bf16",
+    "clip_value=0.1": "clip_value",
     "staleness.delay=2": "staleness.delay",
     "local_sgd.workers=2": "local_sgd.workers",
-    "optimizer=muon": "Muon has no stacked rule",
-    "optimizer.maximize=true": "SGD has no stacked rule with maximize=true",
-    "loss=perceptron": "loss Perceptron has no stacked form",
+    "optimizer=lbfgs": "LBFGS has no stacked rule",
+    "last_batch=drop": "last_batch=drop",
     "dataset=rosenbrock": "dataset=rosenbrock is a function",
 }
 

@@ -1,6 +1,7 @@
 """The bytes of a run do not depend on the runs beside it."""
 
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stacked_runs import grouped, jobs, train_stacked
 
+from sgdlab import signals
 from sgdlab.config.job import Job
+from sgdlab.results import read_summary
 from sgdlab.stacked import fit
-from sgdlab.stacked.launch import train_group
+from sgdlab.stacked.launch import torch_state, train_group
+from sgdlab.stacked.runner import StackRunner
 
 TABLES = ("steps.csv", "evals.csv", "summary.csv")
 
@@ -36,6 +40,9 @@ SIX = [
         ("model.hidden=[5]", "model.batch_norm=true", "model.activation=elu"),
         ("model.hidden=[9]", "model.dropout=0.4", "model.activation=sigmoid"),
         ("model.hidden=[3]", "accumulate=3", "loss=mse", "model.activation=tanh"),
+        ("model.hidden=[7]", "loss=hinge"),
+        ("model.hidden=[7]", "average=polyak", "model.batch_norm=true"),
+        ("model.hidden=[5]", "average=ema", "average.decay=0.7", "evaluate_test=true"),
     ],
     ids=lambda own: " ".join(own),
 )
@@ -50,6 +57,24 @@ def test_alone_in_pairs_and_in_any_order(own: tuple[str, ...], tmp_path: Path) -
             train_stacked([runs[i] for i in indices])
         done = [runs[i] for indices in order for i in indices]
         assert _bytes(done) == {run.run_id: expected[run.run_id] for run in done}
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        "adamax", "radam", "adadelta", "rprop", "asgd", "schedule_free_sgd", "schedule_free_adamw",
+        "muon", "adafactor", "swats",
+    ],
+)  # fmt: skip
+def test_with_any_rule(optimizer: str, tmp_path: Path) -> None:
+    common = (*COMMON, "model.hidden=[7]", f"optimizer={optimizer}")
+    varied = [["seed=0"], ["seed=1", "lr=0.003"], ["seed=2", "lr=1e30"], ["seed=3"], ["seed=4"]]
+    runs = jobs(tmp_path / "a", common, varied)
+    train_stacked(runs)
+    for index in (0, 1, 4):
+        alone = jobs(tmp_path / "b", common, [varied[index]])
+        train_stacked(alone)
+        assert _bytes(alone) == _bytes([runs[index]])
 
 
 def test_convolutions_too(tmp_path: Path) -> None:
@@ -143,6 +168,44 @@ def test_running_out_of_memory_halves_the_stack(
     assert "out of memory with 6 runs in one stack: going on with 3" in capsys.readouterr().err
 
 
+def test_a_stack_that_is_halved_lets_go_of_the_failed_one_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the error refers to itself, and where it comes at the second advance."""
+    from sgdlab.stacked import begin
+
+    made: list[weakref.ref[object]] = []
+    alive: list[int] = []
+    real = begin.Stack
+
+    def watched(group, stacked, *rest):
+        alive.append(sum(ref() is not None for ref in made))
+        stack = real(group, stacked, *rest)
+        made.extend(weakref.ref(p) for p in [stack, *stack.params])
+        return stack
+
+    real_block = fit.StackFit._block
+
+    def hungry(self: fit.StackFit, *where: int) -> None:
+        if len(self.stack.runs) > 2 and self.step:
+            error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+            error.args = (*error.args, error)
+            raise error
+        real_block(self, *where)
+
+    monkeypatch.setattr(begin, "Stack", watched)
+    monkeypatch.setattr(fit.StackFit, "_block", hungry)
+    runs = jobs(tmp_path, COMMON, SIX[:4])
+    planner, group = grouped(runs)
+    runner = StackRunner(planner, group, runs, None)
+    with torch_state(group):
+        runner.advance(1)
+        runner.advance(group.total_steps)
+    assert alive == [0, 0, 0]
+    found = [read_summary(run.directory) for run in runs]
+    assert [row and row["status"] for row in found] == ["completed"] * 4
+
+
 @pytest.mark.slow
 def test_stacks_side_by_side_give_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -186,4 +249,4 @@ def test_an_interrupt_ends_all_stacks(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(KeyboardInterrupt):
         train_stacked(runs)
     assert not list(tmp_path.glob("*/summary.csv"))
-    assert not fit.interrupted.is_set()
+    assert not signals.threads_end.is_set()

@@ -31,6 +31,13 @@ def _bytes(runs: list[Job]) -> list[list[bytes]]:
         ("schedule=plateau", "eval.every=1", "schedule.patience=0"),
         ("model.dropout=0.3", "model.batch_norm=true"),
         ("schedule=one_cycle", "optimizer=adam", "lr=0.01"),
+        ("optimizer=asgd", "optimizer.t0=5"),
+        ("optimizer=muon", "model.hidden=[6,5]"),
+        ("optimizer=adafactor",),
+        ("optimizer=swats", "optimizer.switch_tolerance=0.1"),
+        ("optimizer=schedule_free_adamw", "lr=0.01", "model.batch_norm=true"),
+        ("average=swa", "average.start=0.2", "model.batch_norm=true", "model.dropout=0.3"),
+        ("average=ema", "optimizer=rprop", "lr=0.001"),
     ],
     ids=lambda own: " ".join(own) or "plain",
 )
@@ -138,9 +145,10 @@ def test_a_stack_that_fails_leaves_its_runs_failed_and_says_why(
     assert diverged["status"] == "diverged"  # it had ended before
 
 
-def test_a_damaged_checkpoint_costs_one_run_its_steps(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def _whole_and_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[list[Job], list[Job]]:
+    """Train three runs to their end, and the same three until a kill before it."""
     whole = jobs(tmp_path / "a", COMMON, FOUR[:3])
     train_stacked(whole)
     runs = jobs(tmp_path / "b", COMMON, FOUR[:3])
@@ -152,11 +160,49 @@ def test_a_damaged_checkpoint_costs_one_run_its_steps(
     with pytest.raises(KeyboardInterrupt):
         train_stacked(runs)
     monkeypatch.undo()
+    return whole, runs
+
+
+def test_a_damaged_checkpoint_costs_one_run_its_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, runs = _whole_and_killed(tmp_path, monkeypatch)
     path = runs[1].directory / "checkpoint.pt"
     path.write_bytes(path.read_bytes()[:100])
     train_stacked(runs)
     assert _bytes(runs) == _bytes(whole)
     assert f"{path} is damaged" in capsys.readouterr().err
+
+
+def test_a_damaged_run_does_not_take_its_stack_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, runs = _whole_and_killed(tmp_path, monkeypatch)
+    steps, evals = runs[0].directory / "steps.csv", runs[1].directory / "evals.csv"
+    steps.write_bytes(steps.read_bytes()[:150] + b"\xa6" + steps.read_bytes()[151:])
+    evals.write_bytes(evals.read_bytes()[:-40])
+    checkpoint = runs[2].directory / "checkpoint.pt"
+    checkpoint.write_bytes(b"\0" * 100)
+    train_stacked(runs)
+    assert _bytes(runs) == _bytes(whole)
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 3 - ("evals.csv" not in "".join(said))
+    assert f"{steps} is damaged" in said[0]
+    assert "goes on from step 28 of checkpoint.previous.pt" in said[-1]
+
+
+def test_a_run_whose_folder_cannot_be_opened_fails_alone(tmp_path: Path) -> None:
+    whole = jobs(tmp_path / "a", COMMON, FOUR[:3])
+    train_stacked(whole)
+    runs = jobs(tmp_path / "b", COMMON, FOUR[:3])
+    (runs[1].directory / "steps.csv").mkdir(parents=True)
+    planner, group = grouped(runs)
+    train_group(planner, group, runs)
+    assert _bytes(runs[::2]) == _bytes(whole[::2])
+    failed = read_summary(runs[1].directory)
+    assert failed is not None
+    assert failed["status"] == "failed"
+    assert "steps.csv: a folder" in str(failed["reason"])
 
 
 def test_the_steps_before_a_failure_belong_to_the_files(

@@ -1,12 +1,15 @@
 """Which optimizers have a rule, and how they decay."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import optim
 
-from sgdlab.optimizers.muon import Muon
+from sgdlab.config.catalogue import conf_dir
+from sgdlab.optimizers.traits import shipped_as
 from sgdlab.stacked.rules.adam import AdamRule
 from sgdlab.stacked.rules.choose import RULES, rule_of
 from sgdlab.stacked.rules.rmsprop import RMSpropRule
@@ -42,7 +45,7 @@ def test_reasons_name_what_has_no_rule():
     class Mine(optim.SGD):
         pass
 
-    assert rule_of(Muon(parameters())) == "Muon has no stacked rule"
+    assert rule_of(optim.LBFGS(parameters())) == "LBFGS has no stacked rule"
     assert rule_of(Mine(parameters())) == "Mine has no stacked rule"
     for kind in RULES:
         if kind.__module__.startswith("torch"):
@@ -68,3 +71,21 @@ def test_all_groups_are_asked(of_second: dict[str, Any], reason: str):
     assert rule_of(optim.Adam(groups)) == reason
     numbers = [{"params": [first]}, {"params": [second], "betas": (0.5, 0.5), "weight_decay": 1.0}]
     assert rule_of(optim.Adam(numbers)) == AdamRule()
+
+
+def test_the_docs_list_what_has_no_rule():
+    text = (Path(__file__).parents[2] / "docs" / "performance.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| `optimizer=")]
+    listed = [name for row in rows for name in re.findall(r"`(?:optimizer=)?(\w+)`", row)]
+    sections = {path.stem: shipped_as(path.stem) for path in (conf_dir() / "optimizer").iterdir()}
+    assert sorted(listed) == sorted(
+        name for name, section in sections.items() if not section["_traits_"]["stacked"]
+    )
+
+
+def test_a_setting_that_a_rule_lacks_is_named():
+    optimizers = pytest.importorskip("pytorch_optimizer", reason="extra more-optimizers")
+    rectified = optimizers.AdaBelief(parameters(), rectify=True)
+    assert rule_of(rectified) == "AdaBelief has no stacked rule with rectify=true"
+    upwards = optimizers.Yogi(parameters(), maximize=True)
+    assert rule_of(upwards) == "Yogi has no stacked rule with maximize=true"

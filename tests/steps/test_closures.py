@@ -5,7 +5,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from sgdlab.datasets.base import Split
 from sgdlab.steps.closure import ClosureUpdate
+from sgdlab.steps.criterion import Criterion
 from sgdlab.steps.objective import Objective
 from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training.loop import fit
@@ -69,7 +71,9 @@ def test_plain_optimizers_evaluate_once_a_step() -> None:
 
 def probing(model: nn.Module, clip_norm: float | None = None) -> tuple[ClosureUpdate, Probe]:
     parameters = list(model.parameters())
-    objective = Objective(model, nn.functional.mse_loss, parameters, clip_norm, bf16=False)
+    objective = Objective(
+        model, Criterion(nn.functional.mse_loss), parameters, clip_norm, half=None
+    )
     probe = Probe(parameters)
     return ClosureUpdate(objective, probe), probe
 
@@ -78,7 +82,7 @@ def test_all_evaluations_of_a_step_see_one_dropout_mask_and_move_the_statistics_
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.Dropout(0.5), nn.Linear(16, 1))
     update, probe = probing(model)
-    batch = [(torch.randn(32, 8), torch.randn(32, 1))]
+    batch = [Split(torch.randn(32, 8), torch.randn(32, 1))]
     update.step(0, batch, 0.1, None)
     assert probe.seen[0] == probe.seen[1] == probe.seen[2]
     assert model[1].num_batches_tracked == 1
@@ -93,7 +97,7 @@ def test_each_gradient_is_clipped_and_the_first_one_is_logged() -> None:
     model = nn.Linear(4, 1)
     update, _ = probing(model, clip_norm=1e-3)
     x, y = torch.randn(16, 4), torch.randn(16, 1)
-    values = update.step(0, [(x, y)], 0.1, None)
+    values = update.step(0, [Split(x, y)], 0.1, None)
     gradients = torch.autograd.grad(nn.functional.mse_loss(model(x), y), list(model.parameters()))
     norm = torch.cat([g.reshape(-1) for g in gradients]).norm()
     torch.testing.assert_close(values.grad_norm, norm)

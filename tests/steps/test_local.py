@@ -29,6 +29,66 @@ def test_one_local_step_is_synchronous_sgd_the_smaller_last_batch_included(optim
         torch.testing.assert_close(p, q, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum"])
+def test_workers_deal_out_an_update_that_the_rest_was_merged_with(optimizer: str) -> None:
+    """1,079 = 16·64 + 55 examples: the last update has 119, which are seven micro-batches."""
+    settings = [f"optimizer={optimizer}", "epochs=2", "last_batch=merge"]
+    rows, local = final(*settings, "local_sgd.workers=4", "batch_size=16")
+    expected, synchronous = final(*settings, "batch_size=64")
+    for got, row in zip(rows, expected, strict=True):
+        assert got[:4] == row[:4]
+        assert got[4:6] == pytest.approx(row[4:6], rel=1e-10)
+    for p, q in zip(local, synchronous, strict=True):
+        torch.testing.assert_close(p, q, rtol=0, atol=1e-12)
+
+
+def test_synchronous_steps_before_are_those_of_the_large_batch_whatever_the_optimizer() -> None:
+    """Averaged states of AdamW are not that: the square of a mean is no mean of squares."""
+    settings = ["optimizer=adamw", "epochs=2", "clip_norm=0.1"]
+    workers = ["local_sgd.workers=4", "local_sgd.steps=3", "batch_size=16"]
+    rows, local = final(*settings, *workers, "local_sgd.start=34")
+    expected, synchronous = final(*settings, "batch_size=64")
+    assert len(rows) == len(expected) == 34
+    for got, row in zip(rows, expected, strict=True):
+        assert got[:4] == row[:4]
+        assert got[4:7] == pytest.approx(row[4:7], rel=1e-10)
+    for p, q in zip(local, synchronous, strict=True):
+        torch.testing.assert_close(p, q, rtol=0, atol=1e-12)
+    apart, _ = final(*settings, *workers, "local_sgd.start=5")
+    assert [row[4:7] for row in apart[:5]] == [row[4:7] for row in rows[:5]]
+    assert apart[7][4] != pytest.approx(rows[7][4], rel=1e-6)
+
+
+class DecaysTheGradient(torch.optim.SGD):
+    """SGD that adds its decay to ``p.grad`` itself."""
+
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.grad.add_(p.detach(), alpha=0.1)
+        return super().step(closure)
+
+
+@pytest.mark.parametrize("optimizer", ["nesterov", "momentum"])
+def test_workers_step_by_one_gradient_though_the_optimizer_writes_into_it(optimizer: str) -> None:
+    """torch's foreach Nesterov adds the momentum to ``p.grad``; decay in place is a user's."""
+    settings = [f"optimizer={optimizer}", "optimizer.weight_decay=0", "optimizer.foreach=true"]
+    run = built(*PLAIN, *settings, "local_sgd.workers=3", "local_sgd.start=4", "batch_size=16")
+    one = built(*PLAIN, *settings, "batch_size=48")
+    for each in (run, one):
+        if optimizer == "momentum":
+            groups = each.optimizer.param_groups
+            each.update.optimizer = DecaysTheGradient(groups, lr=0.05, momentum=0.9)
+        updates = each.plan.epoch(each.data.train, each.config.seed, 0)
+        for step in range(4):
+            each.update.step(step, next(updates), 0.05, None)
+    for replica in run.update._replicas:
+        for own, p in zip(replica.parameters, one.model.parameters(), strict=True):
+            torch.testing.assert_close(own, p.detach(), rtol=0, atol=1e-12)
+    for own, other in zip(*(r.parameters for r in run.update._replicas[:2]), strict=True):
+        assert torch.equal(own, other)
+
+
 def test_several_local_steps_are_those_of_workers_on_their_own() -> None:
     settings = ["optimizer=momentum", "batch_size=16", "max_steps=12"]
     _, local = final(*settings, "local_sgd.workers=3", "local_sgd.steps=4")
@@ -37,7 +97,7 @@ def test_several_local_steps_are_those_of_workers_on_their_own() -> None:
     start = [p.detach().clone() for p in run.model.parameters()]
     workers = [[p.clone() for p in start] for _ in range(3)]
     velocity = [[torch.zeros(s, dtype=torch.float64) for s in shapes] for _ in range(3)]
-    updates = run.plan.epoch(*run.data.train, run.config.seed, 0)
+    updates = run.plan.epoch(run.data.train, run.config.seed, 0)
     for step in range(12):
         for k, (x, y) in enumerate(next(updates)):
             weights = [p.clone().requires_grad_() for p in workers[k]]
@@ -84,7 +144,7 @@ def test_a_scalar_parameter_is_averaged_like_any_other() -> None:
     for settings in (["batch_size=32", "local_sgd.workers=2"], ["batch_size=64"]):
         torch.manual_seed(0)
         run = build_run(config_of(*PLAIN, *settings, "optimizer=momentum"), WithScalar().double())
-        updates = run.plan.epoch(*run.data.train, 0, 0)
+        updates = run.plan.epoch(run.data.train, 0, 0)
         for step in range(8):
             run.update.step(step, next(updates), 0.05, None)
         found.append(run.model.scale.detach())

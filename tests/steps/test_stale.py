@@ -16,7 +16,7 @@ def by_hand(delays: list[int], correct_lr: bool = False) -> tuple[list[float], l
     losses, step = [], 0
     while step < len(delays):
         for ((x, y),) in run.plan.epoch(
-            *run.data.train, run.config.seed, step // run.plan.steps_per_epoch
+            run.data.train, run.config.seed, step // run.plan.steps_per_epoch
         ):
             if step == len(delays):
                 break

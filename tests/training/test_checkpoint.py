@@ -15,6 +15,7 @@ MECHANICS = [
     ["staleness.delay=4", "staleness.random=true", "staleness.correct_lr=true"],
     ["local_sgd.workers=3", "local_sgd.steps=4", "batch_size=5"],
     ["local_sgd.workers=2", "local_sgd.steps=5", "optimizer=adamw", "batch_size=8"],
+    ["local_sgd.workers=2", "local_sgd.steps=4", "local_sgd.start=13", "model.batch_norm=true"],
     ["average=polyak", "average.start=0.2"],
     ["average=ema", "average.decay=0.9", "model.batch_norm=true", "model.dropout=0.2"],
     ["average=swa", "average.start=0.1"],

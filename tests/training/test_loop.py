@@ -2,12 +2,14 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from sgdlab.config.catalogue import conf_dir
+from sgdlab.datasets.base import Split
 from sgdlab.results import COMPLETED, DIVERGED
 from sgdlab.steps.batches import BatchPlan
 from sgdlab.steps.objective import clip, gradient_norm
@@ -35,7 +37,7 @@ def test_fifty_steps_agree_with_numpy_written_by_hand(optimizer: str) -> None:
     while step < 50:
         epoch = step // run.plan.steps_per_epoch
         for ((xb, yb),) in run.plan.epoch(
-            torch.arange(len(y))[:, None], torch.arange(len(y)), run.config.seed, epoch
+            Split(torch.arange(len(y))[:, None], torch.arange(len(y))), run.config.seed, epoch
         ):
             assert torch.equal(xb[:, 0], yb)
             inputs, labels = x[yb.numpy()].reshape(len(yb), -1), y[yb.numpy()]
@@ -88,7 +90,7 @@ def test_accumulation_equals_the_large_batch(batch_size: int, accumulate: int, l
 def test_an_accumulated_update_weighs_by_examples_not_by_micro_batches() -> None:
     run = built("dtype=float64", "batch_size=64", "accumulate=17")
     parameters = run.objective.parameters
-    (update,) = run.plan.epoch(*run.data.train, run.config.seed, 0)
+    (update,) = run.plan.epoch(run.data.train, run.config.seed, 0)
     assert [len(y) for _, y in update] == [64] * 16 + [55]
     before = [p.detach().clone() for p in parameters]
     loss = run.update.step(0, update, 0.0, None).loss
@@ -111,6 +113,40 @@ def test_clipping_is_that_of_torch() -> None:
     for p, g in zip(theirs, ours, strict=True):
         torch.testing.assert_close(p.grad, g, rtol=1e-14, atol=0)
     assert clip(ours, gradient_norm(ours), 100.0).item() == 1.0
+
+
+@pytest.mark.parametrize("clip_norm", [None, 0.05])
+def test_clipping_by_value_comes_first_and_is_torchs(clip_norm) -> None:
+    """Three steps of SGD by hand, with torch's functions for both kinds of clipping."""
+    common = ["optimizer=sgd", "optimizer.weight_decay=0.0", "schedule=constant", "lr=0.5"]
+    common += ["batch_size=full", "max_steps=3", "dtype=float64"]
+    both = ["clip_value=0.01", f"clip_norm={'null' if clip_norm is None else clip_norm}"]
+    twin = built(*common)
+    _, rows, run = train(*common, *both)
+    x, y = twin.data.train
+    for row in rows.step_rows:
+        twin.model.zero_grad()
+        twin.objective.loss(twin.model(x), y).backward()
+        parameters = list(twin.model.parameters())
+        before = torch.stack([p.grad.norm() for p in parameters]).norm()
+        torch.nn.utils.clip_grad_value_(parameters, 0.01)
+        if clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(parameters, clip_norm)
+        after = torch.stack([p.grad.norm() for p in parameters]).norm()
+        assert row[5] == pytest.approx(before.item(), rel=1e-12)
+        assert row[6] == pytest.approx((after / before).item(), rel=1e-12)
+        assert row[6] < 0.95
+        with torch.no_grad():
+            for p in parameters:
+                p -= 0.5 * p.grad
+    for p, q in zip(run.model.parameters(), twin.model.parameters(), strict=True):
+        torch.testing.assert_close(p, q, rtol=1e-12, atol=1e-14)
+
+
+def test_a_value_that_no_element_exceeds_changes_nothing() -> None:
+    _, free, _ = train("max_steps=5")
+    _, clipped, _ = train("max_steps=5", "clip_value=1e3")
+    assert clipped.step_rows == free.step_rows
 
 
 def test_grad_norm_is_logged_before_clipping() -> None:
@@ -231,21 +267,45 @@ def test_every_optimizer_lowers_the_loss_at_its_own_settings(path: Path) -> None
 def test_an_epoch_sees_every_example_once(examples: int, batch_size: int, accumulate: int) -> None:
     plan = BatchPlan.of(batch_size, accumulate, examples)
     x = torch.arange(examples)[:, None]
-    updates = list(plan.epoch(x, x[:, 0], seed=3, epoch=2))
+    updates = list(plan.epoch(Split(x, x[:, 0]), seed=3, epoch=2))
     assert len(updates) == plan.steps_per_epoch
     seen = torch.cat([y for update in updates for _, y in update])
     assert sorted(seen.tolist()) == list(range(examples))
     assert all(len(y) <= batch_size for update in updates for _, y in update)
-    skipped = list(plan.epoch(x, x[:, 0], seed=3, epoch=2, skip=1))
+    skipped = list(plan.epoch(Split(x, x[:, 0]), seed=3, epoch=2, skip=1))
     rest = torch.cat([y for update in skipped for _, y in update] or [torch.tensor([], dtype=int)])
     assert torch.equal(rest, seen[plan.effective_batch_size :])
+
+
+@pytest.mark.parametrize("examples", [10, 64, 65, 1079])
+@pytest.mark.parametrize(("batch_size", "accumulate"), [(1, 1), (7, 1), (3, 3), (10, 1), (4, 2)])
+@pytest.mark.parametrize("last", ["drop", "merge"])
+def test_the_last_batch_is_dropped_or_merged(
+    examples: int, batch_size: int, accumulate: int, last: Any
+) -> None:
+    plan = BatchPlan.of(batch_size, accumulate, examples, last_batch=last)
+    x = torch.arange(examples)[:, None]
+    effective = batch_size * accumulate
+    updates = list(plan.epoch(Split(x, x[:, 0]), seed=3, epoch=2))
+    assert len(updates) == plan.steps_per_epoch == examples // effective
+    sizes = {len(y) for update in updates for _, y in update}
+    assert sizes == plan.sizes
+    assert min(sizes) >= batch_size
+    seen = torch.cat([y for update in updates for _, y in update])
+    kept = torch.cat([y for u in BatchPlan.of(batch_size, accumulate, examples).epoch(
+        Split(x, x[:, 0]), seed=3, epoch=2) for _, y in u])  # fmt: skip
+    count = len(updates) * effective if last == "drop" else examples
+    assert torch.equal(seen, kept[:count])
+    for skip in range(min(3, len(updates))):
+        rest = list(plan.epoch(Split(x, x[:, 0]), seed=3, epoch=2, skip=skip))
+        assert [len(u) for u in rest] == [len(u) for u in updates[skip:]]
 
 
 def test_epochs_and_seeds_have_orders_of_their_own() -> None:
     plan, x = BatchPlan.of(10, 1, 100), torch.arange(100)[:, None]
 
     def order(seed: int, epoch: int) -> list[int]:
-        return [int(v) for ((_, y),) in plan.epoch(x, x[:, 0], seed, epoch) for v in y]
+        return [int(v) for ((_, y),) in plan.epoch(Split(x, x[:, 0]), seed, epoch) for v in y]
 
     assert order(0, 0) == order(0, 0)
     assert len({tuple(order(s, e)) for s in range(3) for e in range(3)}) == 9

@@ -186,7 +186,7 @@ MECHANISMS = [
     ),
     pytest.param(
         "sgdlab.steps.objective.Objective",
-        "loss = loss * (len(y) / size)",
+        "loss = loss * share",
         "loss = loss / len(update)",
         "sgdlab.training.build",
         parallel.synchronous,
@@ -197,7 +197,7 @@ MECHANISMS = [
         "sgdlab.steps.batches.BatchPlan",
         "randperm(self.examples,",
         "randint(self.examples, (self.examples,),",
-        "sgdlab.training.build",
+        "sgdlab.training.length",
         estimators.mini_batches,
         "34",
         id="batches with replacement",
@@ -224,8 +224,8 @@ MECHANISMS = [
     ),
     pytest.param(
         "sgdlab.analysis.budget.expected_best",
-        "math.comb(n - i - 1, k - 1)",
-        "math.comb(n - i, k - 1)",
+        "(n - k - place) / (n - 1 - place)",
+        "(n - k - place) / (n - place)",
         "sgdlab.verify.estimators",
         estimators.best_of_k,
         "30",

@@ -64,7 +64,7 @@ def test_a_row_that_holds(command, tmp_path):
         assert float(row["error"]) == abs(float(row["measured"]) - float(row["predicted"]))
         assert float(row["seconds"]) > 0
     assert sorted(p.name for p in (tmp_path / "here").iterdir()) == [
-        "equivalence.svg", "verify.csv",
+        "equivalence.svg", "verify.csv", "written.sha256",
     ]  # fmt: skip
 
 
@@ -133,7 +133,7 @@ def test_only_the_rows_that_were_asked_for_are_shown(command, tmp_path, monkeypa
     [
         (["rows=[37]"], "rows=37: must be a number from 1 to 36, logistic, ridge"),
         (["families=[equivalnce]"], "families=equivalnce: did you mean equivalence?"),
-        (["row=[1]"], "row: no such key; did you mean rows?"),
+        (["row=[1]"], "row=[1]: no such key; did you mean rows=[1]?"),
         (["+row=[1]"], "row: no such key; did you mean rows?"),
         (["processes=0"], "processes=0: must be a whole number from 1"),
         (["plots=maybe"], "plots=maybe: Value 'maybe' is not a valid bool"),

@@ -9,6 +9,7 @@ import torch
 from broken_rules import assert_sound, experiments_of
 from scipy import linalg, optimize
 
+from sgdlab.datasets.base import Split
 from sgdlab.datasets.breast_cancer import breast_cancer
 from sgdlab.datasets.diabetes import diabetes
 from sgdlab.report.charts.style import context
@@ -96,7 +97,7 @@ def test_modes_measure_the_variance_of_mini_batches():
     x = run.data.train.x
     # At w = 0 the gradient of log(1 + exp(z·w)) is z/2.
     rows = x / 2
-    order = [part for ((part, _),) in run.plan.epoch(x, x, 0, 0)]
+    order = [part for ((part, _),) in run.plan.epoch(Split(x, x), 0, 0)]
     expected = torch.stack([((part / 2).mean(0) - rows.mean(0)).square().sum() for part in order])
     assert modes.variance(run) == pytest.approx(float(expected.mean()), rel=1e-12)
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobReturn
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+
+from hydra_plugins.sgdlab_launcher import SweepLauncher
 
 
 @dataclass
@@ -22,23 +21,15 @@ ConfigStore.instance().store(
 )
 
 
-class StackedLauncher(Launcher):
+class StackedLauncher(SweepLauncher):
     """Trains runs that differ in numbers only as one; the others one by one, in this process."""
-
-    def setup(
-        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
-    ) -> None:
-        """Keep what is needed to launch."""
-        self.hydra_context = hydra_context
-        self.task_function = task_function
-        self.config = config
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         """Train the runs; return their summaries in the order of the overrides."""
         # Hydra imports every plugin at its start, so what is slow to import waits until here.
-        from sgdlab.sweep.launch_stacked import launch
+        from sgdlab.sweeps.launch_stacked import launch
 
         return launch(
             self.config, self.hydra_context, self.task_function, job_overrides, initial_job_idx

@@ -9,6 +9,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from sgdlab.errors import InputError
+
 
 @dataclass
 class SgdlabSweeperConfig:
@@ -45,7 +47,7 @@ class SgdlabSweeper(BasicSweeper):
     def sweep(self, arguments: list[str]) -> Any:
         """Run the sweep that the command line and ``hydra.sweeper.params`` describe."""
         # Hydra imports every plugin at its start, so what is slow to import waits until here.
-        from sgdlab.sweep.run import sweep
+        from sgdlab.sweeps.run import sweep
 
         assert self.hydra_context is not None
         assert self.config is not None
@@ -57,4 +59,8 @@ class SgdlabSweeper(BasicSweeper):
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
         (jobs,) = self.split_arguments(overrides, max_batch_size=None)
+        if not jobs:
+            swept = [o for o in overrides if o.is_sweep_override()]
+            empty = next(o for o in swept if not list(o.sweep_string_iterator()))
+            raise InputError(f"{empty.input_line}: matches nothing, so there is no run to make")
         return jobs

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 
 def expected_best(values: Sequence[float], k: int, *, maximize: bool = False) -> float:
     """Return the expected best of ``k`` trials drawn without replacement from those of ``values``.
@@ -33,6 +35,10 @@ def expected_best(values: Sequence[float], k: int, *, maximize: bool = False) ->
     if any(math.isnan(value) for value in values):
         raise ValueError("a trial without a result is the worst one: inf, not NaN")
     ordered = sorted(values, reverse=maximize)
-    subsets = math.comb(n, k)
-    # Values further back are the best of no subset; their weight 0 would make NaN of an inf.
-    return math.fsum(ordered[i] * (math.comb(n - i - 1, k - 1) / subsets) for i in range(n - k + 1))
+    if not math.isfinite(ordered[n - k]):
+        return ordered[n - k]
+    # Of all subsets, those whose best is the i-th value: C(n − i − 1, k − 1) / C(n, k), each from
+    # the one before it, since the numbers themselves have thousands of digits.
+    place = np.arange(n - k)
+    shares = np.cumprod(np.concatenate(([k / n], (n - k - place) / (n - 1 - place))))
+    return math.fsum((np.array(ordered[: n - k + 1]) * shares).tolist())

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sgdlab.analysis.budget import expected_best
 from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.load import Runs
 from sgdlab.analysis.solo_timing import SoloTiming, seconds_of
+from sgdlab.analysis.statistics import best_of_band
 from sgdlab.analysis.tuning import maximises, searches
 from sgdlab.analysis.workloads import WorkloadRuns
 from sgdlab.checks import is_number
@@ -16,6 +17,7 @@ from sgdlab.results import COMPLETED, DIVERGED, STOPPED
 
 BUDGET_COLUMNS = (
     "dataset", "model", "optimizer", "metric", "k", "best", "low", "high", "seconds",
+    "held", "by", "median", "band_low", "band_high",
 )  # fmt: skip
 """``budget.csv``: a row per optimizer and number of trials ``k`` of a search."""
 
@@ -35,6 +37,11 @@ class BudgetCurve:
         low: The smallest of these over replicates.
         high: The largest of these over replicates.
         seconds: ``k`` times the mean seconds of a trial; NaN when those of any are not known.
+        median: The median of the best of ``k`` trials, by the trials of all searches; NaN where
+            trials are no independent draws.
+        band_low: The lower edge of its 95 % band, simultaneous for all ``k``; infinite where so few
+            trials say nothing, see `sgdlab.analysis.statistics.best_of_band`.
+        band_high: The upper edge.
     """
 
     optimizer: str
@@ -43,16 +50,27 @@ class BudgetCurve:
     low: list[float]
     high: list[float]
     seconds: list[float]
+    median: list[float] = field(default_factory=list[float])
+    band_low: list[float] = field(default_factory=list[float])
+    band_high: list[float] = field(default_factory=list[float])
 
+
+_BAND = ("median", "band_low", "band_high")
 
 POINTS = 64
 """Budgets of a curve: all of up to so many trials."""
 
 
 def budgets(
-    runs: Runs, alone: dict[int, SoloTiming], workload: WorkloadRuns, entries: Sequence[Entry]
+    runs: Runs,
+    alone: dict[int, SoloTiming],
+    workload: WorkloadRuns,
+    entries: Sequence[Entry],
+    drawn: bool = False,
 ) -> list[BudgetCurve]:
     """Return the budget curves of the contenders that were tuned.
+
+    Their bands need trials that are ``drawn``, each from one distribution whatever the others gave.
 
     The estimator is that of `expected_best`, exact for trials drawn without replacement; a trial
     that diverged is worse than any other. Replicates of unequal size count up to the smallest.
@@ -61,12 +79,16 @@ def budgets(
     no curve: a stopped trial has no final value, and those that were not stopped are no random
     sample of the search. Trials that failed or did not end do not count.
     """
-    found = (_curve(runs, alone, workload, entry) for entry in entries)
+    found = (_curve(runs, alone, workload, entry, drawn) for entry in entries)
     return [curve for curve in found if curve is not None]
 
 
 def _curve(
-    runs: Runs, alone: dict[int, SoloTiming], workload: WorkloadRuns, entry: Entry
+    runs: Runs,
+    alone: dict[int, SoloTiming],
+    workload: WorkloadRuns,
+    entry: Entry,
+    drawn: bool,
 ) -> BudgetCurve | None:
     if any(runs.rows[row]["status"] == STOPPED for row in entry.trials):
         return None
@@ -76,6 +98,7 @@ def _curve(
     if not samples:
         return None
     curve = BudgetCurve(entry.optimizer, [], [], [], [], [])
+    pooled = [value for values in samples for value in values]
     spent = [seconds_of(runs, alone, row) for row in entry.trials]
     each = math.fsum(spent) / len(spent)
     for k in _budgets_up_to(min(map(len, samples))):
@@ -86,6 +109,10 @@ def _curve(
         curve.low.append(min(found) if finite else math.nan)
         curve.high.append(max(found) if finite else math.nan)
         curve.seconds.append(k * each)
+        ends = best_of_band(pooled, k, maximise=maximise) if drawn else (math.nan,) * 3
+        least, most = workload.bounds
+        for side, end in zip((curve.median, curve.band_low, curve.band_high), ends, strict=True):
+            side.append(min(max(end, least), most) if drawn else end)
     return curve
 
 
@@ -113,7 +140,11 @@ def budget_rows(workload: WorkloadRuns, curves: Sequence[BudgetCurve]) -> list[d
     """Return curves as rows of ``budget.csv``."""
     return [
         {**workload.columns, "optimizer": curve.optimizer, "metric": METRIC}
-        | {column: getattr(curve, column)[place] for column in BUDGET_COLUMNS[-5:]}
+        | {
+            column: getattr(curve, column)[place]
+            for column in ("k", "best", "low", "high", "seconds", *_BAND)
+            if column not in _BAND or curve.median
+        }
         for curve in curves
         for place in range(len(curve.k))
     ]

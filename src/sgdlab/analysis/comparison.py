@@ -8,6 +8,7 @@ import numpy as np
 from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.load import Runs
 from sgdlab.analysis.solo_timing import STACKED, SoloTiming, seconds_of
+from sgdlab.analysis.splits import overlap_of
 from sgdlab.analysis.statistics import NAN, describe
 from sgdlab.analysis.targets import Target, completed, numbers
 from sgdlab.analysis.times import Times
@@ -31,8 +32,11 @@ COMPARISON_COLUMNS = (
     "timing_runs", "timing_steps", "tuning_stopped", "tuning_steps_saved", "track", "unit", "units",
     *(f"{prefix}_{part}" for prefix in _METRICS for part in _MORE),
     "median_examples_to_target", "tuning_steps", "tuning_seconds",
+    "held", "by",
 )  # fmt: skip
-"""``comparison.csv``. ``optimizer`` is the contender; ``n``, ``completed``, ``diverged``,
+"""``comparison.csv``. ``optimizer`` is the contender, or the value of the
+settings that ``by`` names; ``held`` says in which settings the runs differ from those of the other
+rows of the same data and model. ``n``, ``completed``, ``diverged``,
 ``failed``, ``unfinished`` and ``reached_target`` count its runs.
 
 Statistics of a metric are over ``units`` units of the kind ``unit`` (`sgdlab.analysis.units`), the
@@ -80,7 +84,7 @@ def comparison_row(
     units = 0
     for prefix, column in _METRICS.items():
         values = list(unit_values(runs, entry.units, column).values())
-        found = describe(values)
+        found = describe(values, workload.bounds, overlap_of(runs, [entry], column))
         ends = found.smallest, found.largest
         best, worst = reversed(ends) if workload.maximise else ends
         row |= {f"{prefix}_{part}": getattr(found, part) for part in (*_PARTS, *_MORE[:2])}

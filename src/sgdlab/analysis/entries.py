@@ -1,7 +1,7 @@
 """Chooses, per contender, the settings and the runs that enter the comparison."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -18,17 +18,17 @@ from sgdlab.analysis.settings import (
     together,
 )
 from sgdlab.analysis.solo_timing import SOLO
-from sgdlab.analysis.units import REPLICATE, Unit, Units
-from sgdlab.analysis.workloads import WorkloadRuns, contender, text, varying
-from sgdlab.results import DEFAULTS, FINAL, TUNE, Cell
+from sgdlab.analysis.units import REPLICATE, Unit, Units, varies
+from sgdlab.analysis.workloads import WorkloadRuns, text, varying
+from sgdlab.results import APART, DEFAULTS, FINAL, TUNE, Cell
 
 __all__ = ["Entry", "entries", "seed_of", "summary_settings", "tracks"]
 
 _Key = TypeVar("_Key")
 
 TUNED = "tuned"
-"""Track of the searches and their winners; the other one is `DEFAULTS`, and runs without phases
-have none."""
+"""Track of the searches and their winners; the others are those of `APART`, and runs without
+phases have none."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class Entry:
         settings_tried: How many settings were run.
         picked_from: How many settings the reported seeds themselves chose from.
         notes: What a reader has to know about the choice.
-        unit: What one observation is, ``replicate`` or ``seed``; see `sgdlab.analysis.units`.
+        unit: What one observation is, ``replicate``, ``seed`` or ``run``; see
+            `sgdlab.analysis.units`.
         units: The rows of the chosen runs, completed or not, by number of the unit. A replicate
             that has trials and no final run is there without rows: a unit that is missing.
         trials_of: The rows of the trials, by number of the search (−1: its runs have none).
@@ -69,14 +70,21 @@ class Entry:
     trials_of: dict[float, list[int]] = field(default_factory=dict[float, list[int]])
     settings_of: dict[float, dict[str, Cell]] = field(default_factory=dict[float, dict[str, Cell]])
 
+    def of_units(self, units: dict[float, list[int]]) -> "Entry":
+        """Return it with some of its units only, or some of their runs."""
+        if units == self.units:
+            return self
+        kept = {row for rows in units.values() for row in rows}
+        return replace(self, units=units, chosen=[row for row in self.chosen if row in kept])
+
 
 def tracks(runs: Runs, workload: WorkloadRuns) -> list[str]:
     """Return the tracks of a workload, `TUNED` first; ``""`` is that of runs without phases."""
     phases = {text(runs.rows[row]["phase"]) for row in workload.rows}
     found = [TUNED] if phases & {TUNE, FINAL} else []
-    if not found and (DEFAULTS not in phases or phases - {DEFAULTS, *SOLO}):
+    if not found and (not phases & {*APART} or phases - {*APART, *SOLO}):
         found = [""]
-    return [*found, DEFAULTS] if DEFAULTS in phases else found
+    return [*found, *(track for track in APART if track in phases)]
 
 
 def entries(runs: Runs, workload: WorkloadRuns, track: str = TUNED) -> list[Entry]:
@@ -84,32 +92,41 @@ def entries(runs: Runs, workload: WorkloadRuns, track: str = TUNED) -> list[Entr
 
     Short solo runs (phases ``timing`` and ``pilot``) are neither trials nor units.
     """
-    apart = track == DEFAULTS
-    rows = [r for r in workload.rows if (text(runs.rows[r]["phase"]) == DEFAULTS) == apart]
-    named = _grouped(rows, partial(contender, runs))
-    sorts = {name: _Sorted(runs, name, named[name], apart) for name in sorted(named)}
+    apart = track in APART
+    phase = {row: text(runs.rows[row]["phase"]) for row in workload.rows}
+    rows = [r for r, own in phase.items() if (own == track if apart else own not in APART)]
+    named = _grouped(rows, partial(workload.label, runs))
+    sorts = {
+        name: _Sorted(runs, name, named[name], track if apart else "") for name in sorted(named)
+    }
     compared = [row for row in rows if runs.rows[row]["phase"] not in SOLO]
     common = [summary_settings(runs, row, SHARED) for row in compared]
     shared = [key for key in varying(common) if key != "epochs"]
+    hidden = [*workload.by, *(f"optimizer.{key}" for key in workload.by)]
     members = {name: [*found.final, *found.trials] for name, found in sorts.items()}
-    units = Units(runs, members, searched=not apart)
-    return [_entry(runs, found, units, shared) for found in sorts.values()]
+    paired = workload.logged is None or bool(workload.logged.unit)
+    # Published settings come from no search, but the seeds of a replicate may share its split.
+    searched = track != DEFAULTS or varies(runs, rows)
+    units = Units(runs, members, searched=searched, paired=paired)
+    return [_entry(runs, found, units, shared, hidden) for found in sorts.values()]
 
 
 class _Sorted:
     """The runs of a contender by what they are for."""
 
-    def __init__(self, runs: Runs, name: str, rows: Sequence[int], defaults: bool) -> None:
+    def __init__(self, runs: Runs, name: str, rows: Sequence[int], apart: str) -> None:
         by = _grouped(rows, lambda row: text(runs.rows[row]["phase"]))
         self.name = name
         self.trials = by.get(TUNE, [])
-        self.tuned = not defaults and bool(self.trials or by.get(FINAL))
-        self.final = by.get(DEFAULTS if defaults else FINAL if self.tuned else "", [])
+        self.tuned = not apart and bool(self.trials or by.get(FINAL))
+        self.final = by.get(apart or (FINAL if self.tuned else ""), [])
         solo = sum(len(by.get(phase, [])) for phase in SOLO)
         self.aside = len(rows) - len(self.trials) - len(self.final) - solo
 
 
-def _entry(runs: Runs, found: _Sorted, units: Units, shared: Sequence[str]) -> Entry:
+def _entry(
+    runs: Runs, found: _Sorted, units: Units, shared: Sequence[str], hidden: Sequence[str]
+) -> Entry:
     name, notes = found.name, list[str]()
     if found.aside:
         notes.append(
@@ -146,6 +163,7 @@ def _entry(runs: Runs, found: _Sorted, units: Units, shared: Sequence[str]) -> E
     if kind == REPLICATE:
         numbered |= {search: [] for search in trials_of if search not in numbered}
     settings = together([setting.settings for setting in best.values()])
+    told = {key: cell for key, cell in settings.items() if key not in hidden}
     trials = sorted(row for rows in trials_of.values() for row in rows)
     return Entry(
         optimizer=name,
@@ -154,7 +172,7 @@ def _entry(runs: Runs, found: _Sorted, units: Units, shared: Sequence[str]) -> E
         trials=trials,
         others=sorted(r for s in ranked.values() for setting in s[1:] for r in setting.rows),
         settings=settings,
-        setting=short(settings, [*varying(setting.settings for setting in every), *shared]),
+        setting=short(told, [*varying(setting.settings for setting in every), *shared]),
         settings_tried=_count(tried or ranked),
         picked_from=max((len(s) for s in ranked.values()), default=0),
         notes=notes,

@@ -13,28 +13,24 @@ import pandas as pd
 
 from sgdlab import results
 from sgdlab.analysis.configs import Configs
+from sgdlab.analysis.losses import loss_names
+from sgdlab.analysis.summary_cells import bad_cells
 from sgdlab.errors import InputError
 from sgdlab.results import (
+    COMPLETED,
     ENDED,
     FAILED,
     FINDINGS,
     LABEL_COLUMNS,
     OTHER_SETTINGS,
+    STOPPED,
     SUMMARY_COLUMNS,
-    UNFINISHED,
     Cell,
     Columns,
     flatten,
 )
+from sgdlab.results.packed import is_there
 
-NUMERIC = (
-    "trial", "replicate", "batch_size", "accumulate", "effective_batch_size", "base_lr", "lr",
-    "seed", "epochs", "steps", "examples", "num_parameters", "num_decayed", "optimizer_state_bytes",
-    "peak_memory_bytes", "train_seconds", "examples_per_second", "final_train_loss",
-    "final_val_loss", "best_val_loss", "gradient_evaluations", "function_evaluations",
-    "final_val_metric", "best_val_metric", "best_val_step", "test_loss", "test_metric",
-)  # fmt: skip
-"""Columns of ``summary.csv`` that hold numbers."""
 DRAWN = ("step", "loss", "grad_norm")
 """Columns of ``steps.csv`` that are drawn."""
 
@@ -59,6 +55,8 @@ class Runs:
         steps: The columns `DRAWN` of ``steps.csv`` by row, of as many runs as fit `KEPT`.
         validations: What `sgdlab.analysis.targets.validation` found so far.
         environments: What `sgdlab.analysis.environments.environments` found so far.
+        stopped_early: Rows of runs that their own rule stopped. Their last evaluation is their
+            result, so they count as completed here; ``runs.csv`` has them as they are.
         own_traits: What the YAML of users' optimizers says of them, by ``_target_``.
     """
 
@@ -75,6 +73,7 @@ class Runs:
         default_factory=dict[int, dict[str, Any]], repr=False
     )
     own_traits: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    stopped_early: set[int] = field(default_factory=set[int], repr=False)
 
     @cached_property
     def setting_columns(self) -> list[str]:
@@ -82,10 +81,17 @@ class Runs:
         known = {*SUMMARY_COLUMNS, *LABEL_COLUMNS, "directory", OTHER_SETTINGS}
         return [c for c in self.columns if c not in known and not c.startswith(FINDINGS)]
 
+    @cached_property
+    def loss_names(self) -> list[str]:
+        """What tells the loss of each run from those of others; see `sgdlab.analysis.losses`."""
+        return loss_names(self.configs, self.rows)
+
     @property
     def table(self) -> pd.DataFrame:
         """The rows as ``runs.csv`` has them."""
-        return results.as_table(self.columns, self.rows)
+        early = self.stopped_early
+        rows = [{**r, "status": STOPPED} if i in early else r for i, r in enumerate(self.rows)]
+        return results.as_table(self.columns, rows)
 
     def read_steps(self, rows: Sequence[int]) -> Iterator[tuple[int, Columns | None]]:
         """Yield each of some rows with `DRAWN` of its ``steps.csv``; None when it is unreadable."""
@@ -111,7 +117,7 @@ def load(roots: Sequence[Path]) -> Runs:
     settings = [configs.settings(*pair) for pair in zip(directories, rows, strict=True)]
     runs = Runs(columns, [_without_nan(row) for row in rows], settings, {}, problems)
     runs.own_traits.update(configs.own_traits)
-    damage = [_bad_cells(*pair) for pair in zip(runs.rows, directories, strict=True)]
+    damage = [bad_cells(*pair) for pair in zip(runs.rows, directories, strict=True)]
     for row, lines in _read_tables(runs, directories).items():
         damage[row] += lines
     for row, run in enumerate(runs.rows):
@@ -119,9 +125,14 @@ def load(roots: Sequence[Path]) -> Runs:
             problems.append(configs.problems[row])
         if run["optimizer"] is None:
             _fill_from_config(run, configs.read(directories[row]))
+        if run["status"] == STOPPED and results.has_result(STOPPED, run["reason"]):
+            runs.stopped_early.add(row)
+            run["status"] = COMPLETED
         if damage[row]:
+            runs.stopped_early.discard(row)
             problems += damage[row]
             run |= {"status": FAILED, "reason": damage[row][0]}
+    problems[:] = dict.fromkeys(problems)
     return runs
 
 
@@ -152,20 +163,6 @@ def _places(roots: Sequence[Path]) -> list[Path]:
     return list(places.values())
 
 
-def _bad_cells(run: Row, directory: str) -> list[str]:
-    """Empty cells of a summary that should be numbers and are not; say where."""
-    where = f"{os.path.join(directory, 'summary.csv')}, line 2"
-    lines: list[str] = []
-    if run["status"] not in (*ENDED, FAILED, UNFINISHED):
-        lines.append(f"{where}: status is {run['status']}, not {', '.join(ENDED)} or failed")
-    for column in NUMERIC:
-        cell = run[column]
-        if isinstance(cell, (str, bool)) and not (column == "batch_size" and cell == "full"):
-            lines.append(f"{where}: {column} is not a number")
-            run[column] = None
-    return lines[:1]
-
-
 def _read_tables(runs: Runs, directories: Sequence[str]) -> dict[int, list[str]]:
     """Read both tables of every run, keep the evaluations, and return the damage by row."""
     damage: dict[int, list[str]] = {}
@@ -175,7 +172,7 @@ def _read_tables(runs: Runs, directories: Sequence[str]) -> dict[int, list[str]]
         there = [
             row
             for row, run in enumerate(runs.rows)
-            if _ended(run) or os.path.isfile(os.path.join(directories[row], f"{name}.csv"))
+            if _ended(run) or is_there(os.path.join(directories[row], f"{name}.csv"))
         ]
         partial = [not _ended(runs.rows[row]) for row in there]
         for position, content in read([directories[row] for row in there], partial):

@@ -2,14 +2,28 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sgdlab.analysis.entries import Entry
+from sgdlab.analysis.families import families
 from sgdlab.analysis.load import Runs
-from sgdlab.analysis.statistics import Judgement, judge, judge_times
+from sgdlab.analysis.looks import at_look
+from sgdlab.analysis.splits import overlap_of
+from sgdlab.analysis.statistics import (
+    FIXED,
+    ONE_LOOK,
+    Judgement,
+    Looks,
+    expected_maximum,
+    joined,
+    judge,
+    judge_times,
+    not_corrected,
+)
 from sgdlab.analysis.targets import completed, numbers
 from sgdlab.analysis.times import Times
-from sgdlab.analysis.units import unit_values
+from sgdlab.analysis.units import REPLICATE, RUN, SEED, unit_values
 from sgdlab.analysis.workloads import WorkloadRuns
 
 Pair = dict[str, Any]
@@ -20,19 +34,28 @@ PAIRWISE_COLUMNS = (
     "first", "second", "metric", "n_pairs", "mean_difference", "ci_low", "ci_high", "p_value",
     "p_adjusted", "effect_size", "verdict", "seeds_needed", "p_wilcoxon", "p_wilcoxon_adjusted",
     "p_equivalence", "p_equivalence_adjusted", "margin", "unit", "note", "dataset", "model",
-    "track",
+    "track", "family", "held", "by", "attempts", "by_chance", "looks", "design",
 )  # fmt: skip
 """``pairwise.csv``: differences are first − second of units that both have.
 
 Intervals (95 % t), ``p_value``, ``p_wilcoxon`` and ``p_equivalence`` are for one pair alone; those
-with ``_adjusted`` are Holm's over all pairs of one metric, workload and track, and the verdict
-needs them (`sgdlab.analysis.statistics.judge`). The first metric of a workload is the primary one,
-the others are exploratory: their verdicts are not adjusted for there being several metrics.
+with ``_adjusted`` are Holm's over all pairs of one ``family``, metric, workload and track, and the
+verdict needs them (`sgdlab.analysis.statistics.judge`, `sgdlab.analysis.families`); a pair without
+a family answers no declared question, and is not judged. The first metric of a workload is the
+primary one, the others are exploratory: their verdicts are not adjusted for there being several
+metrics. ``attempts`` is of how many attempts the difference is the best, which ``p_adjusted`` is
+corrected for, and ``by_chance`` how large the best of so many is expected to be without an effect.
+
+``looks`` counts the looks at the verdict, this one included (empty where they are not known), and
+``design`` is ``fixed`` for one, else ``planned`` or ``anytime``: p-values and intervals hold over
+all looks (`sgdlab.analysis.statistics.looks`), but for those of times, which note it.
 
 ``effect_size`` is Cohen's d of the differences; ``seeds_needed`` counts units, replicates or seeds
 as ``unit`` says, for 80 % power at the observed difference. ``steps_to_target`` is censored: its
 difference is that of the Kaplan–Meier medians, its p-value the log-rank test's, and it has no
 interval."""
+
+_SPLITS_OVERLAP = "not corrected for splits that overlap"
 
 _SECONDARY = ("test_loss", "best_val_loss", "final_val_metric")
 
@@ -69,6 +92,7 @@ def pair_rows(
     times: Sequence[Times],
     margin: float | None,
     track: str,
+    looks: Looks = ONE_LOOK,
 ) -> list[Pair]:
     """Return the rows of ``pairwise.csv`` of a workload: every pair, in the order given.
 
@@ -76,10 +100,19 @@ def pair_rows(
     equivalence is tested for its values only, not for losses and times.
     """
     primary = verdict_column(runs, entries)
-    unit = "replicate" if any(entry.unit == "replicate" for entry in entries) else "seed"
+    kinds = {entry.unit for entry in entries}
+    unit = REPLICATE if REPLICATE in kinds else RUN if RUN in kinds else SEED
     rows: list[Pair] = []
+    of = families(runs, workload, entries)
+    losses = {runs.loss_names[row] for entry in entries for row in entry.chosen}
     for column in dict.fromkeys((primary, *_SECONDARY)):
+        if column.endswith("_loss") and len(losses) > 1:
+            continue  # differences of values that mean different things
         samples = [(entry.optimizer, unit_values(runs, entry.units, column)) for entry in entries]
+        earlier = [
+            [(e.optimizer, unit_values(runs, at_look(runs, e.units, n), column)) for e in entries]
+            for n in looks.made[:-1]
+        ]
         if column != primary and sum(bool(values) for _, values in samples) < 2:
             continue
         is_metric = not column.endswith("_loss")
@@ -88,16 +121,35 @@ def pair_rows(
             maximise=workload.maximise and is_metric,
             margin=margin if is_metric else None,
             unit=unit,
+            bounds=workload.bounds if is_metric else (-math.inf, math.inf),
+            families=of,
+            paired=unit != RUN,
+            attempts=workload.attempts,
+            baseline=workload.baseline,
+            overlap=overlap_of(runs, entries, column),
+            looks=looks,
+            earlier=earlier,
         )
-        rows += [_row(each, column, margin if is_metric else None) for each in found]
+        chance = expected_maximum(workload.attempts) if workload.attempts > 1 else math.nan
+        rows += [
+            _row(each, column, margin if is_metric else None)
+            | {"attempts": workload.attempts, "by_chance": chance * each.test.error}
+            for each in found
+        ]
     seen = [
         (entry.optimizer, known)
         for entry, when in zip(entries, times, strict=bool(times))
         if (known := when.observations("step"))
     ]
     if len(seen) > 1 and any(there for _, known in seen for _, there in known):
-        rows += [_row(each, STEPS_TO_TARGET, None) for each in judge_times(seen)]
+        found = judge_times(seen, of)
+        overlap = overlap_of(runs, entries, "val_loss")
+        lacks = joined([not_corrected(looks.design), _SPLITS_OVERLAP if overlap else ""])
+        found = [replace(each, note=joined([each.note, lacks])) for each in found]
+        rows += [_row(each, STEPS_TO_TARGET, None) for each in found]
+    made = len(looks.made) or (1 if looks.design == FIXED else math.nan)
     whole = {"unit": unit, **workload.columns, "track": track}
+    whole |= {"looks": made, "design": looks.design}
     return [row | whole for row in rows]
 
 
@@ -122,4 +174,6 @@ def _row(found: Judgement, metric: str, margin: float | None) -> Pair:
         "p_equivalence_adjusted": found.p_equivalence_adjusted,
         "margin": math.nan if margin is None else margin,
         "note": found.note or test.note,
+        "family": found.family,
+        "error": test.error,
     }

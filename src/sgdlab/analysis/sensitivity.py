@@ -16,6 +16,7 @@ from sgdlab.results import COMPLETED, DIVERGED
 SENSITIVITY_COLUMNS = (
     "dataset", "model", "optimizer", "metric", "lr", "value", "status", "tolerance", "best_lr",
     "best", "basin_low", "basin_high", "basin_decades", "open_low", "open_high",
+    "held", "by",
 )  # fmt: skip
 """``sensitivity.csv``: a row per run; what follows ``status`` is the same for all of an optimizer.
 ``metric`` is the column of ``runs.csv`` that ``value`` is from."""
@@ -31,17 +32,21 @@ class Sensitivity:
     """Results of a contender against its learning rate.
 
     Attributes:
-        optimizer: The contender.
+        optimizer: The contender, and the settings that tell its lines apart.
         points: Learning rate, value and status of each run; one that did not complete has no
             value (NaN).
         basin: Where results are within ``tolerance`` of the best; None when none completed.
         tolerance: How much worse than the best still counts; NaN when none completed.
+        pooled: The other settings that vary among the runs, so that no line joins them.
+        compared: The learning rates of the runs compared, where others were run, too.
     """
 
     optimizer: str
     points: list[Point]
     basin: Basin | None
     tolerance: float
+    pooled: tuple[str, ...] = ()
+    compared: tuple[float, ...] = ()
 
 
 def sensitivity(
@@ -59,22 +64,30 @@ def sensitivity(
 
     ``column`` is that of ``runs.csv`` with the results, such as ``final_val_metric``.
     """
-    return [_sensitivity(runs, workload, entry, column) for entry in entries]
+    every = [(entry.optimizer, entry.trials or compared(entry)) for entry in entries]
+    return [sensitivity_of(runs, workload, name, rows, column) for name, rows in every]
 
 
-def _sensitivity(runs: Runs, workload: WorkloadRuns, entry: Entry, column: str) -> Sensitivity:
-    rows = entry.trials or [*entry.chosen, *entry.others]
+def compared(entry: Entry) -> list[int]:
+    """Return the runs of a contender that are no trials, those of settings not chosen included."""
+    return [*entry.chosen, *entry.others]
+
+
+def sensitivity_of(
+    runs: Runs, workload: WorkloadRuns, name: str, rows: Sequence[int], column: str
+) -> Sensitivity:
+    """Return what the learning rate does to some runs; see `sensitivity`."""
     rows = [row for row in rows if learning_rate(runs, row) > 0]
     points = sorted((_point(runs, row, column) for row in rows), key=lambda point: point[0])
     maximise = maximises(workload, column)
     settings = _settings(runs, rows, column)
     values = [value for _, value in settings if not math.isnan(value)]
     if not values:
-        return Sensitivity(entry.optimizer, points, None, math.nan)
+        return Sensitivity(name, points, None, math.nan)
     allowed = tolerance(workload, column, max(values) if maximise else min(values))
     telling = _telling(settings, maximise, allowed)
     found = basin([rate for rate, _ in telling], [v for _, v in telling], maximise, allowed)
-    return Sensitivity(entry.optimizer, points, found, allowed)
+    return Sensitivity(name, points, found, allowed)
 
 
 def _point(runs: Runs, row: int, column: str) -> Point:

@@ -80,7 +80,8 @@ def group(runs: Runs, rows: Sequence[int]) -> list[Setting]:
 
 def _own_settings(runs: Runs, row: int, ended: bool) -> dict[str, Cell]:
     settings = summary_settings(runs, row)
-    if not ended:  # its summary says how many epochs it made, not how many it should have
+    # Its summary says how many epochs it made, not how many it should have.
+    if not ended or row in runs.stopped_early:
         settings.pop("epochs", None)
     return settings
 

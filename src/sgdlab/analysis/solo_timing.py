@@ -21,7 +21,7 @@ STACKED = "stacked"
 _LENGTH = ("max_steps", "eval.every")
 
 # Numbers in the update of a step, and how long it goes on: they do not change what a step costs.
-_FREE = ("optimizer.", "schedule.", "scaling.", "decay.", "lr_multipliers", "clip_norm", "epochs")
+_FREE = ("optimizer.", "schedule.", "scaling.", "decay.", "lr_multipliers", "clip_", "epochs")
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,13 @@
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import Any, cast
 
 from sgdlab.analysis.load import Runs
 from sgdlab.analysis.workloads import text
 from sgdlab.errors import InputError
 from sgdlab.results import read_study
+from sgdlab.results.ablation import ingredients_in
 
 Study = dict[str, Any]
 
@@ -45,12 +44,10 @@ def _read(runs: Runs, folder: str) -> Study | None:
     path = Path(folder)
     try:
         content = read_study(path)
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        runs.problems.append(f"{path / 'study.yaml'}{where}: not valid YAML")
+    except InputError as error:
+        runs.problems.append(str(error))
         return None
-    return content if isinstance(content, dict) else None
+    return content
 
 
 def of_rows(runs: Runs, found: Mapping[str, Study], rows: Iterable[int]) -> list[Study]:
@@ -96,3 +93,19 @@ def margin_of(given: float | str | None, own: Iterable[Study], metric: str) -> f
             f"{number:g} points"
         )
     return number
+
+
+def ingredients(own: Iterable[Study]) -> tuple[str, ...]:
+    """Return what an ablation leaves out of its recipe; empty where studies are none."""
+    own = list(own)
+    asked = agreed(own, "ablation")
+    return tuple(ingredients_in(agreed(own, "contenders") or [])) if asked else ()
+
+
+def drawn_at_random(study: Study | None) -> bool:
+    """Whether the trials of a study are draws that depend on no result: Sobol or random ones."""
+    search = (study or {}).get("search")
+    if not isinstance(search, dict):
+        return False
+    told = cast("dict[str, Any]", search)
+    return told.get("method") in ("sobol", "random") and not told.get("recentre")

@@ -25,11 +25,13 @@ class Target:
         value: The value of the validation metric.
         given: Whether it was given as a number.
         reference: The contender of whose final runs it is the median; empty when derived from all.
+        origin: ``study:PATH``, where the number is of another study.
     """
 
     value: float | None
     given: bool
     reference: str = ""
+    origin: str = ""
 
 
 def choose(
@@ -42,10 +44,13 @@ def choose(
 
     Derived, it is the median over contenders of that median of each; again of two the less
     demanding. Of two contenders, both reach it in at least half of their runs; of many, one that
-    fails does not make it trivial.
+    fails does not make it trivial. Of logs of others none is derived: to time them takes most of
+    the time of a verdict.
     """
     if given is not None and not isinstance(given, str):
         return Target(float(given), given=True)
+    if workload.logged and given is None:
+        return Target(None, given=False)
     medians: list[float] = []
     for entry in entries:
         if given is not None and entry.optimizer != given:
@@ -74,7 +79,7 @@ def checked_target(
         return None
     try:
         number = float(given)
-    except ValueError:
+    except (TypeError, ValueError):  # a study.yaml may be anyone's
         if given not in contenders:
             right = "a number such as 0.95, or a contender as the reference"
             found = suggest(str(given), contenders)

@@ -8,7 +8,6 @@ from sgdlab.analysis.load import Runs
 from sgdlab.analysis.units import NO_REPLICATE, REPLICATE
 from sgdlab.analysis.workloads import WorkloadRuns
 from sgdlab.checks import is_number
-from sgdlab.results import Cell
 
 
 class RecordedSearch(NamedTuple):
@@ -33,15 +32,6 @@ def searches(entry: Entry) -> list[RecordedSearch]:
         ]
     numbers = sorted({*entry.trials_of, *entry.units})
     return [RecordedSearch(n, entry.trials_of.get(n, []), entry.units.get(n, [])) for n in numbers]
-
-
-def setting_of(runs: Runs, row: int, key: str) -> Cell:
-    """Return a setting of a run; ``lr`` is the base learning rate; None where it is not told."""
-    run = runs.rows[row]
-    if key in ("lr", "optimizer.lr"):
-        return run.get("base_lr")
-    cell = run.get(key)
-    return runs.configs[row].get(key) if cell is None else cell
 
 
 def learning_rate(runs: Runs, row: int) -> float:

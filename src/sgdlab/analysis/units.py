@@ -1,4 +1,4 @@
-"""What counts as one observation: a replicate (a search and its final runs), else a seed."""
+"""What counts as one observation: a replicate (a search and its final runs), else a seed or run."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,8 +12,13 @@ from sgdlab.results import COMPLETED, TUNE
 REPLICATE: Literal["replicate"] = "replicate"
 SEED: Literal["seed"] = "seed"
 
-Unit = Literal["replicate", "seed"]
+RUN: Literal["run"] = "run"
 
+Unit = Literal["replicate", "seed", "run"]
+
+
+VARY = "split.vary"
+"""The setting by which runs say that their split is one of many draws."""
 
 NO_REPLICATE = -1.0
 """Key of the only search of a contender whose runs have no number of a replicate."""
@@ -29,22 +34,29 @@ class Units:
     those of others follow after all before them.
 
     Elsewhere the unit is a seed. Seeds and replicates that meet in one workload are no pairs:
-    there seeds are numbered ``seed + 1/2``. Runs without a seed are numbered downwards from −1.
+    there seeds are numbered ``seed + 1/2``. Runs without a seed are numbered downwards from −1;
+    where logs tell no unit at all, each run is one.
 
     Args:
         runs: All that were found.
         members: The rows of trials and of the runs to be compared, by contender.
-        searched: Whether settings come from searches; else a replicate is nothing but its seeds.
+        searched: Whether each replicate has a search or a split of its own, which its seeds share;
+            else it is nothing but its seeds.
+        paired: Whether equal seeds are pairs.
     """
 
     def __init__(
-        self, runs: Runs, members: Mapping[str, Sequence[int]], searched: bool = True
+        self,
+        runs: Runs,
+        members: Mapping[str, Sequence[int]],
+        searched: bool = True,
+        paired: bool = True,
     ) -> None:
         self._runs = runs
         searches = {name: {self._replicate(row) for row in rows} for name, rows in members.items()}
         several = searched and any(len(found - {None}) > 1 for found in searches.values())
         self._kinds: dict[str, Unit] = {
-            name: REPLICATE if several and None not in found else SEED
+            name: REPLICATE if several and None not in found else SEED if paired else RUN
             for name, found in searches.items()
         }
         self._mixed = REPLICATE in self._kinds.values()
@@ -102,6 +114,17 @@ def _agree(plan: Mapping[float, set[object]], own: Mapping[float, set[object]]) 
     """Whether the final runs of two studies share seeds in every replicate of both."""
     common = [replicate for replicate, seeds in own.items() if seeds and plan.get(replicate)]
     return bool(common) and all(plan[replicate] & own[replicate] for replicate in common)
+
+
+def varies(runs: Runs, rows: Sequence[int]) -> bool:
+    """Whether some runs have splits that were drawn, one for each replicate, else for each seed.
+
+    Seeds of one replicate share its split: there nothing varies.
+    """
+    if not rows or not all(runs.configs[row].get(VARY) is True for row in rows):
+        return False
+    of = {(text(runs.rows[row]["study"]), text(runs.rows[row]["replicate"])) for row in rows}
+    return len(of) > 1 or all(not replicate for _, replicate in of)
 
 
 def unit_values(

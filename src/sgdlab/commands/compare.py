@@ -11,11 +11,14 @@ from sgdlab.config.app import run_app
 from sgdlab.config.catalogue import conf_dir
 from sgdlab.config.gate import refuse_lesson
 
+_OPEN = ("search.", "axes=", "axes.")
+"""How settings begin that may name keys which the config does not have."""
+
 
 def main(arguments: list[str]) -> int:
     """Run the command on its part of the command line; return the exit code."""
     # Bounds are merged over those of search/NAME.yaml, so any of their keys may be given.
-    run_app(app, "compare", [f"++{a}" if a.startswith("search.") else a for a in arguments])
+    run_app(app, "compare", [f"++{a}" if a.startswith(_OPEN) else a for a in arguments])
     return 0
 
 
@@ -36,4 +39,5 @@ def app(composed: DictConfig) -> None:
     Raises:
         SystemExit: With code 1 when a run failed.
     """
-    run_comparison(gate.passed(), HydraConfig.get(), train)
+    with gate.carried():
+        run_comparison(gate.passed(), HydraConfig.get(), train)

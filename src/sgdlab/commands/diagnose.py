@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,12 @@ from sgdlab.config.parser import Parser
 from sgdlab.diagnosis import Diagnosis, RunRecord, judge
 from sgdlab.diagnosis.reading import folders_at, read_runs, siblings_of
 from sgdlab.diagnosis.show import report
-from sgdlab.errors import InputError
-from sgdlab.results import atomic_write
+from sgdlab.errors import InputError, reason_of, refuse_typed
+from sgdlab.results import atomic_write, shows
+from sgdlab.visible import HIDDEN, visible
+
+_BEGIN, _NONE = b'[\n  {\n    "run": ', b"[]\n"
+"""How a file of findings begins."""
 
 
 def parser() -> Parser:
@@ -50,16 +55,24 @@ def main(argv: list[str]) -> int:
         InputError: A folder is missing or holds no run.
     """
     options = parser().parse_args(argv)
-    runs, damages = read_runs(folders_at(options.runs))
-    found = [(run, judge(run, siblings_of(run, runs))) for run in runs]
+    folders, problems = folders_at(options.runs)
+    runs, damages = read_runs(folders)
+    found: list[tuple[RunRecord, Diagnosis]] = []
+    for run, siblings in zip(runs, siblings_of(runs), strict=True):
+        try:
+            found.append((run, judge(run, siblings)))
+        except Exception as error:  # its files are anyone's, and the other runs go on
+            damages.append(f"{run.directory}: cannot be judged: {reason_of(error)}")
     if options.json is not None:
-        content = json.dumps([_as_dict(*row) for row in found], indent=2, ensure_ascii=False) + "\n"
+        content = json.dumps([_as_dict(*row) for row in found], indent=2, ensure_ascii=False)
+        content = "\n".join(HIDDEN.sub(_as_json, line) for line in content.split("\n")) + "\n"
         _write(options.json, content)
     if options.json != Path("-") and found:
         colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         print(report(found, not options.no_plots, colours))
+    damages = list(dict.fromkeys([*problems, *damages]))
     for damage in damages:
-        print(f"sgdlab: {damage}", file=sys.stderr)
+        print(f"sgdlab: {visible(damage)}", file=sys.stderr)
     return 2 if damages else 0
 
 
@@ -73,11 +86,21 @@ def _as_dict(run: RunRecord, diagnosis: Diagnosis) -> dict[str, Any]:
     }
 
 
+def _as_json(match: re.Match[str]) -> str:
+    return json.dumps(match[0])[1:-1]
+
+
 def _write(path: Path, content: str) -> None:
     if path == Path("-"):
         print(content, end="")
         return
+    real = path.resolve()  # a link of this name was meant by whoever typed it
     try:
-        atomic_write(path, content, durable=False)
+        if real.is_file() and real.stat().st_size > len(_NONE) and not shows(real, [_BEGIN]):
+            raise InputError(
+                f"--json {path}: not sgdlab's findings, so it is not replaced; choose another name"
+            )
+        atomic_write(real, content, durable=False)
     except OSError as error:
-        raise InputError(f"--json {path}: {error.strerror}") from error
+        refuse_typed(error, f"--json {path}")
+        raise

@@ -3,16 +3,20 @@
 import argparse
 import ast
 import inspect
+import shlex
 from pathlib import Path
 
 import yaml
 
 import sgdlab
-from sgdlab.config.catalogue import conf_dir, groups, members
+from sgdlab.config.catalogue import conf_dir, groups, members, refuse_shadowed
 from sgdlab.config.parser import Parser
 from sgdlab.errors import InputError, suggest
+from sgdlab.visible import visible, visible_lines
 
 HIDDEN = ("search",)
+TYPED = {"suite": "workloads"}
+"""Keys that take a member and are not called as its group is."""
 
 SUFFIXES = (".png", ".svg", ".pdf")
 
@@ -22,6 +26,7 @@ examples:
   sgdlab list schedule                      one group
   sgdlab list schedule cosine               one member: its settings, formula and source
   sgdlab list schedule --plot schedules.png
+  sgdlab list --config-dir my               what is shipped, and what my/ adds
 """
 
 
@@ -42,6 +47,13 @@ def parser(shown: list[str]) -> Parser:
         type=Path,
         help="draw all schedules to a png, svg or pdf file (list schedule only)",
     )
+    parser.add_argument(
+        "--config-dir",
+        "-cd",
+        metavar="DIR",
+        type=Path,
+        help="folder of members of your own, which are marked with its name",
+    )
     return parser
 
 
@@ -56,28 +68,33 @@ def main(arguments: list[str]) -> int:
     group: str | None = options.group
     if group is not None and group not in groups():
         raise InputError(f"list {group}: no such group; {suggest(group, shown)}")
+    own: Path | None = options.config_dir
+    if own is not None:
+        refuse_shadowed(own)
     if options.plot is not None:
         _plot(group, options.member, options.plot)
     elif options.member is not None:
         assert group is not None  # the member is the second argument
-        print(documentation(group, options.member), end="")
+        print(documentation(group, options.member, own), end="")
     else:
         for each in [group] if group else shown:
-            _print_lines(each)
+            _print_lines(each, own)
     return 0
 
 
-def _print_lines(group: str) -> None:
-    found = members(group)
+def _print_lines(group: str, own: Path | None) -> None:
+    shipped, found = members(group), members(group, own)
     width = max(map(len, found), default=0)
     print(group)
     for name, line in found.items():
-        print(f"  {name:<{width}}  {line}".rstrip())
+        mark = "" if name in shipped else f"({own}) "
+        print(visible(f"  {name:<{width}}  {mark}{line}".rstrip()))
 
 
 def _plot(group: str | None, member: str | None, file: Path) -> None:
     if group != "schedule":
-        raise InputError(f"list --plot draws schedules: sgdlab list schedule --plot {file}")
+        right = f"sgdlab list schedule --plot {shlex.quote(str(file))}"
+        raise InputError(f"list --plot draws schedules: {right}")
     if member is not None:
         raise InputError(f"list schedule --plot draws all schedules: leave out {member}")
     if file.suffix.lower() not in SUFFIXES:
@@ -90,50 +107,68 @@ def _plot(group: str | None, member: str | None, file: Path) -> None:
     print(f"{count} schedules drawn in {file}")
 
 
-def documentation(group: str, member: str) -> str:
+def documentation(group: str, member: str, own: Path | None = None) -> str:
     """Return the YAML of a member and the docstring of what it names.
 
-    The docstring is read from the source, so that torch need not be imported; what is not
-    sgdlab's own is only named.
+    The docstring is read from the source, so that torch need not be imported; what is neither
+    sgdlab's own nor the user's is only named.
+
+    Args:
+        group: The group.
+        member: The member.
+        own: The user's config folder.
 
     Raises:
-        InputError: The group has no such member.
+        InputError: The group has no such member, or its file is no YAML.
     """
-    found = members(group)
+    found = members(group, own)
     if member not in found:
         raise InputError(f"list {group} {member}: no such member; {suggest(member, found)}")
     path = conf_dir() / group / f"{member}.yaml"
-    text = path.read_text()
-    section = yaml.safe_load(text)
+    if own is not None and not path.is_file():
+        path = own / group / f"{member}.yaml"
+    text = path.read_text(encoding="utf-8", errors="backslashreplace")
+    try:
+        section = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not valid YAML: {getattr(error, 'problem', error)}") from error
     target = section.get("_target_") if isinstance(section, dict) else None
-    parts = [f"{group}={member}", text.strip()]
+    parts = [f"{TYPED.get(group, group)}={member}", text.strip()]
     if isinstance(target, str):
-        docstring = docstring_of(target)
+        docstring = docstring_of(target, own)
         parts.append(target)
         parts.append(docstring or f"Its documentation: python -m pydoc {target}")
-    return "\n\n".join(parts) + "\n"
+    return visible_lines("\n\n".join(parts)) + "\n"
 
 
-def docstring_of(target: str) -> str | None:
-    """Return the docstring of a class or function of sgdlab; None when there is none.
+def docstring_of(target: str, own: Path | None = None) -> str | None:
+    """Return the docstring of a class or function of sgdlab or the user; None when there is none.
 
     Args:
         target: A dotted path, as in a ``_target_``.
+        own: The user's config folder, whose Python files count.
     """
     module, _, name = target.rpartition(".")
     package, *rest = module.split(".")
-    if package != sgdlab.__name__ or sgdlab.__file__ is None:
+    if package == sgdlab.__name__ and sgdlab.__file__ is not None:
+        base = Path(sgdlab.__file__).parent.joinpath(*rest)
+    elif own is not None and module:
+        base = own.joinpath(package, *rest)
+    else:
         return None
-    base = Path(sgdlab.__file__).parent.joinpath(*rest)
     source = base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
     if not source.is_file():
         return None
-    for node in ast.parse(source.read_text()).body:
+    try:
+        statements = ast.parse(source.read_text(encoding="utf-8")).body
+    except (SyntaxError, UnicodeDecodeError):
+        return None  # training with it says why
+    for node in statements:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
             text = ast.get_docstring(node, clean=False)
             return inspect.cleandoc(text) if text else None
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             for alias in node.names:
                 if (alias.asname or alias.name) == name:
-                    return docstring_of(f"{node.module}.{alias.name}")
+                    return docstring_of(f"{node.module}.{alias.name}", own)
     return None

@@ -2,18 +2,23 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from sgdlab.config import gate
 from sgdlab.config.app import run_app
 from sgdlab.config.catalogue import conf_dir
+from sgdlab.config.resolve import logger_of
+from sgdlab.errors import InputError
 from sgdlab.range_test.job import CONFIG, SECTION, check_job, job_of
 from sgdlab.range_test.run import draw, make_test
 from sgdlab.range_test.show import show
+from sgdlab.range_test.table import replacing
+from sgdlab.results.lock import held
 from sgdlab.terminal.display import shown, stdout
+from sgdlab.terminal.notices import warn
 
 
 def main(arguments: list[str]) -> int:
@@ -55,18 +60,26 @@ def preflight(composed: DictConfig) -> None:
     Raises:
         InputError: The config cannot be built, or its directory holds a run.
     """
+    if logger_of(composed):
+        raise InputError("logger: a range test is sent to no tracker; leave it out")
     check_job(job_of(composed), Path(composed.hydra.run.dir))
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=CONFIG)
-def app(composed: DictConfig) -> Any:
+def app(composed: DictConfig) -> None:
     """Make one range test: curve, suggestions, files, and the command that trains with the best."""
+    with gate.carried():
+        _make(composed)
+
+
+def _make(composed: DictConfig) -> None:
     hydra_config = HydraConfig.get()
     folder = Path(hydra_config.runtime.output_dir)
     job = job_of(composed, hydra_config)
     name = str(job.config.names.get("optimizer", "run"))
-    result = make_test(job, folder, name)
-    draw(folder, [result], f"Learning-rate range test: {name}", job.section)
+    with held(folder, job.config.lock, warn), replacing(folder):
+        result = make_test(job, folder, name)
+        draw(folder, [result], f"Learning-rate range test: {name}", job.section)
     console = stdout()
     show(console, result, job.section.mode == "linear")
     if result.take is not None:

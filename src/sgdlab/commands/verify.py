@@ -4,7 +4,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import hydra
 from hydra.core.config_store import ConfigStore
@@ -12,9 +11,13 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import MISSING, DictConfig
 
+from sgdlab.checks import require_one_of
+from sgdlab.config import gate
 from sgdlab.config.app import run_app
 from sgdlab.config.catalogue import conf_dir
 from sgdlab.errors import InputError, suggest
+from sgdlab.results.lock import LOCKS, held
+from sgdlab.terminal.notices import warn
 from sgdlab.verify import files, show
 from sgdlab.verify.catalogue import chosen, families, rows
 from sgdlab.verify.runner import VerifyResult, run_all
@@ -31,6 +34,7 @@ class VerifyConfig:
     rows: list[str] = MISSING
     plots: bool = MISSING
     processes: int = MISSING
+    lock: str = MISSING
 
 
 ConfigStore.instance().store(name="verify_schema", node=VerifyConfig)
@@ -43,10 +47,10 @@ def main(arguments: list[str]) -> int:
 
 
 def preflight(composed: DictConfig) -> None:
-    """Refuse unknown rows and families.
+    """Refuse unknown rows and families, and a folder with files of others.
 
     Raises:
-        InputError: Names the nearest.
+        InputError: Names the nearest, or the file.
     """
     known = {"hydra", *VerifyConfig.__dataclass_fields__}
     for key in map(str, composed):
@@ -60,9 +64,11 @@ def preflight(composed: DictConfig) -> None:
             raise InputError(f"rows={row}: must be {_range(rows())}")
     if composed.processes < 1:
         raise InputError(f"processes={composed.processes}: must be a whole number from 1")
+    require_one_of("lock", composed.lock, LOCKS)
     if not chosen(composed.families, composed.rows) and MODES not in composed.families:
         wanted = f"families={list(composed.families)} and rows={list(composed.rows)}"
         raise InputError(f"{wanted} have no experiment in common; leave one of them out")
+    files.refuse_others(Path(composed.hydra.run.dir), families() if composed.plots else ())
 
 
 def _range(known: Sequence[str]) -> str:
@@ -72,21 +78,27 @@ def _range(known: Sequence[str]) -> str:
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="verify")
-def app(composed: DictConfig) -> Any:
+def app(composed: DictConfig) -> None:
     """Run the experiments, print a line per check, and write ``verify.csv`` and the figures.
 
     Raises:
         SystemExit: With code 1 when a row does not hold.
     """
+    with gate.carried():
+        _verify(composed)
+
+
+def _verify(composed: DictConfig) -> None:
     folder = Path(HydraConfig.get().runtime.output_dir)
     GlobalHydra.instance().clear()  # the experiments compose configs of their own
     began = time.perf_counter()
     console = show.console()
-    results = _results(composed, console)
-    if results:
-        files.write_checks(folder, results, plots=composed.plots)
-    if MODES in composed.families or not (composed.families or composed.rows):
-        show.print_modes(console, files.write_modes(folder))
+    with held(folder, composed.lock, warn):
+        results = _results(composed, console)
+        if results:
+            files.write_checks(folder, results, plots=composed.plots)
+        if MODES in composed.families or not (composed.families or composed.rows):
+            show.print_modes(console, files.write_modes(folder))
     if results:
         console.print(show.verdict(results, time.perf_counter() - began))
     console.print(f"files: {folder}", markup=False, soft_wrap=True)

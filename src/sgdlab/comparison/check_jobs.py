@@ -6,15 +6,17 @@ from omegaconf import DictConfig
 
 from sgdlab.checks import is_number, lies_in, require_flag, require_one_of, require_whole
 from sgdlab.comparison.contenders import SearchId, overrides_of
+from sgdlab.comparison.looks import AUTO, most_replicates
 from sgdlab.comparison.protocol import candidates_of
+from sgdlab.comparison.workloads import chosen
 from sgdlab.errors import InputError, suggest
-from sgdlab.results import DEFAULTS, TUNE
+from sgdlab.results import DEFAULTS, ONE, TUNE
 from sgdlab.search import METHODS, Value
 from sgdlab.search.halving import halving_of
-from sgdlab.sweep.jobs import QuickLoader
-from sgdlab.sweep.preflight import Checks
+from sgdlab.sweeps.jobs import QuickLoader
+from sgdlab.sweeps.preflight import Checks
+from sgdlab.sweeps.remarks import UncomparableNote
 from sgdlab.terminal.notices import warn
-from sgdlab.training.build import dataset_of, extend_path
 
 Jobs = Mapping[SearchId, Sequence[Sequence[str]]]
 """The overrides of some runs of each search."""
@@ -23,7 +25,7 @@ SELECT_BY = (
     "final_val_loss", "best_val_loss", "final_val_metric", "best_val_metric",
     "average.final_val_loss", "average.final_val_metric",
 )  # fmt: skip
-TRACKS = ("tuned", DEFAULTS)
+TRACKS = ("tuned", DEFAULTS, ONE)
 
 MOST_RUNS = 100_000
 
@@ -47,12 +49,14 @@ def check_settings(composed: DictConfig) -> None:
     """
     _decided(composed)
     _selection(composed)
-    for key in ("trials", "seeds", "replicates"):
+    for key in ("trials", "seeds"):
         require_whole(key, composed[key])
-    runs = composed.trials * composed.replicates * max(1, len(composed.optimizers))
+    replicates = most_replicates(composed)
+    runs = composed.trials * replicates * max(1, len(composed.optimizers))
     if runs > MOST_RUNS:
+        key = "max_replicates" if composed.replicates == AUTO else "replicates"
         raise InputError(
-            f"trials={composed.trials}, replicates={composed.replicates}: {runs:,} trials in all; "
+            f"trials={composed.trials}, {key}={replicates}: {runs:,} trials in all; "
             f"at most {MOST_RUNS:,}"
         )
     tracks = [str(track) for track in composed.tracks]
@@ -60,7 +64,7 @@ def check_settings(composed: DictConfig) -> None:
         if track not in TRACKS:
             raise InputError(f"tracks={tracks}: {suggest(track, TRACKS)}")
     if not tracks or len(set(tracks)) < len(tracks):
-        raise InputError(f"tracks={tracks}: name tuned, defaults, or both")
+        raise InputError(f"tracks={tracks}: name some of tuned, defaults, one")
     margin = composed.margin
     if margin is not None and margin != "auto" and not (is_number(margin) and margin > 0):
         raise InputError(f"margin={margin}: must be a positive number, auto, or null")
@@ -77,7 +81,7 @@ def _decided(composed: DictConfig) -> None:
 
 def _selection(composed: DictConfig) -> None:
     require_one_of("select_by", composed.select_by, SELECT_BY)
-    average = composed.hydra.runtime.choices.average
+    average = chosen(composed, "average")
     if composed.select_by.startswith("average.") and average == "none":
         raise InputError(f"select_by={composed.select_by}: no average is kept; average=ema")
     if average != "none":
@@ -129,7 +133,8 @@ def check_jobs(
         defaults: The runs of the track of defaults.
 
     Raises:
-        InputError: A run cannot be built, or two contenders are the same run.
+        InputError: A run cannot be built, would end within its warm-up, or two contenders are the
+            same run.
     """
     warnings: dict[str, None] = {}
     for jobs in (tuning, defaults):
@@ -141,6 +146,9 @@ def check_jobs(
             for number, overrides in enumerate((*own, *extremes)):
                 job = loader.job(master, overrides)
                 found = checks.of(job.config)
+                for line in found:
+                    if isinstance(line, UncomparableNote):
+                        raise InputError(f"{search_id.name}: {line}")
                 if search_id.replicate == 0 and number == 0:
                     warnings |= dict.fromkeys(f"{search_id.name}: {line}" for line in found)
                 if number >= len(own):
@@ -157,47 +165,9 @@ def check_jobs(
 
 def _extremes(master: DictConfig, search_id: SearchId) -> Iterator[list[str]]:
     """Yield the jobs at the ends of every dimension, the others at the optimizer's own values."""
-    for dimension in search_id.contender.space.dimensions:
+    for dimension in search_id.space.dimensions:
         values: Sequence[Value] = dimension.choices
         if not values:
             values = (dimension.rounded(dimension.low), dimension.rounded(dimension.high))
         for value in values:
             yield overrides_of(search_id, {dimension.key: value}, "study", TUNE, master.seed)
-
-
-def check_target(master: DictConfig, loader: QuickLoader, jobs: Jobs) -> None:
-    """Refuse a target or a margin that the report could not use.
-
-    Args:
-        master: The config of the comparison.
-        loader: Composes its jobs.
-        jobs: Any runs of every search.
-
-    Raises:
-        InputError: One of the two cannot be used; says what would be right.
-    """
-    # Tables take a second to import: what is refused before should not wait for them.
-    from sgdlab.analysis.studies import margin_of
-    from sgdlab.analysis.targets import checked_target
-    from sgdlab.analysis.workloads import WorkloadRuns as Measured
-
-    measured: list[Measured] = []
-    for search_id, own in jobs.items():
-        if search_id.replicate == 0 and own:
-            config = loader.job(master, own[0]).config
-            extend_path(config)
-            data = dataset_of(config)
-            name = search_id.workload.name.partition("/")
-            maximise = data.metric_direction == "max"
-            measured.append(Measured(name[0], name[2], data.metric, maximise, []))
-    names = list(dict.fromkeys(search_id.contender.name for search_id in jobs))
-    target, margin = master.target, master.margin
-    if isinstance(target, bool) or not isinstance(target, int | float | str | None):
-        raise InputError(f"target={target}: must be a number such as 0.95, a contender, or null")
-    try:
-        checked_target(target, measured, names)
-        for workload in measured:
-            margin_of(margin, (), workload.metric)
-    except InputError as error:
-        line = str(error).replace("--target ", "target=").replace("--margin ", "margin=")
-        raise InputError(line) from error

@@ -1,4 +1,4 @@
-"""What a comparison compares, where, and how often: contenders, workloads, searches, and runs."""
+"""What a comparison compares, and how often: contenders, searches, and their runs."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,12 +7,14 @@ from itertools import product
 
 from omegaconf import DictConfig
 
+from sgdlab.comparison.ablation import variants_of
 from sgdlab.comparison.spaces import scientific_of, space_of_optimizer
+from sgdlab.comparison.workloads import Workload
 from sgdlab.errors import InputError, suggest
 from sgdlab.results import DEFAULTS
 from sgdlab.search import Space, Value
 from sgdlab.search.halving import SETTINGS as HALVING
-from sgdlab.sweep.jobs import QuickLoader
+from sgdlab.sweeps.jobs import QuickLoader
 
 SEARCH_SETTINGS = (*HALVING, "method", "batch", "recentre", "scientific")
 """Keys of ``search`` that are no optimizers."""
@@ -27,34 +29,42 @@ class Contender:
         optimizer: The name of the optimizer.
         scientific: The value of each scientific parameter.
         space: The nuisance parameters, which every search tunes, and those that are fixed.
+        own_spaces: Those of the workloads that have bounds of their own, by their names.
     """
 
     name: str
     optimizer: str
     scientific: Mapping[str, Value]
     space: Space
-
-
-@dataclass(frozen=True, eq=False)
-class Workload:
-    """A dataset and a model; ``groups`` is empty for those of the command line."""
-
-    name: str
-    groups: Mapping[str, str]
+    own_spaces: Mapping[str, Space]
 
 
 @dataclass(frozen=True)
 class SearchId:
-    """Which search of a comparison a run belongs to, as a trial or as a final run."""
+    """Which search of a comparison a run belongs to, as a trial or as a final run.
+
+    Attributes:
+        workload: Where it is.
+        contender: What it tunes.
+        replicate: Its number.
+        split_seed: The seed of the split of its replicate, the same for all contenders; None: of
+            all replicates.
+    """
 
     workload: Workload
     contender: Contender
     replicate: int
+    split_seed: int | None = None
+
+    @property
+    def space(self) -> Space:
+        """What it tunes, and what is fixed."""
+        return self.contender.own_spaces.get(self.workload.name, self.contender.space)
 
     @property
     def name(self) -> str:
         """The contender, as lines for a person call it."""
-        prefix = f"{self.workload.name}: " if self.workload.groups else ""
+        prefix = f"{self.workload.title}: " if self.workload.overrides else ""
         return f"{prefix}{self.contender.name}"
 
 
@@ -78,45 +88,15 @@ class Seeds:
         return [self.tuning(replicate) + 1 + k for k in range(self.per_replicate)]
 
 
-def search_ids_of(
-    workloads: Sequence[Workload], contenders: Sequence[Contender], replicates: int
-) -> list[SearchId]:
-    """Return every search of a comparison."""
-    return [SearchId(*each) for each in product(workloads, contenders, range(replicates))]
-
-
-def workloads_of(master: DictConfig, loader: QuickLoader) -> list[Workload]:
-    """Return the workloads of a comparison.
-
-    Raises:
-        InputError: One is no ``dataset/model``, or ``dataset`` or ``model`` is set, too.
-    """
-    if master.workloads is None:
-        choices = master.hydra.runtime.choices
-        return [Workload(f"{choices.dataset}/{choices.model}", {})]
-    names = [str(name) for name in master.workloads]
-    if not names or len(set(names)) < len(names):
-        raise InputError(f"workloads={names}: name each dataset/model once, at least one")
-    for override in master.hydra.overrides.task:
-        key = override.partition("=")[0].lstrip("+~")
-        if key in ("dataset", "model"):
-            raise InputError(f"{override}: workloads={names} says which; leave one of the two out")
-    found: list[Workload] = []
-    for name in names:
-        dataset, slash, model = name.partition("/")
-        if not slash:
-            raise InputError(f"workloads=[{name}]: write dataset/model, such as digits/mlp")
-        groups = {"dataset": dataset, "model": model}
-        for group, member in groups.items():
-            known = loader.get_group_options(group)
-            if member not in known:
-                raise InputError(f"workloads=[{name}]: no such {group}; {suggest(member, known)}")
-        found.append(Workload(name, groups))
-    return found
-
-
-def contenders_of(master: DictConfig, loader: QuickLoader) -> list[Contender]:
+def contenders_of(
+    master: DictConfig, loader: QuickLoader, workloads: Sequence[Workload]
+) -> list[Contender]:
     """Return the contenders of a comparison: every optimizer, with all scientific parameters.
+
+    Args:
+        master: The config of the comparison.
+        loader: Reads search spaces.
+        workloads: Where they are compared.
 
     Raises:
         InputError: A name, a search space or a scientific parameter cannot be used.
@@ -135,23 +115,63 @@ def contenders_of(master: DictConfig, loader: QuickLoader) -> list[Contender]:
             raise InputError(f"optimizers={name}: no such optimizer; {suggest(name, known)}")
     scientific = scientific_of(master)
     spaces = {name: space_of_optimizer(master, loader, name) for name in names}
+    own = {
+        name: {
+            workload.name: space_of_optimizer(master, loader, name, workload)
+            for workload in workloads
+            if name in workload.search
+        }
+        for name in names
+    }
+    if master.get("ablation") is not None:
+        return _variants(master, loader, spaces, own)
     return [
-        _contender(name, dict(zip(scientific, values, strict=True)), space)
+        _contender(name, dict(zip(scientific, values, strict=True)), space, own[name])
         for name, space in spaces.items()
         for values in product(*scientific.values())
     ]
 
 
-def _contender(optimizer: str, scientific: Mapping[str, Value], space: Space) -> Contender:
+def _variants(
+    master: DictConfig,
+    loader: QuickLoader,
+    spaces: Mapping[str, Space],
+    own: Mapping[str, Mapping[str, Space]],
+) -> list[Contender]:
+    """Return the variants of a recipe, in the place of the optimizer as it is."""
+    if len(spaces) != 1 or scientific_of(master):
+        raise InputError("ablation: is of one optimizer, without search.scientific")
+    ((optimizer, space),) = spaces.items()
+    tuned = {dimension.key for dimension in space.dimensions} if "tuned" in master.tracks else ()
+    return [
+        Contender(
+            name,
+            optimizer,
+            changed,
+            _without(space, changed),
+            {where: _without(one, changed) for where, one in own[optimizer].items()},
+        )
+        for name, changed in variants_of(master, loader, tuned).items()
+    ]
+
+
+def _contender(
+    optimizer: str, scientific: Mapping[str, Value], space: Space, own: Mapping[str, Space]
+) -> Contender:
     label = " ".join([optimizer, *(f"{key}={_text(value)}" for key, value in scientific.items())])
     return Contender(
         label,
         optimizer,
         scientific,
-        Space(
-            [d for d in space.dimensions if d.key not in scientific],
-            {key: value for key, value in space.fixed.items() if key not in scientific},
-        ),
+        _without(space, scientific),
+        {name: _without(one, scientific) for name, one in own.items()},
+    )
+
+
+def _without(space: Space, scientific: Mapping[str, Value]) -> Space:
+    return Space(
+        [d for d in space.dimensions if d.key not in scientific],
+        {key: value for key, value in space.fixed.items() if key not in scientific},
     )
 
 
@@ -171,12 +191,13 @@ def overrides_of(
     """
     contender = search_id.contender
     values: dict[str, Value] = {
-        **search_id.workload.groups,
+        **search_id.workload.overrides,
         "optimizer": contender.optimizer,
-        **{k: v for k, v in contender.space.fixed.items() if phase != DEFAULTS or not _own(k)},
+        **{k: v for k, v in search_id.space.fixed.items() if phase != DEFAULTS or not _own(k)},
         **contender.scientific,
         **settings,
         "seed": seed,
+        **({} if search_id.split_seed is None else {"split.seed": search_id.split_seed}),
         "study": study,
         "phase": phase,
         "replicate": search_id.replicate,
@@ -184,6 +205,21 @@ def overrides_of(
         "contender": contender.name,
     }
     return [f"{key}={_text(value)}" for key, value in values.items()]
+
+
+def default_jobs(master: DictConfig, search_ids: Sequence[SearchId]) -> list[list[str]]:
+    """Return the overrides of the runs of the track of defaults, in the order of the searches.
+
+    Args:
+        master: The config of the comparison.
+        search_ids: The searches whose final seeds they have.
+    """
+    seeds = Seeds(master.seed, master.seeds)
+    return [
+        overrides_of(search_id, {}, master.study, DEFAULTS, seed, evaluate_test=True)
+        for search_id in search_ids
+        for seed in seeds.final(search_id.replicate)
+    ]
 
 
 def _own(key: str) -> bool:

@@ -4,16 +4,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra.types import HydraContext
 from omegaconf import DictConfig
 
+from sgdlab import signals
 from sgdlab.errors import InputError
 from sgdlab.results import TUNE, Cell
 from sgdlab.search.halving import SETTINGS, halving_of, saved
-from sgdlab.sweep.jobs import Job, QuickLoader, carry_out
+from sgdlab.sweeps.carry_out import carry_out
+from sgdlab.sweeps.jobs import WORKERS, Job, QuickLoader
 from sgdlab.terminal.display import stdout
 from sgdlab.terminal.notices import warn
 
-_LAUNCHERS = (".BasicLauncher", ".StackedLauncher")
+_LAUNCHERS = (".BasicLauncher", ".StackedLauncher", ".WorkersLauncher")
 
 
 def check_halving(composed: DictConfig, loader: QuickLoader, jobs: Sequence[Sequence[str]]) -> None:
@@ -38,7 +41,12 @@ def check_halving(composed: DictConfig, loader: QuickLoader, jobs: Sequence[Sequ
         name = composed.hydra.runtime.choices["hydra/launcher"]
         raise InputError(
             f"search.halving with hydra/launcher={name}: trials advance side by side only in "
-            "stacks, in one process; leave the launcher out"
+            "stacks; leave the launcher out, or take joblib, ray, submitit_local or submitit_slurm"
+        )
+    if composed.select_by.startswith("average."):
+        raise InputError(
+            f"search.halving with select_by={composed.select_by}: an average may begin after the "
+            "first rung; rank the raw weights, select_by=final_val_loss"
         )
     # Slow to import, and few comparisons need it.
     from sgdlab.stacked.halving import plan
@@ -63,12 +71,13 @@ def _warmup_epochs(job: Job) -> float:
 
 
 def tune_by_halving(
-    master: DictConfig, prepared: Sequence[Job], folder: Path
+    master: DictConfig, context: HydraContext, prepared: Sequence[Job], folder: Path
 ) -> list[dict[str, Cell]]:
     """Train the trials of a comparison from rung to rung; return the summaries.
 
     Args:
         master: The config of the comparison, with ``search.halving``.
+        context: What Hydra hands to launchers; its loader composes the trials.
         prepared: All trials.
         folder: The folder of the comparison.
     """
@@ -78,7 +87,13 @@ def tune_by_halving(
     assert halving is not None
 
     def start(todo: Sequence[Job]) -> list[str | None]:
-        train(plan(prepared, halving, master.select_by), todo)
+        planned = plan(prepared, halving, master.select_by)
+        if master.hydra.launcher._target_ == WORKERS:
+            from sgdlab.comparison.halving_chunk import train_on_workers
+
+            with signals.at_a_step_of_children():
+                return train_on_workers(planned, todo, master, context)
+        train(planned, todo)
         return [None] * len(todo)
 
     rows = carry_out(prepared, folder, TUNE, start)

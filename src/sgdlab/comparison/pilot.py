@@ -8,14 +8,17 @@ from statistics import median
 from omegaconf import DictConfig
 
 from sgdlab.comparison.contenders import SearchId, Seeds, overrides_of
+from sgdlab.comparison.solo import SoloProcess
 from sgdlab.comparison.timing import REPEATS, time_alone
 from sgdlab.errors import InputError
 from sgdlab.results import COMPLETED, DIVERGED, PILOT, Cell
-from sgdlab.sweep.jobs import QuickLoader
+from sgdlab.sweeps.jobs import QuickLoader
 from sgdlab.terminal.display import stdout
 from sgdlab.terminal.notices import warn
 from sgdlab.terminal.numbers import number
-from sgdlab.training.build import dataset_of, extend_path, plan_of, total_steps
+from sgdlab.training.build import extend_path
+from sgdlab.training.dataset import dataset_of
+from sgdlab.training.length import plan_of, total_steps
 
 MOST = 1024
 """Trials of a search that seconds can buy: more than this is a mistake in the seconds."""
@@ -42,7 +45,8 @@ def trials_for(
     firsts = [search_id for search_id in search_ids if search_id.replicate == 0]
     seed = Seeds(master.seed, master.seeds).tuning(0)
     runs = [overrides_of(search_id, {}, master.study, PILOT, seed) for search_id in firsts]
-    rows = time_alone(master, loader, runs, PILOT, folder)
+    with SoloProcess() as process:
+        rows = time_alone(master, loader, runs, PILOT, folder, process)
     bought: dict[tuple[object, object], int] = {}
     for position, (search_id, run) in enumerate(zip(firsts, runs, strict=True)):
         own = [rows[repeat * len(firsts) + position] for repeat in range(REPEATS)]

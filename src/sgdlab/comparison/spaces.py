@@ -5,11 +5,12 @@ from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
+from sgdlab.comparison.workloads import Workload
 from sgdlab.errors import InputError
 from sgdlab.search import Space, Value, space_of
-from sgdlab.sweep.jobs import QuickLoader
+from sgdlab.sweeps.jobs import QuickLoader
 
-_SAME_COST = ("lr", "optimizer.", "schedule", "decay", "clip_norm", "limits")
+_SAME_COST = ("lr", "optimizer.", "schedule", "decay", "clip_", "limits", "half_life_tokens")
 """How keys begin that change a run and not what a step or its length costs."""
 
 _WHOLE = ("dataset", "loss", "split", "eval", "stacked", "names", "checkpoint")
@@ -56,8 +57,19 @@ def _flat(section: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]
     return found
 
 
-def space_of_optimizer(master: DictConfig, loader: QuickLoader, name: str) -> Space:
+def space_of_optimizer(
+    master: DictConfig, loader: QuickLoader, name: str, workload: Workload | None = None
+) -> Space:
     """Return the search space of an optimizer: that of ``search/NAME.yaml``, changed as typed.
+
+    What is typed (``search.NAME.lr.low=…``) counts before what the workload has of its own, and
+    that before the file.
+
+    Args:
+        master: The config of the comparison.
+        loader: Reads the file.
+        name: The optimizer.
+        workload: Where it is tuned; None: anywhere.
 
     Raises:
         InputError: There is none, or it searches what a comparison cannot.
@@ -74,15 +86,20 @@ def space_of_optimizer(master: DictConfig, loader: QuickLoader, name: str) -> Sp
     if typed is not None and not isinstance(typed, DictConfig):
         right = f"write search.{name}.lr.low=… and .high=…, or search.{name}.lr=… to fix it"
         raise InputError(f"search.{name}={typed}: {right}")
-    section = OmegaConf.to_container(OmegaConf.merge(shipped or {}, typed or {}))
-    space = space_of(cast("dict[str, Any]", section), f"search.{name}")
+    own, where = workload.search.get(name) if workload else None, f"search.{name}"
+    if workload and own is not None:
+        where = f"workloads.{workload.name}.{where}"
+        if not isinstance(own, Mapping):
+            raise InputError(f"{where}={own}: write {{lr: {{low: 1.0e-4, high: 0.1, scale: log}}}}")
+    section = OmegaConf.to_container(OmegaConf.merge(shipped or {}, own or {}, typed or {}))
+    space = space_of(cast("dict[str, Any]", section), where)
     for key in (*(dimension.key for dimension in space.dimensions), *space.fixed):
-        _refuse_reserved(key, f"search.{name}")
+        _refuse_reserved(key, where)
     if master.seconds is not None:
         for dimension in space.dimensions:
             if not dimension.key.startswith(_SAME_COST):
                 raise InputError(
-                    f"seconds={master.seconds:g} with search.{name}.{dimension.key}: what a trial "
+                    f"seconds={master.seconds:g} with {where}.{dimension.key}: what a trial "
                     "costs would depend on it; set trials, or fix it"
                 )
     return space

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from sgdlab.comparison.contenders import SearchId, Seeds, overrides_of
 from sgdlab.comparison.protocol import candidates_of
 from sgdlab.comparison.winners import Trial
-from sgdlab.results import TUNE, Cell
+from sgdlab.results import ONE, TUNE, Cell
 from sgdlab.search import Search, Value, search_of
 
 RunPhase = Callable[[str, Sequence[Sequence[str]]], list[dict[str, Cell]]]
@@ -43,10 +43,11 @@ class Tuning:
         self._searches: dict[SearchId, Search] = {
             search_id: search_of(
                 search.method,
-                search_id.contender.space,
+                search_id.space,
                 count,
                 self._seeds.tuning(search_id.replicate),
-                search_id.name,
+                # For one setting of all workloads, all of them try the same ones.
+                search_id.contender.name if ONE in master.tracks else search_id.name,
                 recentre=search.recentre,
                 batch=search.batch,
                 storage=None if folder is None else folder / STORAGE,

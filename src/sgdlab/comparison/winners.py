@@ -1,10 +1,12 @@
-"""The best trial of each search of a comparison."""
+"""The best trial of each search of a comparison, and the runs that repeat it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sgdlab.comparison.contenders import SearchId
-from sgdlab.results import COMPLETED, Cell
+from omegaconf import DictConfig
+
+from sgdlab.comparison.contenders import SearchId, Seeds, overrides_of
+from sgdlab.results import FINAL, Cell, has_result
 from sgdlab.search import Value
 from sgdlab.search.objective import objective_value
 from sgdlab.terminal.display import stdout
@@ -20,9 +22,14 @@ class Trial:
     settings: Mapping[str, Value]
     row: Mapping[str, Cell]
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether its run has a result: completed, or stopped by its own rule."""
+        return has_result(self.row["status"], self.row.get("reason"))
+
     def objective(self, select_by: str) -> float:
         """Return what its search minimises; see `objective_value`."""
-        value = self.row.get(select_by) if self.row["status"] == COMPLETED else None
+        value = self.row.get(select_by) if self.is_complete else None
         return objective_value(value, select_by, self.row.get("metric_direction"))
 
 
@@ -37,7 +44,7 @@ def winners_of(tried: Mapping[SearchId, Sequence[Trial]], select_by: str) -> dic
     """
     winners: dict[SearchId, Trial] = {}
     for search_id, trials in tried.items():
-        completed = [trial for trial in trials if trial.row["status"] == COMPLETED]
+        completed = [trial for trial in trials if trial.is_complete]
         if completed:
             winners[search_id] = min(
                 completed, key=lambda trial: (trial.objective(select_by), trial.number)
@@ -55,6 +62,27 @@ def winners_of(tried: Mapping[SearchId, Sequence[Trial]], select_by: str) -> dic
         first = next(iter(own))
         stdout().print(_line(first, own, len(tried[first]), select_by), highlight=False)
     return winners
+
+
+def final_jobs(
+    master: DictConfig, winners: Mapping[SearchId, Trial], phase: str = FINAL
+) -> list[list[str]]:
+    """Return the overrides of the runs with fresh seeds, which have the settings of each winner.
+
+    Args:
+        master: The comparison.
+        winners: The trial that each search has chosen.
+        phase: What the runs are for.
+    """
+    seeds = Seeds(master.seed, master.seeds)
+    return [
+        overrides_of(
+            search_id, trial.settings, master.study, phase, seed,
+            trial=trial.number, evaluate_test=True,
+        )
+        for search_id, trial in winners.items()
+        for seed in seeds.final(search_id.replicate)
+    ]  # fmt: skip
 
 
 def _key(search_id: SearchId) -> tuple[object, object]:

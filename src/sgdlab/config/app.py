@@ -4,21 +4,22 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
+from hydra.core.override_parser.types import Override
 
 from sgdlab.config import register as register
 from sgdlab.config.catalogue import groups, refuse_shadowed
-from sgdlab.config.compose.application import composing_once, get_args_parser
-from sgdlab.config.explain import explain
+from sgdlab.config.command_line import check_arguments, check_flags, parsed
+from sgdlab.config.compose.application import ConfusedError, composing, get_args_parser
+from sgdlab.config.explain import COMPLAINTS, explain
 from sgdlab.config.gate import RefusedError
+from sgdlab.config.mistyped import refuse_apart, refuse_dashes
 from sgdlab.config.parser import Parser
-from sgdlab.errors import InputError
+from sgdlab.config.typed import quoted
+from sgdlab.errors import InputError, said_of
 
 
 def run_app(app: Callable[[], Any], command: str, arguments: list[str]) -> None:
@@ -32,31 +33,50 @@ def run_app(app: Callable[[], Any], command: str, arguments: list[str]) -> None:
     Raises:
         InputError: The command line or a config cannot be used.
     """
+    check_arguments(command, arguments)
+    refuse_dashes(command, arguments)
     flags = _parse(command, arguments)
+    check_flags(command, flags)
     own = Path(flags.config_dir).resolve() if flags.config_dir else None
     if own is not None:
         refuse_shadowed(own)
+    refuse_apart(command, flags.overrides, own)
+    overrides = parsed(flags.overrides)
     if any(o.startswith("~hydra.callbacks") for o in flags.overrides):
         raise InputError("hydra.callbacks.gate checks a run before it starts: leave it in")
-    # Hydra reports errors by itself, in many lines and with exit code 1, unless told to raise.
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    sys.argv = [f"sgdlab {command}", *_flags_first(arguments, flags), *_defer(flags)]
+    sys.argv = [f"sgdlab {command}", *_flags_first(arguments, flags), *_defer(flags, overrides)]
     try:
-        with contextlib.nullcontext() if flags.multirun else composing_once():
+        with _raising(), composing(once=not flags.multirun):
             app()
     except InputError:
         raise  # said in one line already, by the sweeper
+    except ConfusedError as error:
+        raise InputError(error.line()) from error
     except RefusedError as refused:
         raise refused.error from refused
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
-        if type(error) is ValueError and "Config group override" not in str(error):
-            raise
+    except (*COMPLAINTS, ValueError) as error:
+        if not isinstance(error, COMPLAINTS) and "Config group override" not in str(error):
+            raise  # a fault of ours, or of a part: nothing of the config
         name = flags.config_name or command.replace("-", "_")
         raise InputError(explain(error, name, own, flags.overrides)) from error
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None or (said := said_of(error))[1] == 1:
             raise
-        raise InputError(f"{error.filename}: {error.strerror}") from error
+        raise InputError(said[0]) from error
+
+
+@contextlib.contextmanager
+def _raising() -> Iterator[None]:
+    """Have Hydra raise errors, which it otherwise prints in many lines, to exit with code 1."""
+    before = os.environ.get("HYDRA_FULL_ERROR")
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = before
 
 
 def _flags_first(arguments: list[str], flags: argparse.Namespace) -> list[str]:
@@ -71,7 +91,7 @@ def _flags_first(arguments: list[str], flags: argparse.Namespace) -> list[str]:
     return kept
 
 
-def _defer(flags: argparse.Namespace) -> list[str]:
+def _defer(flags: argparse.Namespace, parsed: Sequence[Override]) -> list[str]:
     """Return the overrides, settings of a group that is swept moved to the sweeper.
 
     In ``-m optimizer=adam,adamw optimizer.eps=1e-6`` the key exists in every run, and not in the
@@ -79,10 +99,6 @@ def _defer(flags: argparse.Namespace) -> list[str]:
     """
     if not flags.multirun:
         return flags.overrides
-    try:
-        parsed = OverridesParser.create().parse_overrides(flags.overrides)
-    except HydraException:
-        return flags.overrides  # Hydra will say what is wrong
     swept = {o.key_or_group for o in parsed if o.is_sweep_override()} & set(groups())
     deferred = {
         str(o.input_line): o
@@ -92,14 +108,10 @@ def _defer(flags: argparse.Namespace) -> list[str]:
     if not deferred:
         return flags.overrides
     params = ",".join(
-        f"{o.get_key_element()}: {_quoted(o.get_value_element_as_str())}" for o in deferred.values()
+        f"{o.get_key_element()}: {quoted(o.get_value_element_as_str())}" for o in deferred.values()
     )
     kept = [override for override in flags.overrides if override not in deferred]
     return [*kept, f"+hydra.sweeper.params={{{params}}}"]
-
-
-def _quoted(value: str) -> str:
-    return "'" + value.replace("'", "\\'") + "'"
 
 
 _NO_SWEEP = {

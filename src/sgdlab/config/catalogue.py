@@ -15,18 +15,23 @@ def groups() -> list[str]:
     return sorted(p.name for p in conf_dir().iterdir() if p.is_dir() and p.name != "hydra")
 
 
-def members(group: str) -> dict[str, str]:
+def members(group: str, own: Path | None = None) -> dict[str, str]:
     """Return the members of a group and the line that describes each.
 
     The description is the comment in the first line of the YAML file, Hydra's directives aside.
 
     Args:
         group: The name of a folder in ``conf``.
+        own: The user's config folder, whose members come after the shipped ones.
     """
+    found = _described(conf_dir() / group)
+    return found if own is None else found | _described(own / group)
+
+
+def _described(root: Path) -> dict[str, str]:
     found: dict[str, str] = {}
-    root = conf_dir() / group
     for path in sorted(root.rglob("*.yaml")):
-        lines = path.read_text().splitlines() or [""]
+        lines = path.read_text(encoding="utf-8", errors="backslashreplace").splitlines() or [""]
         first = next((line for line in lines if not line.startswith("# @")), "")
         name = path.relative_to(root).with_suffix("").as_posix()
         found[name] = first.lstrip("# ").strip() if first.startswith("#") else ""

@@ -1,10 +1,12 @@
 """Turns what Hydra and OmegaConf complain about into one line with the nearest valid names."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
+import yaml
 from hydra import compose, initialize_config_dir
+from hydra.conf import HydraConf
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import (
     ConfigCompositionException,
@@ -13,10 +15,18 @@ from hydra.errors import (
     OverrideParseException,
 )  # fmt: skip
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException, ValidationError
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException, ValidationError
 
-from sgdlab.config.catalogue import conf_dir, groups
-from sgdlab.errors import suggest
+from sgdlab.config.catalogue import conf_dir, groups, members
+from sgdlab.config.interpolation import explain_access, keys_of, unknown_key
+from sgdlab.config.key_docs import key_docs
+from sgdlab.config.mistyped import keys_meant, of_member
+from sgdlab.config.schema import WATCHING
+from sgdlab.config.typed import quoted
+from sgdlab.errors import nearest, one_line, suggest
+
+COMPLAINTS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
+"""What composing a config raises."""
 
 _EXPECTED = {"Float": "a number", "Integer": "a whole number", "Boolean": "true or false"}
 
@@ -32,34 +42,134 @@ def explain(
         own: The user's config folder.
         overrides: The overrides that were typed.
     """
+    if isinstance(error, yaml.YAMLError):
+        return _not_yaml(error)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        missing = str(error.missing_cfg_file)
-        group, _, member = missing.rpartition("/")
-        if error.options is not None or group:
-            options = [str(option) for option in error.options or ()]
-            return f"{group}={member}: no such member of {group}; {suggest(member, options)}"
-        return f"--config-name {missing}: no such config in {own or conf_dir()}"
+        return _missing_file(error, own)
     if isinstance(error, OverrideParseException):
         return f"{error.override}: cannot be read as key=value; quote special characters"
-    if isinstance(error, ConfigCompositionException) and "Ambiguous value" in str(error):
-        typed = str(error).split("'")[1]
-        key, _, values = typed.partition("=")
-        return f"{typed}: add -m to run each value, or write {key}=[{values}] for a list"
+    if isinstance(error, ConfigCompositionException) and (line := _in_file(error, name, own)):
+        return line
+    if line := _by_words(str(error), name, own, overrides):
+        return line
     cause = error.__cause__
     for link in (error, cause):
         if isinstance(link, ValidationError):
             return _wrong_type(link, overrides)
+        if isinstance(link, OmegaConfBaseException):
+            line = explain_access(link, lambda: _valid_keys(name, own, overrides))
+            if line is not None:
+                return line
     if (key := _key_in(str(error))) is not None:
         inner = str(getattr(cause, "full_key", None) or "")
         key = inner if inner.startswith(f"{key}.") else key
         if key.startswith("hydra."):
-            return f"{key}: no such key of Hydra's own; sgdlab train --cfg hydra shows them"
-        return _unknown_key(key, _valid_keys(name, own, overrides))
-    if isinstance(error, ValueError):
-        return "a config group takes the name of a member, as in model=mlp; sgdlab list shows them"
+            own_keys = [f"hydra.{name}" for name in keys_of(OmegaConf.structured(HydraConf))]
+            return f"{unknown_key(key, own_keys)} (sgdlab train --cfg hydra shows them)"
+        return _no_such_key(key, _valid_keys(name, own, overrides), own, overrides)
     if isinstance(cause, OmegaConfBaseException):
         return f"{_first(error)}: {_first(cause)}"
     return _first(error)
+
+
+def _no_such_key(key: str, valid: Sequence[str], own: Path | None, overrides: Sequence[str]) -> str:
+    """Return the line of a key that there is not, with the whole word that was probably meant."""
+    group, _, rest = key.partition(".")
+    member = rest.partition(".")[0]
+    if group == WATCHING and not any(v.startswith(f"{group}.{member}.") for v in valid):
+        return f"{key}: a setting of a tracker that is not chosen; add {group}={member}"
+    typed = next((o for o in reversed(overrides) if o.lstrip("+").partition("=")[0] == key), None)
+    if typed is None:
+        return unknown_key(key, valid)
+    value, leaf = typed.partition("=")[2], key.rpartition(".")[2]
+    is_known = any(name.rpartition(".")[2] == leaf for name in valid)
+    if not is_known and (line := _of_another_member(typed, overrides)):
+        return line
+    meant = [f"{name}={value}" for name in keys_meant(key, valid)] or of_member(value, own)
+    if not meant:
+        return unknown_key(key, valid)
+    section = key.rpartition(".")[0]
+    where = f" in {section}" if section in valid else ""
+    return f"{typed}: no such key{where}; did you mean {' or '.join(meant)}?"
+
+
+def _of_another_member(typed: str, overrides: Sequence[str]) -> str | None:
+    """Return the line of a setting that the default member of a group has, and the chosen lacks."""
+    leaf = typed.lstrip("+").partition("=")[0].rpartition(".")[2]
+    for chosen in overrides:
+        group, _, member = chosen.partition("=")
+        if group in groups() and f"{group}.{leaf}" in key_docs("train"):
+            return f"{typed}: {chosen} has no {leaf}; sgdlab list {group} {member} shows its keys"
+    return None
+
+
+def _not_yaml(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    place = f"{mark.name}, line {mark.line + 1}: " if mark else ""
+    return f"{place}not valid YAML: {getattr(error, 'problem', None) or one_line(error)}"
+
+
+def _missing_file(error: MissingConfigException, own: Path | None) -> str:
+    missing = str(error.missing_cfg_file)
+    group, _, member = missing.rpartition("/")
+    if error.options is not None or group:
+        options = [str(option) for option in error.options or ()]
+        none = f"{group}={member}: no such member of {group}"
+        if not options and group in groups():  # of a list of members Hydra lists none
+            options = list(members(group))
+        if meant := [f"{group}={name}" for name in nearest(member, options)]:
+            return f"{none}; did you mean {' or '.join(meant)}?"
+        if meant := of_member(member, own):
+            return f"{none}; did you mean {' or '.join(meant)}?"
+        return f"{none}; {suggest(member, options)}"
+    return f"--config-name {missing}: no such config in {own or conf_dir()}"
+
+
+def _in_file(error: Exception, name: str, own: Path | None) -> str | None:
+    """Return the line of an error that a config file makes, which Hydra names in its own."""
+    found = re.match(r"In '(.*?)': \w+ raised while composing config", str(error))
+    inner = error.__context__
+    if found is None or not isinstance(inner, OmegaConfBaseException):
+        return None
+    file, key = f"{found[1]}.yaml", str(inner.full_key or "")
+    group = found[1].partition("/")[0]
+    if isinstance(inner, ConfigKeyError):
+        if group == key.partition(".")[0] == "experiment":
+            return f"{file}: begin it with the line '# @package _global_'"
+        return f"{file}: {unknown_key(key, _valid_keys(name, own, ()))}"
+    if "list is not a subclass" in str(inner):
+        return f"{file}: a list; must be keys and values, such as _target_: module.name"
+    return f"{file}: {key}: {_first(inner)}" if key else f"{file}: {_first(inner)}"
+
+
+def _by_words(message: str, name: str, own: Path | None, overrides: Sequence[str]) -> str | None:
+    """Return the line of an error that has no type of its own."""
+    if "Ambiguous value" in message:
+        typed = message.split("'")[1]
+        key, _, values = typed.partition("=")
+        if name in ("compare", "verify"):
+            return f"{typed}: write {key}=[{values}] for a list"
+        if re.fullmatch(r"\d+,\d+", values) and key in ("lr", "optimizer.lr"):
+            right = values.replace(",", ".")
+            return f"{typed}: add -m to run each value; a decimal has a point, {key}={right}"
+        return f"{typed}: add -m to run each value, or write {key}=[{values}] for a list"
+    if found := re.search(r"Could not delete from config\. '(.*?)' does not exist", message):
+        return f"~{unknown_key(found[1], _valid_keys(name, own, overrides))}"
+    if found := re.search(r"An item is already at '(.*?)'", message):
+        typed = next((o for o in overrides if o.startswith(f"+{found[1]}=")), f"+{found[1]}")
+        return f"{typed}: the key is there already; write {typed[1:]}"
+    if found := re.search(r"Multiple values for (\S+?)\.", message):
+        return f"{found[1]}: has a member already; write {found[1]}=NAME, without +"
+    if found := re.search(r"In '(.*?)': Could not override '(.*?)'", message):
+        return (
+            f"{found[1]}.yaml: override /{found[2]}: no such group; {suggest(found[2], groups())}"
+        )
+    if found := re.search(r"Could not override '(\w+@\w*)'", message):
+        group = found[1].partition("@")[0]
+        return f"{found[1]}: a group has one place; write {group}=NAME"
+    if "Config group override" in message:
+        return "a config group takes the name of a member, as in model=mlp; sgdlab list shows them"
+    return None
 
 
 def _first(error: BaseException) -> str:
@@ -69,6 +179,9 @@ def _first(error: BaseException) -> str:
 def _wrong_type(error: ValidationError, overrides: Sequence[str]) -> str:
     key = str(error.full_key or "")
     typed = next((o for o in reversed(overrides) if o.lstrip("+").startswith(f"{key}=")), key)
+    if "is not a ListConfig" in str(error) and "=" in typed:
+        right = "=[".join(typed.lstrip("+").split("=", 1))
+        return f"{typed}: expected a list; write {right}]"
     kind = next((text for name, text in _EXPECTED.items() if name in str(error)), None)
     return f"{typed}: expected {kind}" if kind else f"{typed}: {_first(error)}"
 
@@ -78,34 +191,15 @@ def _key_in(message: str) -> str | None:
     return parts[1].split("@")[0] if "Could not override" in message and len(parts) > 1 else None
 
 
-def _unknown_key(key: str, valid: list[str]) -> str:
-    """Offer keys of the same section by their last part, or the same key of another section."""
-    section, _, leaf = key.rpartition(".")
-    elsewhere = [name for name in valid if name.rpartition(".")[2] == leaf]
-    if elsewhere:
-        return f"{key}: no such key; did you mean {' or '.join(elsewhere)}?"
-    leaves = [name.rpartition(".")[2] for name in valid if name.rpartition(".")[0] == section]
-    inside = f" in {section}" if section and leaves else ""
-    roots = [name for name in valid if "." not in name]
-    return f"{key}: no such key{inside}; {suggest(leaf, leaves or roots)}"
-
-
 def _valid_keys(name: str, own: Path | None, overrides: Sequence[str]) -> list[str]:
     """Return the keys that the config has once the group choices of the command line are made."""
     chosen = [o for o in overrides if o.partition("=")[0] in groups()]
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         if own is not None:
-            chosen.append(f"hydra.searchpath=[file://{own}]")
+            chosen.append(f"hydra.searchpath=[{quoted(f'file://{own}')}]")
         try:
             config = compose(name, chosen)
         except (HydraException, OmegaConfBaseException):
             config = compose("train")
-    return list(_keys(OmegaConf.to_container(config, resolve=False), ""))
-
-
-def _keys(section: object, prefix: str) -> Iterator[str]:
-    if isinstance(section, dict):
-        for key, value in cast("dict[object, object]", section).items():
-            yield f"{prefix}{key}"
-            yield from _keys(value, f"{prefix}{key}.")
+    return keys_of(config)

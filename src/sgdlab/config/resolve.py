@@ -1,23 +1,46 @@
-"""Closes the open ends of a composed config, and checks its values."""
+"""Closes the open ends of a composed config."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from operator import attrgetter
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 
-from sgdlab.checks import bytes_of, is_whole, lies_in, require_one_of, require_whole
-from sgdlab.config.schema import COMPARE_ONLY, GROUPS, CompareConfig, RunConfig
+from sgdlab.config.half_life import set_beta2
+from sgdlab.config.interpolation import keys_of, refuse_missing, resolve_all
+from sgdlab.config.keys import refuse_unread
+from sgdlab.config.mistyped import keys_meant
+from sgdlab.config.paths import own_folders, resolve_paths, typed_of
+from sgdlab.config.schema import (
+    COMPARE_ONLY,
+    GROUPS,
+    NAMED,
+    RERUN,
+    SECTIONS,
+    WATCHING,
+    CompareConfig,
+    RunConfig,
+)
+from sgdlab.config.torchrun import world_size_of
+from sgdlab.config.validate import validate
 from sgdlab.errors import InputError, suggest
 from sgdlab.optimizers.traits import without_known
+from sgdlab.results import LATER
+from sgdlab.results.lock import AUTO
 
-_LATER: dict[str, Any] = {
-    "replicate": None, "contender": None, "zero_grad": True, "lesson": None,
+_LATER: dict[str, Any] = LATER | {
+    "replicate": None, "contender": None, "lesson": None,
+    "save_final": False, "stale": RERUN, "continue_from": None, "checkpoint.final": False,
+    "checkpoint.unit": "steps", "limits.seconds": None, "limits.memory": None,
     "diagnostics": {"every": 10, "scalars": False, "quantities": {}, "at_end": {}},
+    "relative_paths": {}, "lock": AUTO, "isolate": False, "compile": "auto",
 }  # fmt: skip
 """Keys that came after runs had been made, with the value that those runs had."""
+
+_FILLED = ("names", "relative_paths")
+"""Keys that sgdlab fills, which nobody can have meant."""
 
 
 def resolve(composed: DictConfig, runtime: Any = None) -> RunConfig:
@@ -31,11 +54,20 @@ def resolve(composed: DictConfig, runtime: Any = None) -> RunConfig:
         runtime: Hydra's ``runtime`` section; by default that of ``composed``.
 
     Raises:
-        InputError: A value is impossible; see `validate`.
+        InputError: A value is impossible; see `sgdlab.config.validate`.
     """
     config = RunConfig.of(unchecked(composed, runtime))
     validate(config)
     return config
+
+
+def run_config_of(plain: Mapping[str, Any]) -> RunConfig:
+    """Return the config of a run from its ``config.yaml``; keys that came later are filled in."""
+    filled: dict[str, Any] = copy.deepcopy(dict(plain))
+    for key, value in _LATER.items():
+        section, _, leaf = key.rpartition(".")
+        (filled[section] if section else filled).setdefault(leaf, copy.deepcopy(value))
+    return RunConfig.of(filled)
 
 
 def unchecked(composed: DictConfig, runtime: Any = None) -> dict[str, Any]:
@@ -46,14 +78,43 @@ def unchecked(composed: DictConfig, runtime: Any = None) -> dict[str, Any]:
         runtime: Hydra's ``runtime`` section; by default that of ``composed``.
 
     Raises:
-        InputError: A root key is one that no run has, or two learning rates disagree.
+        InputError: A key is one that no run has, a value is missing or cannot be resolved, or two
+            learning rates disagree.
     """
     own = own_part(composed, runtime)
-    OmegaConf.resolve(own)
+    resolve_all(own, composed)
     plain = cast("dict[str, Any]", OmegaConf.to_container(own))
     plain["optimizer"] = without_known(plain["optimizer"], plain["names"].get("optimizer"))
-    _agree_on_lr(plain, OmegaConf.select(composed, "hydra.overrides.task") or [])
+    if runtime is None:
+        runtime = OmegaConf.select(composed, "hydra.runtime")
+    together = plain["distributed"]
+    plain["distributed"] = together | {"world_size": world_size_of(together["world_size"])}
+    typed = typed_of(composed)
+    _agree_on_lr(plain, typed)
+    set_beta2(plain, typed)
+    here = str(runtime.cwd) if runtime else str(Path.cwd())
+    resolve_paths(plain, typed, here, own_folders(runtime), _settled(composed))
+    refuse_missing(plain)
     return plain
+
+
+def logger_of(composed: DictConfig) -> Any:
+    """Return where else the runs of a composed config are to be sent, as plain values."""
+    found = composed.get(WATCHING)
+    if not isinstance(found, DictConfig):
+        return found
+    own = OmegaConf.masked_copy(composed, [WATCHING])
+    resolve_all(own, composed)
+    return cast("dict[str, Any]", OmegaConf.to_container(own))[WATCHING]
+
+
+def _settled(composed: DictConfig) -> Sequence[str]:
+    """Return the groups that a config records, as ``config.yaml`` does: all of a run.
+
+    The runs of a comparison choose some for themselves, which its record does not name.
+    """
+    names = list(map(str, composed.get("names") or ()))
+    return names if OmegaConf.get_type(composed) is CompareConfig else names and GROUPS
 
 
 def own_part(composed: DictConfig, runtime: Any = None) -> DictConfig:
@@ -64,28 +125,37 @@ def own_part(composed: DictConfig, runtime: Any = None) -> DictConfig:
         runtime: Hydra's ``runtime`` section; by default that of ``composed``.
 
     Raises:
-        InputError: A root key is one that no run has.
+        InputError: A key is one that no run has, or one that every run has is not there.
     """
     if runtime is None:
         runtime = OmegaConf.select(composed, "hydra.runtime")
     choices: DictConfig | dict[str, str] = runtime.choices if runtime else {}
     is_comparison = OmegaConf.get_type(composed) is CompareConfig
     schema = fields(CompareConfig if is_comparison else RunConfig)
-    known = {"hydra", *(section.name for section in schema)}
+    known = {"hydra", WATCHING, *(section.name for section in schema)}
     for key in map(str, composed):
         if key not in known:
-            raise InputError(f"{key}: no such key; {suggest(key, known - {'hydra', 'names'})}")
-    keys = [str(key) for key in composed if key != "hydra" and key not in COMPARE_ONLY]
+            if meant := keys_meant(key, set(keys_of(composed)) - {key}):
+                raise InputError(f"{key}: no such key; did you mean {' or '.join(meant)}?")
+            raise InputError(f"{key}: no such key; {suggest(key, known - {'hydra', *_FILLED})}")
+    present = set(map(str, composed))
+    for name, section in SECTIONS.items():
+        if name in present and isinstance(value := composed[name], DictConfig):
+            refuse_unread(name, value, get_type_hints(section))
+    aside = ("hydra", WATCHING, *COMPARE_ONLY)
+    keys = [str(key) for key in composed if key not in aside]
     config = OmegaConf.masked_copy(composed, keys)
     for key, value in _LATER.items():  # the config.yaml of an older run lacks them
-        if key not in config or OmegaConf.is_missing(config, key):
-            config[key] = value
-    names = {group: str(choices[group]) for group in GROUPS if group in choices}
+        section, _, leaf = key.rpartition(".")
+        part: DictConfig = config[section] if section else config
+        if leaf not in part or OmegaConf.is_missing(part, leaf):
+            part[leaf] = value
+    if deleted := {field.name for field in fields(RunConfig)} - set(map(str, config)):
+        raise InputError(f"~{min(deleted)}: every run has this key; leave it in")
+    names = {g: str(choices[g]) for g in NAMED if choices.get(g) is not None}
+    refuse_unread("names", config.names, NAMED)
     config.names = {**names, **config.names}
-    sources: list[Any] = list(runtime.config_sources) if runtime else []
-    own: list[str] = [
-        s.path for s in sources if s.provider == "command-line" and _holds_python(s.path)
-    ]
+    own = [folder for folder in own_folders(runtime) if _holds_python(folder)]
     config.import_from = list(dict.fromkeys([*config.import_from, *own]))
     return config
 
@@ -106,58 +176,3 @@ def _agree_on_lr(plain: dict[str, Any], overrides: Sequence[str]) -> None:
         )
     if lr is not None and "lr" in optimizer:
         optimizer["lr"] = float(lr)
-
-
-def validate(config: RunConfig) -> None:
-    """Refuse impossible values of the root keys.
-
-    Raises:
-        InputError: A value is impossible; the line names it and what would be right.
-    """
-    if config.lr is None:
-        raise InputError("lr is not set, and the optimizer's YAML has none: add lr=0.01")
-    if not lies_in(config.lr, 0, open_low=True):
-        raise InputError(f"lr={config.lr}: must be a positive number, such as 0.01")
-    if config.batch_size != "full":
-        _at_least_one(config, "batch_size", "or full")
-    for key in ("accumulate", "epochs"):
-        require_whole(key, attrgetter(key)(config))
-    for key in ("seed", "split.seed"):
-        require_whole(key, attrgetter(key)(config), 0)
-    require_whole("eval.every", config.eval.every, of="epochs")
-    require_whole("eval.batch_size", config.eval.batch_size)
-    for key in ("max_steps", "threads", "checkpoint.every"):
-        if attrgetter(key)(config) is not None:
-            _at_least_one(config, key, "or null")
-    for key in ("clip_norm", "limits.loss_factor"):
-        value = attrgetter(key)(config)
-        if value is not None and not value > 0:
-            raise InputError(f"{key}={value}: must be positive, or null to switch it off")
-    require_whole("staleness.delay", config.staleness.delay, 0, of="updates")
-    for key in ("local_sgd.workers", "local_sgd.steps"):
-        require_whole(key, attrgetter(key)(config))
-    if config.staleness.delay and config.local_sgd.workers > 1:
-        raise InputError("staleness.delay and local_sgd.workers: simulate one at a time")
-    for key in ("decay.multipliers", "lr_multipliers"):
-        value = attrgetter(key)(config)
-        if value is not None and not isinstance(value, Mapping):
-            raise InputError(f"{key}={value}: must map patterns of names to factors, {{*.bias:2}}")
-    require_one_of("parametrization", config.parametrization, ("standard", "mup"))
-    if not config.device.startswith("cuda:"):
-        require_one_of("device", config.device, ("auto", "cpu", "cuda"))
-    require_one_of("precision", config.precision, ("fp32", "bf16"))
-    require_one_of("engine", config.engine, ("auto", "stacked", "sequential"))
-    compiles = config.stacked.compile
-    if not (isinstance(compiles, bool) or compiles == "auto"):
-        raise InputError(f"stacked.compile={compiles}: must be true, false or auto")
-    if (room := config.stacked.max_memory) is not None:
-        bytes_of("stacked.max_memory", room)
-    require_one_of("dtype", config.dtype, ("float32", "float64"))
-    if config.dtype == "float64" and config.precision == "bf16":
-        raise InputError("precision=bf16 with dtype=float64: autocast needs dtype=float32")
-
-
-def _at_least_one(config: RunConfig, key: str, otherwise: str) -> None:
-    value = attrgetter(key)(config)
-    if not is_whole(value):
-        raise InputError(f"{key}={value}: must be a whole number from 1, {otherwise}")

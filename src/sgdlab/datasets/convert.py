@@ -1,60 +1,122 @@
 """Turns whatever a dataset's function returns into checked tensors."""
 
-from typing import Any, cast, get_args
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from sgdlab.datasets.base import Examples, Task
+from sgdlab.checks import require_one_of
+from sgdlab.datasets.arrays import numbers
+from sgdlab.datasets.base import Encoder, Examples
+from sgdlab.datasets.huggingface import from_huggingface, is_huggingface
+from sgdlab.datasets.layout import Layout, channels_first
+from sgdlab.datasets.lazy import LazyRows
 from sgdlab.datasets.problem import Problem
-from sgdlab.errors import InputError, suggest
+from sgdlab.datasets.rows import count, take, tensors
+from sgdlab.datasets.targets import as_targets, require_variety, task_of
+from sgdlab.datasets.tasks import TASKS, Task
+from sgdlab.datasets.torch_data import from_torch, is_torch_data
+from sgdlab.datasets.windows import Windows
+from sgdlab.errors import InputError
 
 
-def to_examples(loaded: object, name: str) -> Examples:
+def to_examples(
+    loaded: object,
+    name: str,
+    task: Task | None = None,
+    layout: Layout = "auto",
+    needed: int | None = None,
+) -> Examples:
     """Convert and check what a dataset's function returned.
 
-    Tables (pandas), flags and bytes become float32 inputs: they are quantities or pixels. Other
-    integer arrays and tensors are taken for tokens and become int64.
+    Tables (pandas), flags and bytes become floating inputs: they are quantities or pixels. Other
+    integer arrays and tensors are taken for tokens and become int64. Floating numbers keep their
+    precision.
 
     Args:
-        loaded: `Examples`, or a pair ``(x, y)`` of NumPy arrays, pandas objects, tensors or lists.
+        loaded: `Examples`, a pair ``(x, y)`` of NumPy arrays, pandas objects, tensors or lists, or
+            what `sgdlab.datasets.torch_data.from_torch` reads. ``x`` may be a mapping of arrays.
         name: The dataset's name, for messages.
+        task: What the user says that the targets are; None: what the function says, or the
+            targets show for certain.
+        layout: Where images have their channels.
+        needed: How many examples a run sees, for a stream of unknown length.
 
     Returns:
-        Examples with ``task`` set, ``x`` of two or more axes, and ``y`` int64 ``[n]`` or float32
-        ``[n, outputs]``.
+        Examples with ``task`` set, ``x`` of two or more axes, and ``y`` int64 ``[n]`` or floating
+        ``[n, outputs]``; of the task ``custom`` any tensor with a row per example.
 
     Raises:
-        InputError: Not a pair, not numbers, not finite, of different lengths, or targets that no
-            loss could be computed from.
+        InputError: Not a pair, not numbers, not finite, of different lengths, targets that no
+            loss could be computed from, or something that nobody could tell.
     """
     where = f"dataset={name}"
+    if is_huggingface(loaded):
+        loaded = from_huggingface(loaded, where)
+    if is_torch_data(loaded):
+        loaded = from_torch(loaded, where, needed)
     if isinstance(loaded, Examples) and (loaded.problem or loaded.task == "optimization"):
         return _of_problem(loaded, where)
-    if isinstance(loaded, Examples):
-        x, y, task, test = loaded.x, loaded.y, loaded.task, loaded.test
-    else:
-        x, y = _pair(loaded, where)
-        task, test = None, None
-    if task not in (None, *get_args(Task)):
-        raise InputError(f"{where}: task={task}: {suggest(str(task), get_args(Task))}")
+    if isinstance(loaded, Examples) and isinstance(loaded.x, Windows):
+        if task not in (None, loaded.task):
+            raise InputError(f"task={task}: {where} is task={loaded.task} by itself; task=auto")
+        return loaded  # of tokens, which were checked as they were made
+    given = loaded if isinstance(loaded, Examples) else Examples(*_pair(loaded, where))
+    task = _task(given, task, where)
+    inputs, turned = _inputs(given.x, layout, f"{where}: x")
+    if given.y is None and task != "custom":
+        raise InputError(f"{where}: no targets; a loss of your own needs none with task=custom")
+    rows = _count(inputs)
+    targets = torch.zeros(rows) if given.y is None else numbers(given.y, f"{where}: y")
+    _same_length(rows, targets, where)
+    task = task or task_of(targets, f"{where}: y")
+    targets = as_targets(targets, task, f"{where}: y")
+    require_variety(targets, task, where)
+    notes = [*given.notes]
+    if turned:
+        notes.append("images: [n, height, width, channels] turned to channels first")
+    made = replace(
+        given,
+        x=inputs,
+        y=targets,
+        task=task,
+        weight=_weight(given.weight, len(targets), where),
+        notes=notes,
+    )
+    for part in ("val", "test"):
+        if (pair := getattr(given, part)) is not None:
+            # One example may have too few pixels to tell its layout: that of all is known.
+            known: Layout = "nhwc" if turned else layout
+            made = replace(made, **{part: _official(made, pair, part, known, where)})
+    return made
 
-    inputs, targets = _inputs(x, f"{where}: x"), _numbers(y, f"{where}: y")
-    _same_length(inputs, targets, where)
-    if task is None:
-        task = "regression" if targets.is_floating_point() else "classification"
-    target = _classes if task == "classification" else _values
-    targets = target(targets, f"{where}: y")
-    _more_than_one(targets, task, where)
-    if test is None:
-        return Examples(inputs, targets, task)
-    test_x, test_y = _pair(test, f"{where}: test")
-    official = (_inputs(test_x, f"{where}: test x"), _numbers(test_y, f"{where}: test y"))
-    _same_length(*official, f"{where}: test")
-    official = (official[0], target(official[1], f"{where}: test y"))
-    _same_kind(Examples(inputs, targets, task, official), where)
-    return Examples(inputs, targets, task, official)
+
+def _task(given: Examples, task: Task | None, where: str) -> Task | None:
+    if given.task is not None:
+        require_one_of(f"{where}: task", given.task, TASKS)
+    if task == "optimization":
+        raise InputError(f"task=optimization: {where} gives no function to minimise")
+    return task or given.task
+
+
+def _official(
+    made: Examples, pair: Any, part: str, layout: Layout, where: str
+) -> tuple[Any, Tensor]:
+    if is_torch_data(pair):
+        read = from_torch(pair, f"{where}: {part}")
+        pair = read.x, read.y
+    x, y = _pair(pair, f"{where}: {part}")
+    if isinstance(made.x, Encoder):
+        raise InputError(f"{where}: {part} cannot be apart from inputs that are encoded together")
+    inputs, _ = _inputs(x, layout, f"{where}: {part} x")
+    raw = torch.zeros(count(inputs)) if y is None else numbers(y, f"{where}: {part} y")
+    _same_length(count(inputs), raw, f"{where}: {part}")
+    assert made.task is not None
+    targets = as_targets(raw, made.task, f"{where}: {part} y")
+    _same_kind(made, (inputs, targets), part, where)
+    return inputs, targets
 
 
 def _of_problem(loaded: Examples, where: str) -> Examples:
@@ -64,10 +126,12 @@ def _of_problem(loaded: Examples, where: str) -> Examples:
             f"{where}: task=optimization goes with problem=sgdlab.datasets.problem.Problem(…), "
             f"found task={loaded.task}, problem={problem}"
         )
-    if loaded.test is not None:
+    if loaded.test is not None or loaded.val is not None:
         raise InputError(f"{where}: a problem has no test split; its optimum is known")
-    x, y = _inputs(loaded.x, f"{where}: x"), _numbers(loaded.y, f"{where}: y")
-    _same_length(x, y, where)
+    x, y = _array(loaded.x, f"{where}: x"), numbers(loaded.y, f"{where}: y")
+    x = x.float() if x.is_floating_point() else x
+    _same_length(len(x), y, where)
+    y = y.float() if y.is_floating_point() else y
     return Examples(x, y, "optimization", problem=problem)
 
 
@@ -78,118 +142,83 @@ def _pair(loaded: object, where: str) -> tuple[Any, Any]:
     if isinstance(loaded, tuple | list):
         got = f"{got} of {len(loaded)}"
     hint = "; for scikit-learn's loaders add return_X_y: true" if isinstance(loaded, dict) else ""
-    raise InputError(f"{where}: expected (x, y) or sgdlab.datasets.Examples, got {got}{hint}")
+    raise InputError(
+        f"{where}: expected (x, y), sgdlab.datasets.Examples or torch.utils.data.Dataset, "
+        f"got {got}{hint}"
+    )
 
 
-def _inputs(values: Any, where: str) -> Tensor:
-    is_table = hasattr(values, "columns")
-    x = _numbers(values, where)
-    if is_table or x.dtype in (torch.bool, torch.uint8):
-        x = x.float()
-    elif not x.is_floating_point():
-        x = x.long()
+def _inputs(values: Any, layout: Layout, where: str) -> tuple[Any, bool]:
+    """Return inputs as a tensor, a mapping of tensors or an `Encoder`; say if they were turned."""
+    if isinstance(values, LazyRows):
+        first = values.part(slice(1)).load()
+        _, turned = channels_first(first, layout, where)
+        return values.channels_last() if turned else values, turned
+    if isinstance(values, Encoder):
+        return values, False
+    if isinstance(values, Mapping):
+        named = {str(key): _array(value, f"{where}[{key}]") for key, value in values.items()}
+        if not named or len({len(part) for part in named.values()}) > 1:
+            raise InputError(f"{where} maps to arrays of different lengths, or to none")
+        return named, False
+    x = _array(values, where)
     if x.ndim == 1:
         x = x[:, None]
     if x[:1].numel() == 0:
         raise InputError(f"{where} has shape {list(x.shape)}: no inputs to learn from")
-    return x.contiguous()
+    x, turned = channels_first(x, layout, where)
+    return x.contiguous(), turned
 
 
-def _numbers(values: Any, where: str) -> Tensor:
-    """Return ``values`` as a tensor on CPU; floating numbers are finite and float32."""
-    tensor = values.detach().cpu() if isinstance(values, Tensor) else _from_numpy(values, where)
-    if tensor.ndim == 0:
-        raise InputError(f"{where} is {type(values).__name__}, not an array with a row per example")
-    if tensor.is_complex():
-        raise InputError(f"{where} holds complex numbers; use their real parts, or pairs")
-    if not tensor.is_floating_point():
-        return tensor
-    tensor = tensor.float()
-    bad = ~tensor.isfinite()
-    if bad.any():
-        row = int(bad.nonzero()[0, 0])
-        raise InputError(
-            f"{where} has {int(bad.sum())} missing or infinite values, the first in row {row}: "
-            "drop or fill them in the dataset's function"
-        )
-    return tensor
+def _array(values: Any, where: str) -> Tensor:
+    is_table = hasattr(values, "columns")
+    x = numbers(values, where)
+    if x.dtype in (torch.bool, torch.uint8):
+        return x.float()
+    if is_table and not x.is_floating_point():
+        return x.double()
+    return x if x.is_floating_point() else x.long()
 
 
-def _from_numpy(values: Any, where: str) -> Tensor:
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise InputError(f"{where} has rows of different lengths") from error
-    if array.dtype == object and not any(isinstance(value, str) for value in array.flat):
-        try:
-            array = array.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{where} holds values that are not numbers: {error}") from error
-    if array.dtype.kind not in "biufc":
-        kind = "text" if array.dtype.kind in "OUST" else str(array.dtype)
-        raise InputError(f"{where} holds {kind}, not numbers{_columns(values)}: encode it first")
-    if array.dtype.kind == "u" and array.dtype != np.uint8:
-        array = array.astype(np.int64)
-    # A copy: the caller's array may be read-only, of foreign byte order, or changed later.
-    return torch.from_numpy(np.array(array, dtype=array.dtype.newbyteorder("="), order="C"))
+def _count(inputs: Any) -> int:
+    return len(inputs) if isinstance(inputs, Encoder) else count(inputs)
 
 
-def _columns(values: Any) -> str:
-    if not hasattr(values, "dtypes") or not hasattr(values, "columns"):
-        return ""
-    names = [str(c) for c, t in zip(values.columns, values.dtypes, strict=True) if t.kind in "OM"]
-    return f" (columns {', '.join(names)})" if names else ""
+def _weight(values: Any, rows: int, where: str) -> Tensor | None:
+    if values is None:
+        return None
+    weight = numbers(values, f"{where}: weight")
+    if weight.shape != (rows,) or bool((weight < 0).any()) or not bool((weight > 0).any()):
+        raise InputError(f"{where}: weight must be {rows} numbers from 0, not all 0")
+    return weight.to(torch.float64)
 
 
-def _same_length(x: Tensor, y: Tensor, where: str) -> None:
-    if len(x) != len(y):
-        raise InputError(f"{where}: x has {len(x)} rows, y has {len(y)}: one each per example")
+def _same_length(rows: int, y: Tensor, where: str) -> None:
+    if rows != len(y):
+        raise InputError(f"{where}: x has {rows} rows, y has {len(y)}: one each per example")
 
 
-def _values(y: Tensor, where: str) -> Tensor:
-    if y.ndim > 2 or y[:1].numel() == 0:
-        raise InputError(f"{where} has shape {list(y.shape)}: expected [n] or [n, outputs]")
-    # Always [n, outputs], like the outputs of a model: [n] - [n, 1] would broadcast to [n, n].
-    return y.float().reshape(len(y), -1)
+def _firsts(x: Any) -> list[Any]:
+    return [*tensors(take(x, slice(1)))]
 
 
-def _classes(y: Tensor, where: str) -> Tensor:
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = y[:, 0]
-    if y.ndim != 1:
-        raise InputError(
-            f"{where} has shape {list(y.shape)}: expected one class per example, [n] "
-            "(one-hot: y.argmax(1); regression: floating numbers)"
-        )
-    if y.is_floating_point() and not torch.equal(y, y.round()):
-        raise InputError(f"{where} holds fractions, and task=classification needs whole numbers")
-    return y.long()
-
-
-def _more_than_one(y: Tensor, task: Task, where: str) -> None:
-    found: list[int | float] = y.unique().tolist()
-    if len(found) == 1:
-        what = "class" if task == "classification" else "value"
-        raise InputError(f"{where}: y has only one {what}, {found[0]:g}: nothing to learn")
-    if task == "classification" and found != list(range(len(found))):
-        some = ", ".join(map(str, found[:6])) + (", …" if len(found) > 6 else "")
-        raise InputError(
-            f"{where}: classes must be 0..{len(found) - 1} without gaps, found {some} "
-            "(np.unique(y, return_inverse=True) renumbers; regression: y.astype('float32'))"
-        )
-
-
-def _same_kind(examples: Examples, where: str) -> None:
-    assert examples.test is not None
-    x, y = examples.test
-    if x.shape[1:] != examples.x.shape[1:] or x.dtype != examples.x.dtype:
-        raise InputError(
-            f"{where}: test inputs are {x.dtype} {list(x.shape[1:])}, "
-            f"training inputs {examples.x.dtype} {list(examples.x.shape[1:])}"
-        )
+def _same_kind(examples: Examples, official: tuple[Any, Tensor], part: str, where: str) -> None:
+    x, y = official
+    name = {"test": "test", "val": "validation"}[part]
+    keys = [sorted(rows) if isinstance(rows, Mapping) else None for rows in (examples.x, x)]
+    if keys[0] != keys[1]:
+        raise InputError(f"{where}: {name} inputs have the keys {keys[1]}, training's {keys[0]}")
+    for ours, theirs in zip(_firsts(examples.x), _firsts(x), strict=True):
+        if ours.shape[1:] != theirs.shape[1:] or ours.dtype != theirs.dtype:
+            raise InputError(
+                f"{where}: {name} inputs are {theirs.dtype} {list(theirs.shape[1:])}, "
+                f"training inputs {ours.dtype} {list(ours.shape[1:])}"
+            )
     if examples.task == "classification":
         odd = sorted(set(y.unique().tolist()) - set(examples.y.unique().tolist()))
         if odd:
-            raise InputError(f"{where}: test y has class {odd[0]}, which never occurs in training")
+            raise InputError(
+                f"{where}: {name} y has class {odd[0]}, which never occurs in training"
+            )
     elif y.shape[1:] != examples.y.shape[1:]:
-        raise InputError(f"{where}: test y has {y.shape[1]} values, y has {examples.y.shape[1]}")
+        raise InputError(f"{where}: {name} y has {y.shape[1]} values, y has {examples.y.shape[1]}")

@@ -1,5 +1,6 @@
 """What ``sgdlab train`` says at the end of a run, beside its result."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from rich.markup import escape
 from sgdlab.diagnosis import RunRecord, judge, read_run
 from sgdlab.diagnosis.show import clean
 from sgdlab.errors import reason_of
-from sgdlab.terminal.display import stdout
+from sgdlab.terminal.display import stdout, typed
 from sgdlab.terminal.notices import warn
 from sgdlab.terminal.numbers import number
 
@@ -39,12 +40,19 @@ def print_findings(directory: Path, shown: str) -> None:
     first, *others = alarms
     more = f" and {len(others)} more" if others else ""
     style = "red" if first.severity == "problem" else "yellow"
-    _print("diagnosis", f"[{style}]{escape(first.title)}[/]{more}: sgdlab diagnose {escape(shown)}")
+    command = escape(typed("diagnose", shown))
+    if sys.stdout.isatty():  # the command is to be copied as one line
+        _print("diagnosis", f"[{style}]{escape(first.title)}[/]{more}:")
+        stdout().print(f"{'':{_WIDTH}}  {command}", soft_wrap=True, highlight=False)
+    else:
+        _print("diagnosis", f"[{style}]{escape(first.title)}[/]{more}: {command}")
     _print("try", escape(first.action))
 
 
 def _print(name: str, markup: str) -> None:
-    stdout().print(f"[bold]{name:{_WIDTH}}[/]  {markup}", soft_wrap=True, highlight=False)
+    # A terminal would break within words; a command is to be copied as one line.
+    soft = markup.startswith("sgdlab ") or not sys.stdout.isatty()
+    stdout().print(f"[bold]{name:{_WIDTH}}[/]  {markup}", soft_wrap=soft, highlight=False)
 
 
 def _stability(run: RunRecord) -> list[tuple[str, str]]:

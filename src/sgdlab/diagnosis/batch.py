@@ -1,6 +1,6 @@
 """The batch: changed without the rate, or larger than the gradient's noise justifies."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -8,11 +8,8 @@ from sgdlab.diagnosis.command import improved, rounded
 from sgdlab.diagnosis.finding import Finding, Picture
 from sgdlab.diagnosis.run import RunRecord
 from sgdlab.diagnosis.series import curve
+from sgdlab.diagnosis.siblings import Siblings, rate_of
 from sgdlab.diagnosis.words import number, percent, times
-from sgdlab.results import Cell, determining
-
-CHANGED = 2.0
-"""Factor from which another batch asks for another rate."""
 
 WORSE = 0.05
 """By how much the training loss at the end is above the sibling's, as a share of the start, to say
@@ -30,28 +27,15 @@ _RULES = {
 """How the rate follows the batch, by the optimizer's trait ``adaptive``."""
 
 
-def without_rate(run: RunRecord, siblings: Sequence[RunRecord]) -> Finding | None:
+def without_rate(run: RunRecord, siblings: Sequence[Siblings]) -> Finding | None:
     """Return the finding that a sibling has a smaller batch, the same rate, and all else alike."""
     batch = run.effective_batch
     if not batch or not len(run.lr) or run.is_problem:
         return None
-    alike = [
-        other
-        for other in siblings
-        if other.directory != run.directory
-        and other.effective_batch
-        and len(other.lr)
-        and _rest(other) == _rest(run)
-        and _is_as_long(run, other)
-    ]
     # Where this batch was tried with several rates, they were not forgotten.
-    if any(o.effective_batch == batch and _rate(o) != _rate(run) for o in alike):
+    if any(known.have_other_rate(run) for known in siblings):
         return None
-    smaller = [
-        o
-        for o in alike
-        if batch >= CHANGED * (o.effective_batch or batch) and _rate(o) == _rate(run)
-    ]
+    smaller = [other for known in siblings if (other := known.smaller(run)) is not None]
     if not smaller:
         return None
     other = max(smaller, key=lambda o: o.effective_batch or 0)
@@ -67,7 +51,7 @@ def without_rate(run: RunRecord, siblings: Sequence[RunRecord]) -> Finding | Non
         "The batch was changed, the learning rate was not",
         [
             f"batch {batch:,} here, {other.effective_batch:,} in {other.directory.as_posix()}; "
-            f"lr {number(_rate(run))} in both",
+            f"lr {number(rate_of(run))} in both",
             f"training loss at the end {number(ends[0])} here, {number(ends[1])} there",
         ],
         f"{times(factor)} the batch makes {number(factor)} times fewer steps of the same length",
@@ -83,30 +67,9 @@ def without_rate(run: RunRecord, siblings: Sequence[RunRecord]) -> Finding | Non
     )
 
 
-def _is_as_long(run: RunRecord, other: RunRecord) -> bool:
-    """Whether a run has seen about as many examples as another: shorter ones end higher."""
-    seen, wanted = (float(r.steps["examples"][-1]) for r in (run, other))
-    return seen >= wanted / 1.5
-
-
 def _by_examples(run: RunRecord) -> tuple[np.ndarray, np.ndarray]:
     steps, loss = run.progress
     return steps * float(run.effective_batch or 1), loss
-
-
-def _rest(run: RunRecord) -> Mapping[str, Cell]:
-    """Return the settings that determine a run, batch and what belongs to it aside."""
-    left_out = ("batch_size", "accumulate", "max_steps", "optimizer.lr")
-    return {
-        key: value
-        for key, value in determining(run.config).items()
-        if key not in left_out and not key.startswith("scaling.")
-    }
-
-
-def _rate(run: RunRecord) -> float:
-    """Return the highest rate that a run used."""
-    return float(f"{float(run.lr.max()):.6g}")
 
 
 def above_critical(run: RunRecord) -> Finding | None:
@@ -127,6 +90,7 @@ def above_critical(run: RunRecord) -> Finding | None:
     smaller = max(1, 2 ** round(np.log2(max(critical, 1))))
     power = 0.5 if run.traits.adaptive else 1.0
     workers = int(run.setting("local_sgd.workers") or 1)
+    workers *= int(run.setting("distributed.world_size") or 1)
     changes: dict[str, object] = {"batch_size": max(1, smaller // workers)}
     if run.name("scaling") == "none":  # otherwise the rule follows the batch
         changes["lr"] = rounded(float(run.config["lr"]) * (smaller / batch) ** power)

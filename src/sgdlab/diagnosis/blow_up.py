@@ -33,14 +33,15 @@ def explodes(run: RunRecord) -> Finding | None:
     if len(loss) < 2 or not np.isfinite(run.start):
         return None
     beyond = run.status == DIVERGED and "exceeds" in run.reason
-    high = run.start + (DOUBLED - 1) * run.scale
+    start = max(run.start, run.harmless)
+    high = start + (DOUBLED - 1) * run.scale
     # Of the last steps of a run that diverged, a median would know nothing.
     window = max(WINDOW, -(-EXAMPLES // (run.effective_batch or EXAMPLES)) | 1)
     smooth = loss if beyond and len(loss) < 3 * window else running_median(loss, window)
     above = smooth > high
     if len(loss) >= window:
         means = np.convolve(loss, np.full(window, 1 / window), mode="same")
-        above |= means > run.start + (TOWERS - 1) * run.scale
+        above |= means > start + (TOWERS - 1) * run.scale
     first = [int(run.step[i]) for i in (first_where(above),) if i is not None]
     evaluated = run.train.loss > high
     first += [int(run.train.step[i]) for i in (first_where(evaluated),) if i is not None]
@@ -50,7 +51,7 @@ def explodes(run: RunRecord) -> Finding | None:
     at = min(first, default=int(run.step[top]))
     early = at <= EARLY
     tail = float(np.median(loss[-max(1, len(loss) // 10) :]))
-    recovered = not beyond and np.isfinite(run.loss[-1]) and tail < run.start
+    recovered = not beyond and np.isfinite(run.loss[-1]) and tail < start
     factor = (float(loss[top]) - run.start) / run.scale + 1
     evidence = [
         f"loss {number(run.start)} at the start, above {number(high)} from step {at:,} on",
@@ -126,7 +127,7 @@ def _length(run: RunRecord, index: int) -> float:
 def not_finite(run: RunRecord) -> Finding | None:
     """Return the finding that a loss or a gradient is NaN or infinite."""
     bad_loss = first_where(~np.isfinite(run.loss))
-    bad_norm = first_where(~np.isfinite(run.grad_norm))
+    bad_norm = first_where(~(np.isfinite(run.grad_norm) | run.left_out))
     bad_eval = first_where(~np.isfinite(run.train.loss))
     said = run.status == DIVERGED and "exceeds" not in run.reason
     if bad_loss is None and bad_norm is None and bad_eval is None and not said:

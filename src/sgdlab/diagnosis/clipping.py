@@ -21,7 +21,7 @@ def clipping(run: RunRecord) -> Finding | None:
     """Return the finding that most steps are clipped."""
     factor = run.steps["clip_coef"]
     clip = run.config.get("clip_norm")
-    known = factor[np.isfinite(factor)]
+    known = factor[np.isfinite(factor) & (factor > 0)]  # 0: left out, as fp16 does
     if not clip or len(known) < 10:
         return None
     clipped = known < 1

@@ -1,8 +1,8 @@
 """The command that makes a run again, changed: what to copy into a terminal."""
 
+import contextlib
 import json
 import math
-import shlex
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -11,15 +11,17 @@ from typing import Any, cast
 import yaml
 
 from sgdlab.config.catalogue import conf_dir
+from sgdlab.config.typed import as_typed
 from sgdlab.diagnosis.run import RunRecord
 from sgdlab.results import flatten
+from sgdlab.visible import shell_path, shell_word
 
 # What a run is called, where it goes and what is filled in by sgdlab.
 _LABELS = frozenset(
     (
         "defaults", "hydra", "names", "study", "phase", "trial", "replicate", "contender",
         "resume", "import_from", "threads", "engine", "stacked", "experiment", "lesson",
-        "evaluate_test",
+        "evaluate_test", "relative_paths",
     )
 )  # fmt: skip
 
@@ -39,7 +41,7 @@ def improved(run: RunRecord, changes: Mapping[str, object] | None = None, **grou
     own = {key: value for key, value in changes.items() if value != run.setting(key)}
     typed = _from_defaults(run, changes, groups)
     if typed is None:
-        folder = shlex.quote(run.directory.as_posix())
+        folder = shell_path(run.directory.as_posix())
         typed = [f"--config-dir {folder} --config-name config", *_switched(run, groups)]
         typed += [_override(key, value) for key, value in own.items()]
     return " ".join(["sgdlab train", *typed])
@@ -128,7 +130,7 @@ def _same(one: object, other: object) -> bool:
 
 
 def _override(key: str, value: object) -> str:
-    return shlex.quote(f"{key}={_typed(value)}")
+    return shell_word(f"{key}={_typed(value)}")
 
 
 def _typed(value: object) -> str:
@@ -137,7 +139,7 @@ def _typed(value: object) -> str:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float):
+    if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, Mapping):
         items = cast("Mapping[str, Any]", value).items()
@@ -146,8 +148,9 @@ def _typed(value: object) -> str:
         return "[" + ",".join(map(_typed, cast("list[object]", value))) + "]"
     text = str(value)
     if text.startswith("["):  # a list that was flattened
-        return _typed(json.loads(text))
-    return text
+        with contextlib.suppress(json.JSONDecodeError):
+            return _typed(json.loads(text))
+    return as_typed(text)
 
 
 @lru_cache(maxsize=1)
@@ -167,6 +170,7 @@ def _member(group: str, name: str) -> dict[str, Any] | None:
     return None if content is None else {k: v for k, v in content.items() if k != "defaults"}
 
 
+@lru_cache(maxsize=64)
 def _implied(dataset: str) -> dict[str, str]:
     """Return the members that a dataset brings along: a test problem its model."""
     content = _load(conf_dir() / "dataset" / f"{dataset}.yaml") or {}
@@ -180,7 +184,11 @@ def _implied(dataset: str) -> dict[str, str]:
 
 
 def _load(path: Path) -> dict[str, Any] | None:
-    return cast("dict[str, Any]", yaml.safe_load(path.read_text())) if path.is_file() else None
+    return (
+        cast("dict[str, Any]", yaml.safe_load(path.read_text(encoding="utf-8")))
+        if path.is_file()
+        else None
+    )
 
 
 def _switched(run: RunRecord, groups: Mapping[str, str]) -> list[str]:

@@ -29,14 +29,17 @@ class EarlyWarnings:
         steps_per_epoch: Updates of an epoch; None where that is not known.
         warmup_steps: Length of the schedule's warm-up.
         batch: Examples of an update.
+        harmless: Half the loss of a constant prediction, where it is known: a run that starts below
+            it was trained before, and its start is no measure.
     """
 
     def __init__(
         self, total_steps: int, steps_per_epoch: int | None = None, warmup_steps: int = 0,
-        batch: int = EXAMPLES,
+        batch: int = EXAMPLES, harmless: float = 0.0,
     ) -> None:  # fmt: skip
         self._window = max(WINDOW, -(-EXAMPLES // batch))
         self._start = math.nan
+        self._harmless = harmless
         self._first: list[float] = []
         self._losses: deque[float] = deque(maxlen=self._window)
         self._norms: deque[float] = deque(maxlen=25)
@@ -64,7 +67,10 @@ class EarlyWarnings:
         # One tiny batch may be low by chance.
         if len(self._first) < (1 if self._window == WINDOW else self._window):
             self._first.append(loss)
-            self._start = max(self._first[0], sum(self._first) / len(self._first))
+            known = max(self._first[0], sum(self._first) / len(self._first))
+            self._start = max(known, self._harmless)
+            if known < self._harmless:
+                self._said.add("plateau")
         self._losses.append(loss)
         line = self._explosion(step, loss, lr) or self._spike(step, grad_norm)
         line = line or self._standstill(step, loss, lr)

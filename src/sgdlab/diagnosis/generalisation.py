@@ -43,7 +43,9 @@ def overfits(run: RunRecord) -> Finding | None:
     beyond_noise = end - low > NOISE * noise_of(val.loss[max(0, best - 3) :])
     visible = end - low > 0.01 * run.scale
     worsens = rise >= RISEN and fall >= FALLEN and beyond_noise and visible
-    stalls = end > STALLED * float(val.loss[0]) > 0 and 0 <= APART * now < end
+    stalls = (
+        not run.starts_trained and end > STALLED * float(val.loss[0]) > 0 and 0 <= APART * now < end
+    )
     if not (worsens or stalls):
         return None
     share = float(val.step[best] / val.step[-1])

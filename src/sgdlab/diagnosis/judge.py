@@ -17,6 +17,7 @@ from sgdlab.diagnosis import (
 )
 from sgdlab.diagnosis.finding import SEVERITIES, Diagnosis, Finding
 from sgdlab.diagnosis.run import RunRecord
+from sgdlab.diagnosis.siblings import Siblings
 
 DETECTORS: tuple[Callable[[RunRecord], Finding | None], ...] = (
     blow_up.not_finite,
@@ -42,7 +43,7 @@ DETECTORS: tuple[Callable[[RunRecord], Finding | None], ...] = (
 )
 
 
-def judge(run: RunRecord, siblings: Sequence[RunRecord] = ()) -> Diagnosis:
+def judge(run: RunRecord, siblings: Sequence[Siblings] = ()) -> Diagnosis:
     """Return what a run shows, beside others of which it may be the sibling."""
     found = [finding for detector in DETECTORS if (finding := detector(run)) is not None]
     if (beside := batch.without_rate(run, siblings)) is not None:

@@ -103,7 +103,7 @@ def travelled(run: RunRecord, steps: Series) -> Series:
 def is_slow(run: RunRecord) -> bool:
     """Whether a run goes straight on, and would have far to go."""
     pace = pace_of(run)
-    if pace is None or _is_short(run):
+    if pace is None or _is_short(run) or run.starts_trained:
         return False
     if abs(pace.fall) < NOTHING and _could_not_move(run):
         return True
@@ -168,7 +168,7 @@ def slow(run: RunRecord) -> Finding | None:
 def plateau(run: RunRecord) -> Finding | None:
     """Return the finding that nothing is learned from the first step on."""
     pace = pace_of(run)
-    if pace is None or is_slow(run):
+    if pace is None or is_slow(run) or run.starts_trained:
         return None
     norm = run.grad_norm[np.isfinite(run.grad_norm)]
     dead = len(norm) > 0 and float(np.median(norm)) <= ZERO and pace.fall < 0.5

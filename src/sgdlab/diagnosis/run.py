@@ -8,10 +8,11 @@ from typing import Any, cast
 
 import numpy as np
 
+from sgdlab.diagnosis.chance import harmless
 from sgdlab.diagnosis.series import Series, block_means, noise_of
 from sgdlab.diagnosis.table import Columns
 from sgdlab.optimizers.traits import Traits, traits_of
-from sgdlab.results import COMPLETED, UNFINISHED, Cell
+from sgdlab.results import COMPLETED, DIVERGED, UNFINISHED, Cell, determining
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class SplitCurve:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A run; see the README for its files.
+    """A run; see docs/files.md for its files.
 
     Attributes:
         directory: The folder of the run.
@@ -79,6 +80,14 @@ class RunRecord:
         return self.steps["grad_norm"]
 
     @cached_property
+    def left_out(self) -> Series:
+        """Which updates were left out: the gradient overflowed in float16, and the run went on."""
+        found = (self.steps["clip_coef"] == 0) & ~np.isfinite(self.grad_norm)
+        if len(found) and self.status == DIVERGED:
+            found[-1] = False
+        return found & (self.config.get("precision") == "fp16")
+
+    @cached_property
     def train(self) -> SplitCurve:
         """Evaluations of the training split."""
         return self._split("train")
@@ -102,16 +111,27 @@ class RunRecord:
         return float(finite[0]) if len(finite) else float("nan")
 
     @cached_property
+    def harmless(self) -> float:
+        """Half the loss of a constant prediction, where it is known; else 0."""
+        return harmless(self.config, self.metric)
+
+    @property
+    def starts_trained(self) -> bool:
+        """Whether it starts better than what knows nothing, so that there is little to learn."""
+        return self.start < self.harmless
+
+    @cached_property
     def scale(self) -> float:
         """What a change of the loss is compared with: how far it could have fallen.
 
-        The loss at the start, since most losses end near zero. Where it starts at or below zero,
-        or falls below, the distance from the start to the lowest loss.
+        The loss at the start, since most losses end near zero, or what is harmless beside it
+        (`sgdlab.diagnosis.chance`). Where it starts at or below zero, or falls below, the distance
+        from the start to the lowest loss.
         """
         finite = self.loss[np.isfinite(self.loss)]
         low = float(finite.min()) if len(finite) else self.start
         if self.start > 0 and low >= 0:
-            return self.start
+            return max(self.start, self.harmless)
         fall = self.start - low
         return fall if fall > 0 else max(abs(self.start), 1e-12)
 
@@ -189,6 +209,11 @@ class RunRecord:
     def traits(self) -> Traits:
         """What is known of the optimizer."""
         return traits_of(self.config.get("optimizer") or {})
+
+    @cached_property
+    def settings(self) -> Mapping[str, Cell]:
+        """The flat settings that determine its result, the seed excepted."""
+        return determining(self.config)
 
     @property
     def momentum(self) -> float:

@@ -8,6 +8,7 @@ from sgdlab.diagnosis.pace import FEW_STEPS
 from sgdlab.diagnosis.run import RunRecord
 from sgdlab.diagnosis.words import number, steps
 from sgdlab.terminal.plot import plot
+from sgdlab.visible import visible
 
 WIDTH = 100
 _INDENT = " " * 4
@@ -42,17 +43,18 @@ def listing(run: RunRecord, diagnosis: Diagnosis, plots: bool, colours: bool) ->
         plots: Whether the evidence is drawn.
         colours: Whether the pictures have colours.
     """
-    lines = [f"{run.directory.as_posix()}: {heading(run)}"]
+    lines = [visible(f"{run.directory.as_posix()}: {heading(run)}")]
     if not diagnosis.alarms:
-        lines.append(f"  {clean(run, diagnosis)}")
+        lines.append(visible(f"  {clean(run, diagnosis)}"))
     for finding in diagnosis.findings:
-        lines += ["", *_finding(finding, plots, colours)]
+        lines += ["", *map(visible, _finding(finding))]
+        lines += _drawn(finding, colours) if plots else []
     if diagnosis.unchecked:
         reasons: dict[str, list[str]] = {}
         for symptom, reason in diagnosis.unchecked:
             reasons.setdefault(reason, []).append(symptom)
         told = "; ".join(f"{', '.join(names)} ({why})" for why, names in reasons.items())
-        lines += ["", *_field("not checked", told, "  ")]
+        lines += ["", *map(visible, _field("not checked", told, "  "))]
     return "\n".join(lines)
 
 
@@ -74,7 +76,7 @@ def clean(run: RunRecord, diagnosis: Diagnosis) -> str:
     return f"nothing wrong{unfinished}" + (": notes only" if diagnosis.findings else "")
 
 
-def _finding(finding: Finding, plots: bool, colours: bool) -> list[str]:
+def _finding(finding: Finding) -> list[str]:
     lines = [f"  {finding.severity}: {finding.title} ({finding.symptom})"]
     for number_, sentence in enumerate(finding.evidence):
         lines += _field("evidence" if not number_ else "", sentence)
@@ -84,9 +86,13 @@ def _finding(finding: Finding, plots: bool, colours: bool) -> list[str]:
     else:
         lines += _field("try", finding.action)
     lines += _field("confirm", finding.confirm)
-    if plots and finding.plot is not None and finding.severity != "note":
-        lines += [_INDENT + line for line in picture(finding.plot, colours).splitlines()]
     return lines
+
+
+def _drawn(finding: Finding, colours: bool) -> list[str]:
+    if finding.plot is None or finding.severity == "note":
+        return []
+    return [_INDENT + line for line in picture(finding.plot, colours).splitlines()]
 
 
 def _field(name: str, text: str, indent: str = _INDENT) -> list[str]:
@@ -110,13 +116,14 @@ def picture(what: Picture, colours: bool) -> str:
 
 def table(rows: Sequence[tuple[RunRecord, Diagnosis]]) -> str:
     """Return a line per run: where it lies, how it ended, what it shows."""
-    folders = [run.directory.as_posix() for run, _ in rows]
+    folders = [visible(run.directory.as_posix()) for run, _ in rows]
     width = max(len("run"), *map(len, folders))
-    status = max(len("status"), *(len(run.status) for run, _ in rows))
+    ended = [visible(run.status) for run, _ in rows]
+    status = max(len("status"), *map(len, ended))
     lines = [f"{'run':<{width}}  {'status':<{status}}  findings"]
-    for folder, (run, diagnosis) in zip(folders, rows, strict=True):
+    for folder, end, (_, diagnosis) in zip(folders, ended, rows, strict=True):
         alarms = ", ".join(f.symptom for f in diagnosis.alarms) or "–"
         notes = len(diagnosis.findings) - len(diagnosis.alarms)
         more = f" (+{notes} note{'s' if notes > 1 else ''})" if notes else ""
-        lines.append(f"{folder:<{width}}  {run.status:<{status}}  {alarms}{more}")
+        lines.append(f"{folder:<{width}}  {end:<{status}}  {alarms}{more}")
     return "\n".join(lines)

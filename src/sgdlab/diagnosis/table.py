@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sgdlab.errors import InputError
+from sgdlab.results import doubtful, refuse_misread, refuse_size, table_contents
 
 Columns = dict[str, NDArray[Any]]
 
@@ -36,7 +37,9 @@ def read_numbers(path: Path, head: tuple[str, ...], partial: bool) -> Columns:
         raise _damage(path, names, body, error) from error
     if cells.shape[1] != len(names) or len(cells) != body.count("\n"):
         raise _damage(path, names, body, None)
-    return dict(zip(names, cells.T, strict=True))
+    found = dict(zip(names, cells.T, strict=True))
+    _refuse_misread(path, names, body, found)
+    return found
 
 
 def read_mixed(path: Path, head: tuple[str, ...], texts: tuple[str, ...], partial: bool) -> Columns:
@@ -66,17 +69,18 @@ def read_mixed(path: Path, head: tuple[str, ...], texts: tuple[str, ...], partia
         except ValueError as error:
             number = next(i for i, cell in enumerate(cells) if cell and not _is_number(cell))
             raise InputError(f"{path}, line {number + 2}: {name} is not a number") from error
+    _refuse_misread(path, names, body, {n: found[n] for n in names if n not in texts})
     return found
 
 
 def _parts(path: Path, head: tuple[str, ...], partial: bool) -> tuple[list[str], str]:
     """Return the columns' names, and all lines after them."""
     try:
-        content = path.read_bytes().decode().replace("\r\n", "\n")
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raw = table_contents(path)
+    except FileNotFoundError:
         raise InputError(f"{path}: missing") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}, line 1: not text; not a table of sgdlab") from error
+    refuse_size(path, raw)
+    content = raw.decode().replace("\r\n", "\n")
     if partial:
         content = content[: content.rfind("\n") + 1]
     first, _, body = content.partition("\n")
@@ -98,6 +102,14 @@ def _damage(path: Path, names: list[str], body: str, error: ValueError | None) -
             if cell and not _is_number(cell):
                 return InputError(f"{path}, line {number}: {name} is not a number")
     return InputError(f"{path}: cannot be read" + (f" ({error})" if error else ""))
+
+
+def _refuse_misread(path: Path, names: list[str], body: str, numbers: Columns) -> None:
+    if doubtful(numbers) is None:
+        return
+    content = f"{','.join(names)}\n{body}".encode()
+    for name, column in numbers.items():
+        refuse_misread(path, content, names.index(name), name, column)
 
 
 def _is_number(cell: str) -> bool:

@@ -7,6 +7,7 @@ from sgdlab.diagnostics.base import Moment, Quantity, Subject, flat
 from sgdlab.diagnostics.placed import placed
 from sgdlab.steps.base import MicroBatches
 from sgdlab.steps.closure import undisturbed
+from sgdlab.steps.precision import autocast
 
 
 class Alpha(Quantity):
@@ -54,7 +55,8 @@ def alpha_of(f0: Tensor, f1: Tensor, d0: Tensor, d1: Tensor) -> Tensor:
 
 def _repeat(subject: Subject, moment: Moment, values: list[Tensor]) -> tuple[Tensor, Tensor]:
     """Return loss and gradient ``[d]`` of the update's batch at other parameters."""
-    with undisturbed(subject.model, moment.random_state), placed(subject.parameters, values):
+    kept = undisturbed(subject.model, moment.random_state, subject.loss.module)
+    with kept, placed(subject.parameters, values):
         return loss_and_gradient(subject, moment.update)
 
 
@@ -63,14 +65,14 @@ def loss_and_gradient(subject: Subject, update: MicroBatches) -> tuple[Tensor, T
 
     Micro-batches weigh by their examples; ``p.grad`` is left alone.
     """
-    size = sum(len(y) for _, y in update)
+    size = sum(len(batch.y) for batch in update)
     losses: list[Tensor] = []
     gradient: Tensor | None = None
-    for x, y in update:
+    for batch in update:
         with torch.enable_grad():
-            with torch.autocast(x.device.type, torch.bfloat16, enabled=subject.bf16):
-                loss = subject.loss(subject.model(x), y)
-            loss = loss * (len(y) / size)
+            with autocast(batch.y.device, subject.half_of_gradients):
+                loss = subject.loss.of(subject.model, batch)
+            loss = loss * (len(batch.y) / size)
             found = torch.autograd.grad(
                 loss, subject.parameters, allow_unused=True, materialize_grads=True
             )

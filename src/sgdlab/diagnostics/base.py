@@ -1,7 +1,7 @@
 """What every quantity is given, and what it returns."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,8 @@ from sgdlab.datasets.base import Dataset
 from sgdlab.optimizers.traits import Traits
 from sgdlab.results import Cell
 from sgdlab.steps.base import MicroBatches
+from sgdlab.steps.criterion import Criterion
+from sgdlab.steps.streams import DrawState
 
 
 @dataclass
@@ -25,8 +27,8 @@ class Subject:
         model: The model, in training mode while steps are made.
         names: Names of the trainable parameters.
         parameters: The trainable parameters in the order of ``names``, d numbers in total.
-        loss: The loss, called ``loss(output, target)``: a mean over examples.
-        bf16: Whether the forward pass is autocast.
+        loss: The loss, a mean over examples that all count alike.
+        half: The type that the forward pass is autocast to; None: it is not.
         optimizer: The optimizer; its groups have the ``lr`` of the step that was made last.
         traits: What is known of the optimizer.
         data: The dataset, on the device of the model.
@@ -38,14 +40,19 @@ class Subject:
     model: nn.Module
     names: list[str]
     parameters: list[Tensor]
-    loss: Callable[[Tensor, Tensor], Tensor]
-    bf16: bool
+    loss: Criterion
+    half: torch.dtype | None
     optimizer: Optimizer
     traits: Traits
     data: Dataset
     effective_batch_size: int
     seed: int
     shared: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def half_of_gradients(self) -> torch.dtype | None:
+        """The type for gradients taken here; those in float16 would need a scale."""
+        return None if self.half is torch.float16 else self.half
 
     @cached_property
     def layers(self) -> dict[str, list[int]]:
@@ -63,7 +70,7 @@ class Moment:
     Attributes:
         step: The number of updates made, this one included.
         lr: The learning rate that was used.
-        update: Micro-batches ``(x, y)`` of the step.
+        update: Micro-batches of the step.
         loss: Mean over its examples at ``start``, 0-dim.
         clip_coef: The factor that clipping applied to the gradient.
         gradient: The gradient before clipping, at the point where the optimizer asked for it first
@@ -72,7 +79,7 @@ class Moment:
         end: Parameters after it, ``[d]``.
         previous: Gradient of the step before, if it was asked for and there was one, ``[d]``.
         shapes: The shapes of the parameters.
-        random_state: State of the CPU generator before the step's forward pass: with it, dropout
+        random_state: State of the generators before the step's forward pass: with it, dropout
             and noise repeat.
         shared: What one quantity computed and another may use.
     """
@@ -87,7 +94,7 @@ class Moment:
     end: Tensor
     previous: Tensor | None
     shapes: Sequence[torch.Size]
-    random_state: Tensor
+    random_state: DrawState | Tensor
     shared: dict[str, Any] = field(default_factory=dict[str, Any])
 
     @cached_property

@@ -13,8 +13,10 @@ from sgdlab.checks import require_number
 from sgdlab.diagnostics.base import Moment, Subject, flat
 from sgdlab.diagnostics.per_example import require_running_statistics
 from sgdlab.errors import InputError
+from sgdlab.models.outputs import logits_in
 from sgdlab.steps.batches import stream_seed
 from sgdlab.steps.closure import undisturbed
+from sgdlab.steps.streams import forked
 
 LEAST, MOST, LARGEST_BATCH = 128, 384, 2048
 """Examples of a subset that is chosen by itself; see `subset_size`."""
@@ -34,7 +36,12 @@ def subset_size(subject: Subject) -> int:
     x = subject.data.train.x
     counter = FlopCounterMode(display=False)
     # Some models write to buffers in evaluation, too.
-    with undisturbed(subject.model), evaluating(subject.model), torch.no_grad(), counter:
+    with (
+        undisturbed(subject.model, loss=subject.loss.module),
+        evaluating(subject.model),
+        torch.no_grad(),
+        counter,
+    ):
         subject.model(x[:1])
     small = WORK // max(1, counter.get_total_flops())
     batch = min(subject.effective_batch_size, LARGEST_BATCH)
@@ -82,7 +89,8 @@ class Curvature:
         with torch.enable_grad(), evaluating(subject.model), plain:
             parts = zip(self._leaf.split(self._sizes), parameters, strict=True)
             named = zip(subject.names, (v.view_as(p) for v, p in parts), strict=True)
-            self._output = functional_call(subject.model, {**buffers, **dict(named)}, (x,))
+            found = functional_call(subject.model, {**buffers, **dict(named)}, (x,))
+            self._output = logits_in(found)
             loss = self._loss(self._output, self._y)
             (self._gradient,) = torch.autograd.grad(loss, self._leaf, create_graph=True)
         self.loss = loss.detach()
@@ -200,7 +208,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     devices = [p.device for p in model.parameters() if p.device.type == "cuda"][:1]
     try:
         model.eval()
-        with torch.random.fork_rng(devices):
+        with forked(devices):
             yield
     finally:
         for module, mode in modes:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from sgdlab.diagnostics.base import Moment, Subject, flat
 from sgdlab.diagnostics.placed import placed
 from sgdlab.steps.closure import undisturbed
+from sgdlab.steps.precision import autocast
 
 
 def is_dense(subject: Subject) -> bool:
@@ -45,16 +46,16 @@ def dense_sums(subject: Subject, moment: Moment) -> tuple[Tensor, Tensor] | None
     hooks = [layer.register_forward_hook(keep) for layer in layers]
     try:
         with (
-            undisturbed(subject.model, moment.random_state),
+            undisturbed(subject.model, moment.random_state, subject.loss.module),
             placed(subject.parameters, moment.before),
             torch.enable_grad(),
         ):
-            for x, y in moment.update:
+            for batch in moment.update:
                 inputs.clear()
                 outputs.clear()
-                with torch.autocast(x.device.type, torch.bfloat16, enabled=subject.bf16):
+                with autocast(batch.y.device, subject.half_of_gradients):
                     # The mean over examples times their number: the sum of their losses.
-                    loss = subject.loss(subject.model(x), y) * len(y)
+                    loss = subject.loss.of(subject.model, batch) * len(batch.y)
                 used = [m for m in layers if m in outputs and outputs[m][0].requires_grad]
                 if any(len(outputs[m]) > 1 or outputs[m][0].dim() != 2 for m in used):
                     return None

@@ -8,6 +8,7 @@ from sgdlab.diagnostics.base import Conclusion, DiagnosticTable, Subject
 from sgdlab.diagnostics.curvature import probe, subset_size
 from sgdlab.diagnostics.loss_at import LossAt
 from sgdlab.errors import InputError
+from sgdlab.optimizers.kinds import BIAS_AND_NORM, kinds_of
 
 COLUMNS = ("slice", "x", "y", "loss")
 
@@ -74,12 +75,13 @@ class Landscape(Conclusion):
 def filter_normalised(subject: Subject, index: int) -> list[Tensor]:
     """Return a random direction with the norms of the parameters' filters; see `Landscape`."""
     generator = probe(subject, "landscape", index)
-    vectors_only = all(p.ndim <= 1 for p in subject.parameters)
+    kinds = kinds_of(subject.model)
+    vectors_only = all(kinds[name] in BIAS_AND_NORM for name in subject.names)
     found: list[Tensor] = []
-    for p in subject.parameters:
+    for name, p in zip(subject.names, subject.parameters, strict=True):
         # On the CPU, so that it is the same direction on every device.
         noise = torch.randn(p.shape, generator=generator, dtype=torch.float64).to(p)
-        if p.ndim > 1:
+        if kinds[name] not in BIAS_AND_NORM:
             rows, weights = noise.flatten(1), p.detach().flatten(1)
             ratio = weights.norm(dim=1, keepdim=True) / rows.norm(dim=1, keepdim=True)
             found.append((rows * ratio).view_as(p))

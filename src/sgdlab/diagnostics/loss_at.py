@@ -8,6 +8,7 @@ from torch.func import functional_call  # pyright: ignore[reportPrivateImportUsa
 
 from sgdlab.diagnostics.base import Subject
 from sgdlab.diagnostics.curvature import evaluating, subset
+from sgdlab.models.outputs import logits_in
 
 _FORWARD = 512
 """Examples in one forward pass."""
@@ -35,6 +36,6 @@ class LossAt:
         total = 0.0
         with evaluating(subject.model):
             for x, y in zip(self._x.split(_FORWARD), self._y.split(_FORWARD), strict=True):
-                output = functional_call(subject.model, named, (x,))
+                output = logits_in(functional_call(subject.model, named, (x,)))
                 total += float(subject.loss(output, y)) * len(y)
         return total / len(self._y)

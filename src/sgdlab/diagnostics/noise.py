@@ -64,7 +64,7 @@ class Noise(Quantity):
 
     def measure(self, subject: Subject, moment: Moment) -> Tensor:
         """Return the values; see `Quantity.measure`."""
-        count = sum(len(y) for _, y in moment.update)
+        count = sum(len(batch.y) for batch in moment.update)
         of_mean = 1 / count
         if self._known is None:
             mean, variance = self._moments(subject, moment)
@@ -90,11 +90,11 @@ class Noise(Quantity):
         sums = dense_sums(subject, moment) if self._dense else None
         if sums is None:
             return PerExample(subject, moment).moments()
-        count = sum(len(y) for _, y in moment.update)
+        count = sum(len(batch.y) for batch in moment.update)
         mean = sums[0] / count
         # A weight that is used outside of its layer, too, has more gradient than these.
         off = torch.linalg.vector_norm(mean - moment.gradient)
-        if not off <= (0.05 if subject.bf16 else 1e-3) * torch.linalg.vector_norm(moment.gradient):
+        if not off <= (0.05 if subject.half else 1e-3) * torch.linalg.vector_norm(moment.gradient):
             return PerExample(subject, moment).moments()
         variance = (sums[1] - sums[0] * mean).clamp_(min=0.0) / (count - 1 or torch.nan)
         return Moments(mean, variance)

@@ -8,12 +8,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap  # pyright: ignore[reportPrivateImportUsage]
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from sgdlab.diagnostics.base import Moment, Subject
 from sgdlab.diagnostics.placed import placed
 from sgdlab.errors import InputError
+from sgdlab.models.outputs import logits_in
 from sgdlab.steps.closure import undisturbed
+from sgdlab.steps.precision import autocast
+from sgdlab.steps.streams import draw_state
 
 CHUNK = 2**23
 """Numbers that one chunk of gradients has at most, unless one example has more."""
@@ -47,7 +51,7 @@ class PerExample:
     def __init__(self, subject: Subject, moment: Moment) -> None:
         self._subject = subject
         self._moment = moment
-        self.count = sum(len(y) for _, y in moment.update)
+        self.count = sum(len(batch.y) for batch in moment.update)
         """How many examples the update has."""
 
     def chunks(self) -> Iterator[Tensor]:
@@ -57,13 +61,12 @@ class PerExample:
         """
         model, size = self._subject.model, self._moment.start.numel()
         random_state = self._moment.random_state
-        for x, y in self._moment.update:
-            statistics = self._statistics(x)
-            length = max(1, CHUNK // size)
-            for part in zip(x.split(length), y.split(length), strict=True):
-                with undisturbed(model, random_state), _frozen(model):
-                    found = self._gradients(*part, statistics)
-                    random_state = torch.get_rng_state()
+        for batch in self._moment.update:
+            statistics = self._statistics(batch.x)
+            for part in batch.batches(max(1, CHUNK // size)):
+                with undisturbed(model, random_state, self._subject.loss.module), _frozen(model):
+                    found = self._gradients(part.x, part.y, statistics)
+                    random_state = draw_state()
                 yield found
 
     def moments(self) -> Moments:
@@ -85,14 +88,17 @@ class PerExample:
         subject = self._subject
 
         def loss(parameters: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
-            with torch.autocast(x.device.type, torch.bfloat16, enabled=subject.bf16):
-                output = functional_call(subject.model, (parameters, statistics), (x[None],))
+            with autocast(x.device, subject.half_of_gradients):
+                found = functional_call(subject.model, (parameters, statistics), (x[None],))
+                output = logits_in(found)
                 return subject.loss(output, y[None])
 
         parameters = dict(zip(subject.names, self._moment.before, strict=True))
         one = grad(loss)
         try:
-            found = vmap(one, in_dims=(None, 0, 0), randomness="different")(parameters, x, y)
+            # The fused kernels of attention would be called example by example.
+            with sdpa_kernel(SDPBackend.MATH):
+                found = vmap(one, in_dims=(None, 0, 0), randomness="different")(parameters, x, y)
         except Exception:  # whatever it is, one by one says it as it is
             each = [one(parameters, *pair) for pair in zip(x, y, strict=True)]
             found = {name: torch.stack([g[name] for g in each]) for name in parameters}
@@ -119,8 +125,8 @@ class PerExample:
         try:
             with (
                 torch.no_grad(),
-                torch.autocast(x.device.type, torch.bfloat16, enabled=self._subject.bf16),
-                undisturbed(model, moment.random_state),
+                autocast(x.device, self._subject.half),
+                undisturbed(model, moment.random_state, self._subject.loss.module),
                 placed(self._subject.parameters, moment.before),
             ):
                 model(x)

@@ -15,6 +15,7 @@ from sgdlab.diagnostics.running import is_due
 from sgdlab.errors import reason_of
 from sgdlab.steps.base import MicroBatches, StepValues
 from sgdlab.steps.objective import Objective
+from sgdlab.steps.streams import DrawState, draw_state, put_back
 
 
 class DiagnosticError(RuntimeError):
@@ -57,7 +58,12 @@ class Recorder:
         self._gradient: Tensor | None = None
         self._previous: Tensor | None = None
         self._start: Tensor | None = None
-        self._random_state = torch.empty(0)
+        self._random_state: DrawState | None = None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the step that is being made is one that is measured."""
+        return bool(self._due)
 
     def before(self, step: int) -> None:
         """Get ready for an update.
@@ -65,17 +71,26 @@ class Recorder:
         Args:
             step: The number of updates made so far.
         """
-        began = time.perf_counter()
         now = step + 1
         self._due = [name for name, every in self._every.items() if is_due(now, every)]
+        began = self._now()
         if self._due:
             self._start = flat(self.subject.parameters)
-            self._random_state = torch.get_rng_state()
+            self._random_state = draw_state()
             for name in self._due:
                 self._quantities[name].before(self.subject)
         if self._due or self._wanted_next(now):
             self._objective.on_gradient = self._see
-        self.seconds += time.perf_counter() - began
+        self.seconds += self._now() - began
+
+    def _now(self) -> float:
+        """Return the time; where something is measured, once the device has done what it was told.
+
+        Else the work that training has queued would be charged to diagnostics.
+        """
+        if self._due and (device := self.subject.parameters[0].device).type == "cuda":
+            torch.cuda.synchronize(device)
+        return time.perf_counter()
 
     def _wanted_next(self, now: int) -> bool:
         return any(
@@ -111,8 +126,9 @@ class Recorder:
         previous, self._previous = self._previous, gradient
         if not self._due:
             return None
-        began = time.perf_counter()
+        began = self._now()
         assert self._start is not None
+        assert self._random_state is not None
         after = flat(self.subject.parameters)
         if gradient is None:  # an optimizer that never asked for one
             gradient = torch.full_like(after, torch.nan)
@@ -120,10 +136,10 @@ class Recorder:
             step, lr, update, values.loss, values.clip_coef, gradient, self._start, after,
             previous, self._shapes, self._random_state,
         )  # fmt: skip
-        random_state = torch.get_rng_state()
+        random_state = draw_state()
         measured = {name: self._measure(name, moment) for name in self._order}
-        torch.set_rng_state(random_state)
-        self.seconds += time.perf_counter() - began
+        put_back(random_state)
+        self.seconds += self._now() - began
         return [value for name in self._widths for value in measured[name]]
 
     def _measure(self, name: str, moment: Moment) -> Sequence[float]:

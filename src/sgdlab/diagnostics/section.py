@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from sgdlab.checks import require_flag, require_whole
 from sgdlab.diagnostics.base import Conclusion, DiagnosticTable, Subject
 from sgdlab.diagnostics.recorder import Recorder
 from sgdlab.diagnostics.running import COLUMNS, Running
 from sgdlab.errors import InputError, reason_of, suggest
+from sgdlab.steps.streams import forked
 from sgdlab.terminal.notices import warn
 
 KEYS = ("every", "scalars", "quantities", "at_end")
@@ -80,7 +79,7 @@ class Diagnostics:
             self.subject.optimizer.eval()  # type: ignore[attr-defined]
         for name, conclusion in self.at_end.items():
             try:
-                with torch.random.fork_rng():
+                with forked():
                     tables |= conclusion.conclude(self.subject)
             except Exception as error:
                 warn(f"diagnostics.at_end.{name}: {reason_of(error)}")

@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from hydra.core.global_hydra import GlobalHydra
@@ -16,9 +17,11 @@ from sgdlab.errors import InputError
 from sgdlab.lessons.lesson import Lesson, lesson_of
 from sgdlab.lessons.runs import read_run
 from sgdlab.lessons.sentences import sentences_of
-from sgdlab.results import FAILED, Cell, atomic_write
-from sgdlab.sweep.preflight import Checks
+from sgdlab.results import FAILED, Cell, Written, has_run
+from sgdlab.results.lock import held
+from sgdlab.sweeps.preflight import Checks
 from sgdlab.terminal.display import shown
+from sgdlab.terminal.notices import warn
 from sgdlab.terminal.progress import NoDisplay, SweepDisplay
 from sgdlab.training.folder import finished
 from sgdlab.training.run import train_run
@@ -50,10 +53,11 @@ def check_lesson(composed: DictConfig) -> CheckedLesson:
     folder = _folder(composed.hydra.run.dir, ready.typed)
     if (folder / "config.yaml").is_file():
         raise InputError(f"{folder} holds a run: choose another hydra.run.dir")
+    _written(folder).refuse_others((PICTURE, SENTENCES), partial(_is_older, folder))
     checks = Checks()
     for name, job in zip(ready.lesson.runs, ready.jobs, strict=True):
         checks.of(job.config)
-        finished(folder / name, job.run_id, job.config.resume)
+        finished(folder / name, job.config, job.run_id)
     return ready
 
 
@@ -70,9 +74,14 @@ def run_lesson(ready: CheckedLesson, directory: Path) -> dict[str, Cell]:
     Raises:
         SystemExit: With code 1 when a run failed.
     """
+    folder, jobs = _folder(directory, ready.typed), ready.jobs
+    places = [folder / name for name in ready.lesson.runs]
+    with held(folder, jobs[0].config.lock, warn):
+        return _made(ready, folder, places)
+
+
+def _made(ready: CheckedLesson, folder: Path, places: Sequence[Path]) -> dict[str, Cell]:
     lesson, jobs = ready.lesson, ready.jobs
-    folder = _folder(directory, ready.typed)
-    places = [folder / name for name in lesson.runs]
     with SweepDisplay("lesson", places):
         summaries = [
             train_run(job.config, place, NoDisplay())
@@ -89,8 +98,10 @@ def run_lesson(ready: CheckedLesson, directory: Path) -> dict[str, Cell]:
         for (name, own), place in zip(lesson.runs.items(), places, strict=True)
     ]
     sentences = "".join(f"{sentence}\n" for sentence in sentences_of(lesson, runs))
-    atomic_write(folder / PICTURE, draw(lesson, runs, jobs[0].config))
-    atomic_write(folder / SENTENCES, sentences)
+    written = _written(folder)
+    written.refuse_others((PICTURE, SENTENCES), partial(_is_older, folder))
+    written.write(PICTURE, draw(lesson, runs, jobs[0].config))
+    written.write(SENTENCES, sentences)
     terminal = sys.stdout.isatty()
     room = shutil.get_terminal_size().columns - 16
     width = max(24, min(WIDTH, room)) if terminal else WIDTH
@@ -98,6 +109,15 @@ def run_lesson(ready: CheckedLesson, directory: Path) -> dict[str, Cell]:
     print(in_terminal(lesson, runs, width=width, colours=terminal))
     print(sentences + f"{shown(folder)}/{PICTURE}")
     return summaries[-1]
+
+
+def _written(folder: Path) -> Written:
+    return Written(folder, "move it: it is made anew")
+
+
+def _is_older(folder: Path, name: str) -> bool:
+    """Say whether a file is of an older version, which kept no record: it lies beside runs."""
+    return has_run(folder) and (folder / name).is_file()
 
 
 def _prepared(composed: DictConfig) -> CheckedLesson:

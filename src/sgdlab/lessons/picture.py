@@ -19,7 +19,7 @@ from sgdlab.report.charts.style import COLOURS, context, plain, svg
 from sgdlab.report.contour import Path2D, contour, window_of
 from sgdlab.terminal import plot as terminal_plot
 from sgdlab.terminal.plot import Mark, PlotLine
-from sgdlab.training.build import dataset_of
+from sgdlab.training.dataset import dataset_of
 
 Line = tuple[str, np.ndarray, np.ndarray]
 """A line's name, its x and its y."""

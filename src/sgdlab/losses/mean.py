@@ -1,7 +1,6 @@
 """The mean of what the model returns."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from torch import Tensor
 
@@ -21,7 +20,7 @@ class Mean:
         InputError: The dataset is not a test problem.
     """
 
-    task: Literal["classification", "regression", "optimization"] | None = None
+    task: str | None = None
 
     def __post_init__(self) -> None:
         if self.task not in (None, "optimization"):

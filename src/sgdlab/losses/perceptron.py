@@ -1,7 +1,6 @@
 """The perceptron's loss."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -52,11 +51,14 @@ class Perceptron:
         InputError: A regression task.
     """
 
-    task: Literal["classification", "regression"] | None = None
+    task: str | None = None
 
     def __post_init__(self) -> None:
         if self.task not in (None, "classification"):
-            raise InputError("loss=perceptron needs classes; for a regression dataset: loss=mse")
+            fitting = "mse" if self.task == "regression" else "auto"
+            raise InputError(
+                f"loss=perceptron needs classes; for a {self.task} dataset: loss={fitting}"
+            )
 
     def __call__(self, output: Tensor, target: Tensor) -> Tensor:
         """Return the mean over scores ``output [n, k]`` and labels ``target [n]``."""

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from sgdlab.checks import is_whole
 from sgdlab.errors import InputError
+from sgdlab.models.image_inputs import image_shape
 from sgdlab.models.parts import activation as activation_layer
 from sgdlab.models.parts import dense, require_floats, widths
 
@@ -44,15 +45,9 @@ class CNN(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if len(input_shape) != 3:
-            hint = " (x[:, None] adds the channel of grey images)" if len(input_shape) == 2 else ""
-            raise InputError(
-                f"model=cnn needs images [channels, height, width], the inputs are "
-                f"{list(input_shape)}{hint}: model=mlp takes any shape"
-            )
+        planes, height, width = image_shape("cnn", input_shape)
         if not is_whole(kernel_size) or kernel_size % 2 == 0:
             raise InputError(f"model.kernel_size={kernel_size}: must be an odd number: 1, 3, 5, …")
-        planes, height, width = input_shape
         layers: list[nn.Module] = []
         for count in widths("channels", channels, at_least=1):
             layers.append(

@@ -40,7 +40,8 @@ def require_floats(x: Tensor) -> None:
     if not x.is_floating_point():
         raise InputError(
             "integer inputs are taken for tokens, and this model takes quantities: return x as "
-            "floating numbers (x.astype('float32')) from the dataset's function"
+            "floating numbers (x.astype('float32')) from the dataset's function, or use model=gpt, "
+            "which takes tokens"
         )
 
 

@@ -12,7 +12,7 @@ from torch.optim.optimizer import ParamsT
 from sgdlab.checks import require_flag, require_number, require_numbers
 from sgdlab.errors import InputError
 from sgdlab.optimizers.closure import loss_of
-from sgdlab.optimizers.trust_ratio import trust_ratio
+from sgdlab.optimizers.trust_ratio import are_adapted, trust_ratio
 
 
 class LAMB(Optimizer):
@@ -28,9 +28,9 @@ class LAMB(Optimizer):
     ``bias_correction=false``; where ``eps`` is small that changes only how ``u`` weighs against
     ``λ·w``, as its length drops out.
 
-    Biases and the scales of normalisation layers (``ndim <= 1``) keep the ratio 1 by default, like
-    the authors' own code: Adam with ``λ`` as the groups have it (0 unless
-    ``decay.bias_and_norm=true``).
+    Biases and the parameters of normalisation layers keep the ratio 1 by default, like the authors'
+    own code: Adam with ``λ`` as the groups have it (0 unless ``decay.bias_and_norm=true``). Which
+    these are the groups' ``roles`` say (`sgdlab.optimizers.roles`), without them ``ndim <= 1``.
 
     Against AdamW, the nearest twin (ratio 1): every tensor moves by exactly ``η·φ(|w|)``, so ``η``
     is the relative change in a step, and the scale of the loss has no effect but through ``eps``.
@@ -51,7 +51,7 @@ class LAMB(Optimizer):
         bias_correction: See above.
         phi_lower: Smallest ``φ``, from 0; above 0 a tensor that is zero moves by ``η·phi_lower``.
         phi_upper: Largest ``φ``, above 0; None for no bound.
-        exclude_bias_and_norm: Ratio 1 for tensors with ``ndim <= 1``.
+        exclude_bias_and_norm: Ratio 1 for biases and the parameters of normalisation layers.
 
     Raises:
         InputError: A setting is out of its range.
@@ -99,11 +99,11 @@ class LAMB(Optimizer):
         """Make one update; return the closure's loss, if there is a closure."""
         loss = loss_of(closure)
         for group in self.param_groups:
-            for p in group["params"]:
+            for p, adapted in zip(group["params"], are_adapted(group), strict=True):
                 if p.grad is None:
                     continue
                 u = self._direction(p, p.grad, group).add_(p, alpha=group["weight_decay"])
-                if p.ndim > 1 or not group["exclude_bias_and_norm"]:
+                if adapted:
                     size, length = p.norm(), u.norm()
                     phi = size.clamp(group["phi_lower"], group["phi_upper"])
                     u.mul_(trust_ratio(phi, length, phi, length))

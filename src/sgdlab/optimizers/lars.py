@@ -10,7 +10,7 @@ from torch.optim.optimizer import ParamsT
 
 from sgdlab.checks import require_flag, require_number
 from sgdlab.optimizers.closure import loss_of
-from sgdlab.optimizers.trust_ratio import trust_ratio
+from sgdlab.optimizers.trust_ratio import are_adapted, trust_ratio
 
 
 class LARS(Optimizer):
@@ -20,9 +20,10 @@ class LARS(Optimizer):
     is zero; ``v <- μ·v + η·q·(g + λ·w)``; ``w <- w - v``. ``w`` is one tensor of the model, norms
     are L2 norms over all its elements, and ``v`` starts at 0.
 
-    Biases and the scales of normalisation layers (``ndim <= 1``) keep ``q = 1`` by default, plain
-    momentum SGD at the full rate, as in the large-batch recipes since (You et al. 2018). Whether
-    they decay is the groups' business (``decay.bias_and_norm``).
+    Biases and the parameters of normalisation layers keep ``q = 1`` by default, plain momentum SGD
+    at the full rate, as in the large-batch recipes since (You et al. 2018). Which these are the
+    groups' ``roles`` say (`sgdlab.optimizers.roles`), without them ``ndim <= 1``. Whether they
+    decay is the groups' business (``decay.bias_and_norm``).
 
     Against `torch.optim.SGD`, its nearest twin (``q = 1``): a step of the direction ``g + λ·w``
     has length at most ``η · trust_coefficient · |w|``, whatever the scale of the loss; so rates are
@@ -49,7 +50,7 @@ class LARS(Optimizer):
         eps: Added to the denominator, from 0; the paper has none.
         nesterov: See above.
         lr_in_velocity: The paper's form of momentum; see above.
-        exclude_bias_and_norm: ``q = 1`` for tensors with ``ndim <= 1``.
+        exclude_bias_and_norm: ``q = 1`` for biases and the parameters of normalisation layers.
 
     Raises:
         InputError: A setting is out of its range.
@@ -94,24 +95,23 @@ class LARS(Optimizer):
         for group in self.param_groups:
             inside = group["lr"] if group["lr_in_velocity"] else 1.0
             outside = 1.0 if group["lr_in_velocity"] else group["lr"]
-            for p in group["params"]:
+            for p, adapted in zip(group["params"], are_adapted(group), strict=True):
                 if p.grad is None:
                     continue
                 state = self.state[p]
                 if not state:
                     state["velocity"] = torch.zeros_like(p)
-                d = self._adapted(p, p.grad, group).mul_(inside)
+                d = p.grad.add(p, alpha=group["weight_decay"])
+                if adapted:
+                    self._adapt(d, p, p.grad, group)
+                d.mul_(inside)
                 v = state["velocity"].mul_(group["momentum"]).add_(d)
                 move = d.add_(v, alpha=group["momentum"]) if group["nesterov"] else v
                 p.sub_(move, alpha=outside)
         return loss
 
-    def _adapted(self, w: Tensor, g: Tensor, group: dict[str, Any]) -> Tensor:
-        """Return ``q·(g + λ·w)``, a new tensor."""
-        decay = group["weight_decay"]
-        d = g.add(w, alpha=decay)
-        if w.ndim <= 1 and group["exclude_bias_and_norm"]:
-            return d
+    def _adapt(self, d: Tensor, w: Tensor, g: Tensor, group: dict[str, Any]) -> None:
+        """Multiply ``d = g + λ·w`` by ``q``."""
         size, slope = w.norm(), g.norm()
-        denominator = slope + decay * size + group["eps"]
-        return d.mul_(trust_ratio(group["trust_coefficient"] * size, denominator, size, slope))
+        denominator = slope + group["weight_decay"] * size + group["eps"]
+        d.mul_(trust_ratio(group["trust_coefficient"] * size, denominator, size, slope))

@@ -33,15 +33,19 @@ class Muon(Optimizer):
     (``match_rms_adamw``, Liu et al. 2025), with which rates and decays tuned for AdamW carry over:
     then take ``adamw_lr_ratio=1.0``.
 
-    The rest, with ``adamw_lr_ratio · η`` as its rate, is AdamW (Loshchilov and Hutter 2019):
+    The rest, with ``η' = adamw_lr_ratio · η`` as its rate and ``λ' = adamw_weight_decay`` as its
+    decay, is AdamW (Loshchilov and Hutter 2019):
     ``m <- β₁·m + (1 - β₁)·g``; ``v <- β₂·v + (1 - β₂)·g²``;
-    ``w <- (1 - η'·weight_decay)·w - η'·(m / (1 - β₁^t)) / (sqrt(v / (1 - β₂^t)) + adamw_eps)``.
+    ``w <- (1 - η'·λ')·w - η'·(m / (1 - β₁^t)) / (sqrt(v / (1 - β₂^t)) + adamw_eps)``.
 
-    Which is which, as Muon's authors advise: AdamW gets biases, scales of normalisation layers
-    (``ndim <= 1``) and the output layer, taken to be the last parameter with ``ndim > 1`` in the
-    order of the groups. Muon gets all other parameters; a convolution's kernel ``[out, in, h, w]``
-    as the matrix ``[out, in·h·w]``. A model with one matrix has none for Muon. Embeddings should go
-    to AdamW as well, but nothing marks them as such here: Muon gets them.
+    Which is which, as Muon's authors advise: Muon gets the parameters whose role in their group's
+    ``roles`` is ``hidden``, a convolution's kernel ``[out, in, h, w]`` as the matrix
+    ``[out, in·h·w]``; AdamW gets the output layer, embeddings (those that are the output layer,
+    too), biases, the parameters of normalisation layers and other scales
+    (`sgdlab.optimizers.roles`). Groups without ``roles``, as another program makes them, know
+    neither modules nor their order: there the last parameter with ``ndim > 1`` is taken for the
+    output layer, and all others with ``ndim > 1`` are Muon's. A model with one matrix has none for
+    Muon.
 
     Against `torch.optim.Muon`, whose update this is: that one takes 2-D parameters only and leaves
     the rest to a second optimizer. Against Shampoo: Muon without its momentum and with exact ``NS``
@@ -49,14 +53,16 @@ class Muon(Optimizer):
     equally far, so the scale of the loss has no effect.
 
     A group of parameters that has both kinds becomes two groups; the AdamW part's ``lr_multiplier``
-    is its own (default 1) times ``adamw_lr_ratio``.
+    is its own (default 1) times ``adamw_lr_ratio``. A group with a ``weight_decay`` of its own
+    keeps the ratio of that to ``weight_decay`` in the AdamW part; where ``weight_decay`` is 0, it
+    has none.
 
     Args:
         params: Parameters or groups.
         lr: ``η``, from 0.
         momentum: ``μ``, from 0 to below 1.
         nesterov: See above.
-        weight_decay: From 0; decoupled; for both parts.
+        weight_decay: From 0; decoupled; for both parts unless ``adamw_weight_decay`` is given.
         ns_coefficients: ``(a, b, c)``.
         ns_steps: Newton–Schulz steps, 1 to 99.
         eps: Smallest norm that ``M`` is divided by, above 0.
@@ -64,6 +70,7 @@ class Muon(Optimizer):
         adamw_lr_ratio: AdamW's rate over Muon's, above 0.
         adamw_betas: ``(β₁, β₂)``, each from 0 to below 1.
         adamw_eps: Outside the root, from 0.
+        adamw_weight_decay: The AdamW part's, from 0; None: ``weight_decay``.
 
     Raises:
         InputError: A setting is out of its range.
@@ -83,6 +90,7 @@ class Muon(Optimizer):
         adamw_lr_ratio: float = 0.015,
         adamw_betas: Sequence[float] = (0.9, 0.95),
         adamw_eps: float = 1e-10,
+        adamw_weight_decay: float | None = None,
     ) -> None:
         require_number("optimizer.lr", lr)
         require_number("optimizer.momentum", momentum, high=1, open_high=True)
@@ -96,6 +104,8 @@ class Muon(Optimizer):
         require_number("optimizer.adamw_lr_ratio", adamw_lr_ratio, open_low=True)
         require_numbers("optimizer.adamw_betas", adamw_betas, 2, below=1)
         require_number("optimizer.adamw_eps", adamw_eps)
+        if adamw_weight_decay is not None:
+            require_number("optimizer.adamw_weight_decay", adamw_weight_decay)
         matrices = {
             "use_muon": True,
             "momentum": momentum,
@@ -112,8 +122,12 @@ class Muon(Optimizer):
                 groups.append({**group, **matrices})
                 continue
             multiplier = group.get("lr_multiplier", 1.0) * adamw_lr_ratio
-            own_lr = group.get("lr", lr) * adamw_lr_ratio
-            groups.append({**group, **rest, "lr_multiplier": multiplier, "lr": own_lr})
+            own = {"lr_multiplier": multiplier, "lr": group.get("lr", lr) * adamw_lr_ratio}
+            if adamw_weight_decay is not None:
+                share = group.get("weight_decay", weight_decay)
+                share = share / weight_decay if weight_decay else float("weight_decay" not in group)
+                own["weight_decay"] = share * adamw_weight_decay
+            groups.append({**group, **rest, **own})
         super().__init__(groups, {"lr": lr, "weight_decay": weight_decay})
 
     @torch.no_grad()
@@ -187,9 +201,13 @@ def _split(params: ParamsT) -> Iterable[tuple[dict[str, Any], bool]]:
     if given and not isinstance(given[0], dict):
         given = [{"params": given}]
     groups = [{**group, "params": list(group["params"])} for group in given]
-    matrices = [p for group in groups for p in group["params"] if p.ndim > 1]
-    hidden = set(matrices[:-1])
+    if all("roles" in group for group in groups):
+        pairs = (pair for g in groups for pair in zip(g["params"], g["roles"], strict=True))
+        hidden = {p for p, role in pairs if role == "hidden"}
+    else:
+        hidden = set([p for group in groups for p in group["params"] if p.ndim > 1][:-1])
     for group in groups:
+        group.pop("roles", None)  # their order is that of the group as it was given
         for kind in (True, False):
             chosen = [p for p in group["params"] if (p in hidden) is kind]
             if chosen:

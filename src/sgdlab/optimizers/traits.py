@@ -29,6 +29,7 @@ KEY = "_traits_"
 
 Family = Literal["sgd", "adam", "none"]
 DecayKind = Literal["coupled", "decoupled", "own", "none"]
+Beta2 = Literal["betas.1", "betas.2", "adamw_betas.1", "alpha", "rho", "none"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,9 @@ class Traits:
         preconditioner: Whether `sgdlab.diagnostics` knows what its update divides the gradient by,
             and up to which curvature it is stable.
         stacked: Whether `sgdlab.stacked` has its rule.
+        roles: Whether its groups say the role of each parameter (`sgdlab.optimizers.roles`).
+        beta2: The setting that is the memory of its average of squares, with its place, from 0,
+            where that is a list; ``none``: it has no such average, or none with a fixed memory.
     """
 
     family: Family | None = None
@@ -68,6 +72,8 @@ class Traits:
     tensor_state: bool | None = None
     preconditioner: bool | None = None
     stacked: bool | None = None
+    roles: bool | None = None
+    beta2: Beta2 | None = None
 
     def seen_in(self, optimizer: Any) -> "Traits":
         """Return the traits with what an optimizer's methods show, where that was unknown.
@@ -188,4 +194,4 @@ def _shipped(target: str) -> dict[str, Any] | None:
 def _texts() -> dict[str, str]:
     """Return the shipped YAML of every optimizer by its name, unread: most runs need one."""
     paths = sorted((conf_dir() / "optimizer").glob("*.yaml"))
-    return {path.stem: path.read_text() for path in paths}
+    return {path.stem: path.read_text(encoding="utf-8") for path in paths}

@@ -1,7 +1,12 @@
 """How far a tensor may move in relation to its own size: what LARS and LAMB share."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor
+
+from sgdlab.optimizers.kinds import BIAS_AND_NORM
 
 
 def trust_ratio(numerator: Tensor, denominator: Tensor, *norms: Tensor) -> Tensor:
@@ -20,3 +25,17 @@ def trust_ratio(numerator: Tensor, denominator: Tensor, *norms: Tensor) -> Tenso
     """
     usable = torch.stack(norms).all()
     return torch.where(usable, numerator / denominator, torch.ones_like(numerator))
+
+
+def are_adapted(group: Mapping[str, Any]) -> list[bool]:
+    """Say for each parameter of a group whether it has a trust ratio.
+
+    With ``exclude_bias_and_norm`` those have none whose role is a bias, a normalisation's or a
+    vector's; where a group says no ``roles``, those with ``ndim <= 1``.
+    """
+    params = group["params"]
+    if not group["exclude_bias_and_norm"]:
+        return [True] * len(params)
+    if "roles" not in group:
+        return [p.ndim > 1 for p in params]
+    return [role not in BIAS_AND_NORM for role in group["roles"]]

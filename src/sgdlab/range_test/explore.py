@@ -1,32 +1,28 @@
 """The range test itself: updates of the run, one at each rate."""
 
 import contextlib
+import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator
 
-import torch
-
 from sgdlab.range_test.curve import LossAverage, Point, RangeCurve
 from sgdlab.range_test.settings import RangeConfig, rates
 from sgdlab.steps.batches import stream_seed
+from sgdlab.steps.streams import seeded
 from sgdlab.training.build import Run
 from sgdlab.training.evaluation import evaluate
+from sgdlab.training.limit import constant_loss
 from sgdlab.training.steplog import StepWatcher
-from sgdlab.training.threads import threads_for
+from sgdlab.training.threads import on_threads, threads_for
 
 
 @contextlib.contextmanager
 def isolated(run: Run) -> Iterator[None]:
     """Draw and compute inside as the run would, and give back random state and threads."""
-    threads = torch.get_num_threads()
-    try:
-        with torch.random.fork_rng():
-            torch.manual_seed(stream_seed(run.config.seed, "other"))
-            torch.set_num_threads(threads_for(run, run.config.threads))
-            yield
-    finally:
-        torch.set_num_threads(threads)
+    threads = threads_for(run, run.config.threads)
+    with seeded(stream_seed(run.config.seed, "other")), on_threads(threads):
+        yield
 
 
 def explore(
@@ -38,9 +34,10 @@ def explore(
     and multipliers, without a schedule. The model, which is the run's own, is spoilt by it.
 
     It ends early as soon as a loss or a gradient is not finite, or when the smoothed loss exceeds
-    the initial loss and ``best + (diverge - 1)·|best - optimum|``, ``diverge`` times its smallest
-    value so far where the loss is positive and its optimum is not known. Where it has fallen by
-    orders of magnitude, such a multiple alone is no divergence.
+    the initial loss, half of that of a constant prediction (`sgdlab.training.limit`), and
+    ``best + (diverge - 1)·|best - optimum|``, ``diverge`` times its smallest value so far where the
+    loss is positive and its optimum is not known. Where it has fallen by orders of magnitude, or
+    began there, such a multiple alone is no divergence.
 
     Args:
         run: A run that `sgdlab.training.build.build_run` has built, and nothing has trained.
@@ -58,10 +55,17 @@ def _explored(
     decays = [group.get("applied_decay", 0.0) for group in run.optimizer.param_groups]
     independent = run.config.decay.mode == "independent"
     problem = run.data.problem
-    builder = _CurveBuilder(section, problem.optimum if problem else 0.0)
+
+    @functools.cache
+    def harmless() -> float:
+        if problem:
+            return -math.inf
+        loss, most = run.objective.loss, run.config.eval.batch_size
+        return abs(constant_loss(run.model, loss, run.data.train, most)) / 2
+
+    builder = _CurveBuilder(section, problem.optimum if problem else 0.0, harmless)
     run.model.train()
-    train, epochs = run.data.train, itertools.count()
-    batches = (b for e in epochs for b in run.plan.epoch(train.x, train.y, run.config.seed, e))
+    batches = (b for e in itertools.count() for b in run.updates(e))
     val: float | None = None
     for step, lr in enumerate(rates(section)):
         used = scaled(lr)
@@ -70,7 +74,8 @@ def _explored(
             for group, decay in zip(run.optimizer.param_groups, decays, strict=True):
                 group["applied_decay"] = decay * run.lr / used
         values = run.update.step(step, next(batches), used, None)
-        loss, norm = float(values.loss), float(values.grad_norm)
+        loss = float(values.loss)
+        norm = 0.0 if values.skipped else float(values.grad_norm)
         display.step(step + 1, loss, used, norm)
         builder.loss(loss, norm, val)
         if builder.stopped is not None:
@@ -85,17 +90,18 @@ def _explored(
 def _validate(run: Run) -> float:
     """Return the loss over the validation split of the weights that are trained."""
     run.update.sync_weights()
-    objective, data = run.objective, run.data
-    size, bf16 = run.config.eval.batch_size, objective.bf16
-    found = evaluate(run.model, objective.loss, data, data.val, size, bf16)
+    objective = run.objective
+    size, half = run.config.eval.batch_size, objective.half
+    found = evaluate(run.model, objective.loss, run.metric, run.data.val, size, half)
     return found.loss
 
 
 class _CurveBuilder:
     """Collects the points of a curve and notices where it diverges."""
 
-    def __init__(self, section: RangeConfig, optimum: float) -> None:
+    def __init__(self, section: RangeConfig, optimum: float, harmless: Callable[[], float]) -> None:
         self._section = section
+        self._harmless = harmless
         self._optimum = optimum
         self._average = LossAverage(section.smoothing)
         self._points: list[Point] = []
@@ -126,7 +132,7 @@ class _CurveBuilder:
         if factor is None:
             return
         most = self._best + (factor - 1) * abs(self._best - self._optimum)
-        if smoothed > max(most, self._initial):
+        if smoothed > max(most, self._initial) and smoothed > self._harmless():
             self.stopped = (
                 f"the smoothed loss is {smoothed:.3g} at lr={lr:.3g}, its smallest value "
                 f"{self._best:.3g} (range.diverge={factor:g})"

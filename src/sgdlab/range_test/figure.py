@@ -8,9 +8,8 @@ from matplotlib.figure import Figure
 
 from sgdlab.range_test.result import TAKE, RangeResult
 from sgdlab.report.charts.style import COLOURS, FAINT, INK, Look, context, plain, svg
+from sgdlab.results import atomic_write
 from sgdlab.terminal.numbers import number
-
-FILE = "lr_find.svg"
 
 
 def draw(file: Path, results: Sequence[RangeResult], title: str, is_linear: bool) -> None:
@@ -35,7 +34,7 @@ def draw(file: Path, results: Sequence[RangeResult], title: str, is_linear: bool
         else:
             _several(axes, results)
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
-        file.write_text(svg(figure, title))
+        atomic_write(file, svg(figure, title), durable=False)
 
 
 def _one(axes: Axes, result: RangeResult) -> None:

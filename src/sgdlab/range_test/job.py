@@ -17,7 +17,8 @@ from sgdlab.config.schema import RunConfig
 from sgdlab.errors import InputError
 from sgdlab.optimizers.traits import traits_of
 from sgdlab.range_test.settings import RangeConfig, section_of
-from sgdlab.sweep.preflight import check
+from sgdlab.range_test.table import refuse_others
+from sgdlab.sweeps.preflight import check
 from sgdlab.terminal.display import shown
 
 SECTION = "range"
@@ -93,7 +94,7 @@ def check_job(job: RangeJob, folder: Path) -> None:
     """Refuse what cannot be built, before there is any file.
 
     Raises:
-        InputError: Says why; or the folder holds a run.
+        InputError: Says why; or the folder holds a run, or files that are not of a range test.
     """
     if traits_of(job.config.optimizer).reads_lr_once:
         place = where(job.config, "optimizer")
@@ -102,3 +103,4 @@ def check_job(job: RangeJob, folder: Path) -> None:
         check(job.config)
     if any((folder / name).exists() for name in ("steps.csv", "summary.csv")):
         raise InputError(f"{folder} holds a run: choose another hydra.run.dir")
+    refuse_others(folder)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sgdlab.range_test.curve import RangeCurve, Reading
-from sgdlab.range_test.settings import RangeConfig
+from sgdlab.range_test.settings import RangeConfig, ends
 from sgdlab.range_test.suggest import RULES, SHARE_LEFT_OUT, median, suggestions
 
 TAKE = "median"
@@ -99,9 +99,10 @@ def why_none(curve: RangeCurve, reading: Reading, section: RangeConfig) -> str |
     (`Reading.batch_noise` by the root of their number, and `Reading.noise`), and more than 1 % of
     ``l̄``, or of what of it is above the optimum, where that is known.
     """
+    start, stop = ends(section)
     if not any(point.smoothed is not None for point in curve.points):
-        return f"{curve.stopped}: no suggestion; lower range.start={section.start:g}"
-    lower = f"lower range.start={section.start:g}"
+        return f"{curve.stopped}: no suggestion; lower range.start={start:g}"
+    lower = f"lower range.start={start:g}"
     if len(reading.lrs) < _FEWEST:
         return f"no suggestion after {len(reading.lrs)} rates ({curve.stopped}): {lower}"
     place = _minimum(reading)
@@ -117,7 +118,7 @@ def why_none(curve: RangeCurve, reading: Reading, section: RangeConfig) -> str |
         )
     return (
         f"no suggestion: up to the last rate the loss did not fall by more than its noise; raise "
-        f"range.stop={section.stop:g}, or look for what keeps it from falling"
+        f"range.stop={stop:g}, or look for what keeps it from falling"
     )
 
 
@@ -125,14 +126,14 @@ def _notes(
     reading: Reading, take: float, stopped: str | None, section: RangeConfig
 ) -> tuple[str, ...]:
     notes: list[str] = []
+    start, stop = ends(section)
     if stopped is None and int(np.argmin(reading.values)) == len(reading.values) - 1:
         notes.append(
-            f"the loss still fell at the last rate: raise range.stop={section.stop:g} to see its "
-            "minimum"
+            f"the loss still fell at the last rate: raise range.stop={stop:g} to see its minimum"
         )
-    if take < 10 * section.start:
+    if take < 10 * start:
         notes.append(
-            f"the rate to take is close to the first one: lower range.start={section.start:g} and "
+            f"the rate to take is close to the first one: lower range.start={start:g} and "
             "look again"
         )
     return tuple(notes)

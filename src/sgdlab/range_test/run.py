@@ -1,29 +1,37 @@
 """A range test from config to files, and several side by side (``sgdlab lr-find -m``)."""
 
+import functools
 import re
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 
-from sgdlab.config.compose.loader import QuickLoader, explained, typed
+from sgdlab import signals
+from sgdlab.config.compose.loader import QuickLoader
+from sgdlab.config.compose.of_job import explained, typed
 from sgdlab.config.instantiate import call, where
 from sgdlab.errors import InputError, reason_of
 from sgdlab.range_test.explore import explore
 from sgdlab.range_test.job import RATES, RangeJob, check_job, job_of
+from sgdlab.range_test.move import moved_test
 from sgdlab.range_test.result import RangeResult, result_of
 from sgdlab.range_test.settings import RangeConfig
 from sgdlab.range_test.show import RangeDisplay, show_all
-from sgdlab.range_test.table import CURVE, SUGGESTIONS, write_tables
+from sgdlab.range_test.table import FIGURE, refuse_others, replacing, write_tables
 from sgdlab.results import write_config, write_environment, write_error
-from sgdlab.sweep.run import varied_keys
+from sgdlab.results.lock import held
+from sgdlab.sweeps.run import varied_keys
 from sgdlab.terminal.display import shown, stdout
 from sgdlab.terminal.notices import warn
 from sgdlab.training.build import Run, build_run
 from sgdlab.training.environment import environment
+from sgdlab.training.evidence import evidence_of
+from sgdlab.training.pauses import timed
+from sgdlab.training.surroundings import restored
 
 
 def make_test(job: RangeJob, folder: Path, name: str) -> RangeResult:
@@ -32,38 +40,51 @@ def make_test(job: RangeJob, folder: Path, name: str) -> RangeResult:
     Raises:
         SystemExit: With code 1 when it failed; the traceback is in ``error.txt``.
     """
-    config, section = job.config, job.section
-    for stale in (CURVE, SUGGESTIONS, "lr_find.svg", "error.txt"):
-        (folder / stale).unlink(missing_ok=True)
+    config = job.config
     try:
-        run = build_run(config)
-        rule = call(config.scaling, where(config, "scaling"))
-
-        def scaled(lr: float) -> float:
-            return float(rule(lr, run.plan.effective_batch_size))
-
-        for line in _warnings(job, run):
-            warn(line)
-        with RangeDisplay(name, section.steps) as display:
-            curve = explore(run, section, scaled, display)
-    except InputError:
-        raise
-    except Exception as error:
-        write_error(folder, traceback.format_exc())
+        with restored(config.precision == "tf32"), timed(config.limits.seconds, "the range test"):
+            result, run = _make(job, name)
+    except BaseException as error:
+        if isinstance(error, InputError) or signals.is_real(error):
+            raise
+        write_error(folder, "".join(traceback.format_exception(error)))
         print(f"sgdlab: {name}: {reason_of(error)}; see {shown(folder)}/error.txt", file=sys.stderr)
         raise SystemExit(1) from error
-    result = result_of(name, curve, section, scaled)
     write_config(folder, config.plain())
-    write_environment(folder, environment(run.device, run.data.fingerprint))
+    evidence = evidence_of(config, run.data.fingerprint, run.model).recorded()
+    write_environment(folder, environment(run.device, run.data.recorded()) | evidence)
     write_tables(folder, [result], with_names=False)
     return result
+
+
+def _make(job: RangeJob, name: str) -> tuple[RangeResult, Run]:
+    """Return the result of a range test, and the run that was built first."""
+    config, section = job.config, job.section
+    first = run = build_run(config)
+    rule = call(config.scaling, where(config, "scaling"))
+
+    scaled = functools.partial(_scaled, rule, run.plan.effective_batch_size)
+    for line in _warnings(job, run):
+        warn(line)
+    with RangeDisplay(name, section.steps) as display:
+
+        def test(part: RangeConfig) -> RangeResult:
+            nonlocal first
+            fresh, first = first or build_run(config), None  # a test spoils its model
+            return result_of(name, explore(fresh, part, scaled, display), part, scaled)
+
+        return moved_test(test, section), run
+
+
+def _scaled(rule: Callable[[float, int], float], effective_batch_size: int, lr: float) -> float:
+    return float(rule(lr, effective_batch_size))
 
 
 def draw(folder: Path, results: Sequence[RangeResult], title: str, section: RangeConfig) -> None:
     """Draw range tests into ``lr_find.svg``."""
     from sgdlab.range_test import figure  # matplotlib takes a second
 
-    figure.draw(folder / figure.FILE, results, title, section.mode == "linear")
+    figure.draw(folder / FIGURE, results, title, section.mode == "linear")
 
 
 def _warnings(job: RangeJob, run: Run) -> list[str]:
@@ -84,7 +105,7 @@ def _warnings(job: RangeJob, run: Run) -> list[str]:
 
 
 def sweep(master: DictConfig, context: HydraContext, jobs: Sequence[Sequence[str]]) -> None:
-    """Make the range tests of ``lr-find -m`` one after the other, and compare them.
+    """Make the range tests of ``lr-find -m``, and compare them.
 
     Raises:
         InputError: A job is bad input; no test has started.
@@ -93,6 +114,8 @@ def sweep(master: DictConfig, context: HydraContext, jobs: Sequence[Sequence[str
     varied = varied_keys(jobs)
     if rates := set(varied) & set(RATES):
         raise InputError(f"{rates.pop()}: lr-find goes through the rates by itself; leave it out")
+    from sgdlab.range_test.workers import tested  # which makes tests by this module
+
     loader = QuickLoader(context.config_loader.get_search_path())
     folder = Path(master.hydra.sweep.dir)
     prepared: dict[str, RangeJob] = {}
@@ -109,15 +132,13 @@ def sweep(master: DictConfig, context: HydraContext, jobs: Sequence[Sequence[str
             own = folder / f"{_slug(name)}-{len(folders) + 1}"
         check_job(job, own)
         prepared[name], folders[name] = job, own
-    results: list[RangeResult] = []
-    failed = False
-    for name, job in prepared.items():
-        try:
-            results.append(make_test(job, folders[name], name))
-        except SystemExit:
-            failed = True
-    if results:
-        _compare(prepared, results, folder)
+    refuse_others(folder)
+    with held(folder, master.lock, warn):
+        found = tested(master, context, prepared, folders, folder)
+        results = [result for result in found if result is not None]
+        failed = len(results) < len(found)
+        if results:
+            _compare(prepared, results, folder)
     if failed:
         raise SystemExit(1)
 
@@ -136,8 +157,9 @@ def _slug(name: str) -> str:
 
 def _compare(jobs: dict[str, RangeJob], results: Sequence[RangeResult], folder: Path) -> None:
     section = jobs[results[0].name].section
-    write_tables(folder, results, with_names=True)
-    draw(folder, results, "Learning-rate range tests", section)
+    with replacing(folder):
+        write_tables(folder, results, with_names=True)
+        draw(folder, results, "Learning-rate range tests", section)
     console = stdout()
     show_all(console, results, section.mode == "linear")
     for result in results:

@@ -7,11 +7,14 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from sgdlab.checks import lies_in, require_number
-from sgdlab.config.schema import RunConfig
+from sgdlab.config.schema import WatchedConfig
 from sgdlab.errors import InputError, suggest
 
 FEWEST = 10
 """Steps below which a curve says nothing."""
+
+START, STOP = 1e-7, 10.0
+"""The rates that a test goes through first, where none are asked for."""
 
 MODES = ("exponential", "linear")
 
@@ -20,8 +23,8 @@ MODES = ("exponential", "linear")
 class RangeConfig:
     """Section ``range``; its meaning stands in ``conf/lr_find.yaml``."""
 
-    start: float = MISSING
-    stop: float = MISSING
+    start: float | None = MISSING
+    stop: float | None = MISSING
     steps: int = MISSING
     mode: str = MISSING
     smoothing: float = MISSING
@@ -29,8 +32,8 @@ class RangeConfig:
     val: bool = MISSING
 
 
-@dataclass
-class LrFindConfig(RunConfig):
+@dataclass(kw_only=True)
+class LrFindConfig(WatchedConfig):
     """A range test: a run's config, and the rates to go through."""
 
     range: RangeConfig
@@ -46,12 +49,12 @@ def check_range(section: RangeConfig) -> None:
     Raises:
         InputError: Names the key, its value and what would be right.
     """
-    require_number("range.start", section.start, 0, open_low=True)
-    require_number("range.stop", section.stop, 0, open_low=True)
-    if section.start >= section.stop:
-        raise InputError(
-            f"range.start={section.start:g} range.stop={section.stop:g}: start must be below stop"
-        )
+    for key in ("start", "stop"):
+        if (value := getattr(section, key)) is not None:
+            require_number(f"range.{key}", value, 0, open_low=True)
+    start, stop = ends(section)
+    if start >= stop:
+        raise InputError(f"range.start={start:g} range.stop={stop:g}: start must be below stop")
     if section.steps < FEWEST:
         raise InputError(f"range.steps={section.steps}: must be a whole number from {FEWEST}")
     if section.mode not in MODES:
@@ -77,16 +80,23 @@ def section_of(composed: DictConfig) -> RangeConfig:
     return section
 
 
+def ends(section: RangeConfig) -> tuple[float, float]:
+    """Return the first and the last rate; those that are not set are ``START`` and ``STOP``."""
+    start, stop = section.start, section.stop
+    return START if start is None else start, STOP if stop is None else stop
+
+
 def rates(section: RangeConfig) -> list[float]:
     """Return the rates ``η_i``, ``i`` from 0 to ``n - 1``, both ends included.
 
     ``exponential``: ``η_i = start · (stop / start)^(i / (n - 1))``; ``linear``:
     ``η_i = start + (stop - start) · i / (n - 1)``.
     """
+    start, stop = ends(section)
     shares = [i / (section.steps - 1) for i in range(section.steps)]
     if section.mode == "linear":
-        return [section.start + (section.stop - section.start) * share for share in shares]
+        return [start + (stop - start) * share for share in shares]
     # In logarithms: stop / start may overflow.
-    low, high = math.log(section.start), math.log(section.stop)
+    low, high = math.log(start), math.log(stop)
     inner = [math.exp(low + (high - low) * share) for share in shares[1:-1]]
-    return [section.start, *inner, section.stop]
+    return [start, *inner, stop]

@@ -1,13 +1,15 @@
 """A range test for a person: its progress, then the curve, and the suggestions as a table."""
 
+import sys
 import time
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from sgdlab.range_test.result import TAKE, RangeResult
+from sgdlab.terminal.console import wrapped
+from sgdlab.terminal.live_line import LiveLine
 from sgdlab.terminal.numbers import number
 from sgdlab.terminal.plot import Mark, PlotLine, plot
 
@@ -29,31 +31,25 @@ class RangeDisplay:
     """
 
     def __init__(self, title: str, steps: int) -> None:
-        self._console = Console(stderr=True)
-        self._drawn = time.monotonic()
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False), BarColumn(bar_width=24),
-            MofNCompleteColumn(), TextColumn("{task.fields[state]}", markup=False),
-            console=self._console, transient=True, auto_refresh=False,
-        )  # fmt: skip
-        self._task = self._bar.add_task(title, total=steps, state="")
+        self._title, self._total = title, steps
+        self._drawn = self._start = time.monotonic()
+        self._line = LiveLine()
 
     def __enter__(self) -> "RangeDisplay":
-        if self._console.is_terminal:
-            self._bar.start()
+        self._line.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._console.is_terminal:
-            self._bar.stop()  # elsewhere rich prints an empty line
+        self._line.stop()
 
     def step(self, step: int, loss: float, lr: float, grad_norm: float) -> None:
         """Show the rate and the loss of an update, ten times a second."""
         now = time.monotonic()
-        if self._console.is_terminal and now - self._drawn >= 0.1:
+        if self._line.live and now - self._drawn >= 0.1:
             self._drawn = now
-            state = f"lr {lr:.3g}  loss {loss:.4g}  grad norm {grad_norm:.3g}"
-            self._bar.update(self._task, completed=step, state=state, refresh=True)
+            left = (now - self._start) / max(step, 1) * (self._total - step)
+            state = [f"lr {lr:.3g}", f"loss {loss:.4g}", f"grad norm {grad_norm:.3g}"]
+            self._line.draw(self._title, step, self._total, left, state)
 
 
 def show(console: Console, result: RangeResult, is_linear: bool) -> None:
@@ -125,4 +121,6 @@ def _end(console: Console, result: RangeResult, name: str) -> None:
     if result.curve.stopped and not result.why_none:
         lines.insert(0, f"ended early: {result.curve.stopped}")
     for line in lines:
-        console.print(f"{name}{line}", markup=False, highlight=False, soft_wrap=True)
+        console.print(
+            wrapped(f"{name}{line}", sys.stdout), markup=False, highlight=False, soft_wrap=True
+        )

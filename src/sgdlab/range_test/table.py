@@ -1,12 +1,42 @@
 """The files of a range test: its points and its suggestions as CSV."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 from sgdlab.range_test.result import RangeResult
-from sgdlab.results import Cell, write_table
+from sgdlab.results import CONFIG_BEGIN, Cell, Written, shows, write_table
 
-CURVE, SUGGESTIONS = "lr_find.csv", "suggestions.csv"
+CURVE, SUGGESTIONS, FIGURE = "lr_find.csv", "suggestions.csv", "lr_find.svg"
+
+_MARKS = {
+    CURVE: b"lr,loss,smoothed",
+    SUGGESTIONS: b"rule,lr,lr_used,loss",
+    FIGURE: b"Learning-rate range test",
+    "config.yaml": CONFIG_BEGIN,
+    "environment.json": b'"sgdlab"',
+    "error.txt": b"Traceback",
+}
+"""Files of a range test, and what stands near the beginning of each."""
+
+
+def refuse_others(folder: Path) -> None:
+    """Refuse to write range tests over files that are not of one.
+
+    Raises:
+        InputError: Names the file; nothing was written.
+    """
+    Written(folder).refuse_others(_MARKS, partial(_is_ours, folder))
+
+
+def replacing(folder: Path) -> AbstractContextManager[None]:
+    """Return the context in which a range test takes the place of an earlier one in its folder."""
+    return Written(folder).replacing(_MARKS, partial(_is_ours, folder))
+
+
+def _is_ours(folder: Path, name: str) -> bool:
+    return shows(folder / name, [_MARKS[name]])
 
 
 def write_tables(folder: Path, results: Sequence[RangeResult], with_names: bool) -> None:

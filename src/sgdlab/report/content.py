@@ -2,80 +2,99 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from sgdlab.analysis import Analysis, words
+from sgdlab.analysis import Analysis, Result, words
 from sgdlab.report import tables
+from sgdlab.report.along_axes import axes_blocks
 from sgdlab.report.charts.model import Chart
 from sgdlab.report.document import (
     Block,
     Code,
+    Command,
     Document,
     Fold,
-    Gallery,
     Notes,
     Section,
-    Table,
     Text,
 )
 from sgdlab.report.figures.workload import Figures
+from sgdlab.report.origin import Making
+from sgdlab.report.over_workloads import over_workloads
 from sgdlab.report.repeat import LISTED, commands
-from sgdlab.report.verdict import Answer, answers, verdicts
+from sgdlab.report.verdict import Answer, Joint
+from sgdlab.report.verdict.unfinished import section_of
+from sgdlab.report.whole_study import whole
 from sgdlab.report.winners import Winners
-from sgdlab.report.workload_sections import FOLD_FROM, defaults, tuned
-from sgdlab.results import COMPLETED, DEFAULTS, TIMING
+from sgdlab.report.workload_sections import FOLD_FROM, answer_blocks, defaults, tuned
+from sgdlab.results import APART, COMPLETED, DEFAULTS, ONE, TIMING
 
-NAMED = 3
-"""Checks that failed which the answer names."""
+NOTHING = "Nothing can be compared: no run says which optimizer, model and data it is of."
+"""The answer where no run can be told."""
 
 
 def document(
     analysis: Analysis,
+    said: Sequence[Answer],
+    over: Joint | None,
     drawn: Sequence[Figures],
     profiles: Sequence[Chart],
     version: str,
     winners: Winners,
+    made: Making,
 ) -> Document:
     """Return what the page says, in order.
 
     Args:
         analysis: All that it says.
+        said: The answer of each result, in the same order.
+        over: The answer over several workloads.
         drawn: The figures of each result, in the same order.
         profiles: The figures of all workloads together.
         version: The version of sgdlab.
         winners: The best settings of every optimizer as plain PyTorch.
+        made: How the report is made.
     """
     results = analysis.results
     several = len({result.workload.name for result in results}) > 1
-    title = "Optimizer comparison" if several or not results else results[0].workload.name
-    said = answers(analysis)
-    sections = [_answer(analysis, said)]
+    title = _title_of_one(results[0]) if results and not several else _title(analysis)
+    sections = [_answer(analysis, said, over)]
+    if analysis.unfinished:
+        sections.append(section_of(analysis.unfinished))
+    if axes := axes_blocks(analysis):
+        sections.append(Section("Along axes", axes))
     before = ""
     for result, answer, figures in zip(results, said, drawn, strict=True):
         if several and result.workload.name != before:
-            sections.append(Section(result.workload.name, []))
+            sections.append(Section(result.workload.name, answer_blocks(answer, "second")))
         before = result.workload.name
-        make = defaults if result.track == DEFAULTS else tuned
+        make = defaults if result.track in APART else tuned
         sections += make(result, answer, figures, 3 if several else 2)
-    if profiles:
-        sections.append(Section("Over all workloads", _profile(analysis, profiles)))
+    if profiles or analysis.together:
+        sections.append(Section("Over all workloads", over_workloads(analysis, profiles)))
     sections += _whole(analysis)
     if results:
-        sections.append(Section("How to repeat every row", _repeat(analysis)))
+        logged = any(result.workload.logged for result in results)
+        own: list[Block] = [Command("This report", made.command())]
+        repeat = own if logged else [*whole(analysis, made), *_repeat(analysis)]
+        sections.append(Section("How to repeat every row", repeat))
     if winners.sources or winners.missing:
         sections.append(_winners(winners))
     sections.append(Section("Files", [Text(_FILES, "note")]))
-    return Document(title, _subtitle(analysis, version), sections)
+    return Document(title, _subtitle(analysis, version, made), sections)
 
 
 _FILES = (
-    "Numbers in full, beside this page: comparison.csv (a row per optimizer), pairwise.csv (a row "
-    "per pair and metric), budget.csv, sensitivity.csv, audit.csv and runs.csv (a row per run); "
-    "tables/ has LaTeX, figures/ every figure as SVG, and as PNG and PDF unless left out. Commands "
-    "are relative to the folder in which the report was made, unless their path is absolute."
+    "Numbers in full, beside this page: comparison.csv (a row per optimizer or setting compared), "
+    "pairwise.csv (a row per pair and metric), speedup.csv, joint.csv and effects.csv (several "
+    "workloads together), axes.csv, budget.csv, sensitivity.csv, audit.csv and runs.csv (a row per "
+    "run); verdict.json has the answer for programs; tables/ has LaTeX, figures/ every figure as "
+    "SVG, and as PNG and PDF where --formats asks for them. Commands are relative to the folder in "
+    "which the report was made, unless their path is absolute."
 )
 
 
-def _subtitle(analysis: Analysis, version: str) -> str:
+def _subtitle(analysis: Analysis, version: str, made: Making) -> str:
     runs = [run for run in analysis.runs.rows if run["phase"] != TIMING]
     done = sum(run["status"] == COMPLETED for run in runs)
     parts = [words.count(len(runs), "run"), f"{done:,} completed"]
@@ -83,19 +102,28 @@ def _subtitle(analysis: Analysis, version: str) -> str:
         parts.append(words.count(timing, "timing run"))
     if (workloads := len({result.workload.name for result in analysis.results})) > 1:
         parts.append(words.count(workloads, "workload"))
+    parts += [f"from the bundle {Path(name).name}" for name in made.origin.bundles]
     return f"{' · '.join(parts)} · sgdlab {version}"
 
 
-def _answer(analysis: Analysis, said: Sequence[Answer]) -> Section:
-    tracks = zip(said, analysis.results, strict=True)
-    main = [answer.verdict for answer, result in tracks if result.track != DEFAULTS]
-    main = main or [answer.verdict for answer in said] or verdicts(analysis)
-    blocks: list[Block] = [Text(verdict, "lead") for verdict in main]
-    checks = [check for result in analysis.results for check in result.audit]
-    failed = list(dict.fromkeys(check.check for check in checks if check.status == "fail"))
-    if failed:
-        named = failed[:NAMED] + [f"{len(failed) - NAMED} more"] * (len(failed) > NAMED)
-        blocks.append(Text(f"Not passed by the audit: {words.listing(named)}.", "warn"))
+def _answer(analysis: Analysis, said: Sequence[Answer], over: Joint | None) -> Section:
+    blocks: list[Block] = []
+    if over is not None:
+        blocks += [Text(over.headline, "lead"), *(Text(said, "measure") for said in over.tests[:1])]
+        if over.tests[1:]:
+            blocks.append(Notes(over.tests[1:]))
+        blocks.append(Text(over.number, "note" if over.tests else "measure"))
+        failed = [result.workload.name for result in analysis.results if _fails(result)]
+        if failed:
+            some = words.listing(list(dict.fromkeys(failed)))
+            blocks.append(Text(f"Not passed by the audit: {some}", "warn"))
+        blocks.append(tables.matrix(over))
+    elif said:
+        both = zip(said, analysis.results, strict=True)
+        tuned = [answer for answer, result in both if result.track not in APART]
+        blocks += answer_blocks((tuned or said)[0], "lead")
+    else:
+        blocks.append(Text(NOTHING, "lead"))
     if analysis.runs.problems:
         files = words.count(len(analysis.runs.problems), "file")
         blocks.append(
@@ -108,18 +136,8 @@ def _answer(analysis: Analysis, said: Sequence[Answer]) -> Section:
     return Section("Answer", blocks)
 
 
-def _profile(analysis: Analysis, charts: Sequence[Chart]) -> list[Block]:
-    blocks: list[Block] = []
-    if (found := analysis.profile) is not None:
-        ranked = sorted(found.score, key=lambda name: (-found.score[name], name))
-        rows = [[name, words.number(found.score[name], 3)] for name in ranked]
-        caption = (
-            "AlgoPerf's score: the mean height of the performance profile of steps to target, "
-            "from 1 to 4 times the cost of the fastest. 1 is the fastest everywhere."
-        )
-        head = ["Optimizer", "Score"]
-        blocks.append(Table(head, rows, caption, numeric=frozenset(["Score"])))
-    return [*blocks, Gallery(list(charts))]
+def _fails(result: Result) -> bool:
+    return any(check.status == "fail" for check in result.audit)
 
 
 def _whole(analysis: Analysis) -> list[Section]:
@@ -145,13 +163,28 @@ def _whole(analysis: Analysis) -> list[Section]:
     return sections
 
 
+def _title_of_one(result: Result) -> str:
+    """Return the workload, and what is compared on it."""
+    names = [row["optimizer"] for row in result.rows]
+    what = words.listing(names) if len(names) < 4 else f"{len(names)} {result.noun}s"
+    return f"{result.workload.name}: {what}"
+
+
+def _title(analysis: Analysis) -> str:
+    """Return the title of a page about several workloads."""
+    settings = {result.workload.by for result in analysis.results}
+    if len(settings) == 1 and (by := settings.pop()):
+        return f"Comparison by {words.listing(by)}"
+    return "Optimizer comparison"
+
+
 def _repeat(analysis: Analysis) -> list[Block]:
-    """Return the commands of the only result, or those of each folded."""
     results = analysis.results
     if len(results) == 1:
         return commands(analysis, results[0])
     titles = [
-        result.workload.name + (", default settings" if result.track == DEFAULTS else "")
+        result.workload.name
+        + {DEFAULTS: ", default settings", ONE: ", one setting"}.get(result.track, "")
         for result in results
     ]
     first, *rest = zip(titles, results, strict=True)

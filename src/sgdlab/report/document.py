@@ -15,8 +15,8 @@ class Text:
 
     Attributes:
         content: What the paragraph says.
-        role: ``lead`` for the answer, ``second`` for that of another track, ``note`` for small
-            print, ``warn``, or empty.
+        role: ``lead`` for a headline, ``second`` for that of another track or workload, ``measure``
+            for the line under it, ``note`` for small print, ``warn``, or empty.
     """
 
     content: str
@@ -96,12 +96,14 @@ class Section:
         blocks: What follows.
         level: The level of the heading, 2 or 3.
         apart: Whether it is about other runs than the sections around it.
+        folded: Whether its blocks are folded away until asked for.
     """
 
     title: str
     blocks: list[Block]
     level: int = 2
     apart: bool = False
+    folded: bool = False
 
 
 @dataclass(frozen=True)

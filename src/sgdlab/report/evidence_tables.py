@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sgdlab.analysis import Result, words
@@ -24,26 +25,41 @@ _SECONDARY = {
 def pairs_note(result: Result) -> str:
     """Return how to read the pairwise tests."""
     unit = result.primary[0].get("unit", "seed") if result.primary else "seed"
+    paired = f"of what both completed, paired by {unit} (same initial weights, same batches)"
+    if logged := result.workload.logged:
+        paired = f"paired by {logged.unit}" if logged.unit else "of independent runs (Welch)"
     text = (
-        f"Differences are first − second, of what both completed, paired by {unit} (same initial "
-        "weights, same batches). Intervals are 95 % and for one pair alone; the adjusted p is "
-        "Holm's over all pairs of the workload, and a verdict needs it below 0.05. Effect size: "
+        f"Differences are first − second, {paired}. Intervals are 95 % and for one pair alone; "
+        f"the adjusted p is {_over(result)}, and a verdict needs it below 0.05. Effect size: "
         f"mean difference over its standard deviation. {unit.capitalize()}s needed: to resolve "
         "a gap as large as the one observed, at 80 % power."
     )
     if result.margin is not None:
         margin = words.difference(result.margin, result.workload.metric).lstrip("+")
         text += f" Equivalent: two one-sided tests say that the gap is less than {margin}."
-    if unit == "seed":
+    if unit == "seed" and not logged:
         text += " Seeds are the only replication: the luck of tuning is not in these numbers."
     return text
 
 
+def _over(result: Result) -> str:
+    """Say over what p-values are adjusted."""
+    if len(result.families) > 1:
+        return "Holm's over the pairs of one question"
+    if len(result.primary) == 1:
+        return "that of the only pair of the workload"
+    return f"Holm's over all {len(result.primary):,} pairs of the workload"
+
+
 def pairs(result: Result) -> Table:
-    """Return the pairwise tests of the metric of the verdicts."""
+    """Return the pairwise tests of the metric of the verdicts, with the question of each."""
     metric = result.workload.metric
     title = f"Difference in {result.metric_name}"
-    return _pairs(result.primary, title + (" (points)" if metric == "accuracy" else ""), metric)
+    shown = _pairs(result.primary, title + (" (points)" if metric == "accuracy" else ""), metric)
+    if len(result.families) < 2:
+        return shown
+    rows = [[pair["family"], *row] for pair, row in zip(result.primary, shown.rows, strict=True)]
+    return replace(shown, columns=["Question", *shown.columns], rows=rows)
 
 
 def others(result: Result) -> list[Table]:
@@ -53,7 +69,7 @@ def others(result: Result) -> list[Table]:
     for name in names:
         if name == result.column:
             continue
-        rows = [pair for pair in result.pairs if pair["metric"] == name]
+        rows = [pair for pair in result.pairs if pair["metric"] == name and pair.get("family", "-")]
         metric = result.workload.metric if name in ("test_metric", "final_val_metric") else name
         shown = _SECONDARY.get(name, name).format(metric=result.workload.metric)
         points = " (points)" if metric == "accuracy" else ""
@@ -83,8 +99,8 @@ def _pairs(rows: Sequence[Mapping[str, Any]], title: str, metric: str) -> Table:
                 words.p_value(pair["p_value"]),
                 words.p_value(pair["p_adjusted"]),
                 words.p_value(pair.get("p_wilcoxon_adjusted")),
-                words.number(pair.get("effect_size"), 2),
-                _needed(pair.get("seeds_needed")),
+                _effect(pair.get("effect_size")),
+                words.number(pair.get("seeds_needed")),
                 pair["verdict"] + (f" ({pair['note']})" if pair["note"] else ""),
             ]
         )
@@ -92,8 +108,11 @@ def _pairs(rows: Sequence[Mapping[str, Any]], title: str, metric: str) -> Table:
     return Table(columns, cells, numeric=numeric, strong=frozenset(strong))
 
 
-def _needed(value: float | None) -> str:
-    return "∞" if value == math.inf else words.number(value)
+def _effect(value: float | None) -> str:
+    """Return an effect size: one without a spread to speak of as a whole number."""
+    if value is not None and math.isfinite(value) and abs(value) >= 100:
+        return words.number(round(value))
+    return words.number(value, 2)
 
 
 def audit(result: Result) -> Table:
@@ -108,6 +127,11 @@ def audit_counts(result: Result) -> str:
     """Return ``1 fail, 2 warn and 9 pass``."""
     states = [check.status for check in result.audit]
     return words.listing([f"{states.count(s)} {s}" for s in _ORDER if s in states])
+
+
+def _lines(result: Result) -> str:
+    """Return what tells the lines of the learning rate apart."""
+    return ", ".join(key for key in result.workload.by if key != "lr") or "Optimizer"
 
 
 def basins(result: Result) -> Table | None:
@@ -137,9 +161,10 @@ def basins(result: Result) -> Table | None:
         return None
     tolerance = max(tolerances)
     shown = words.difference(tolerance, metric).lstrip("+")
-    columns = ["Optimizer", "Completed", "Best lr", "Best", "Basin of lr", "Decades"]
+    names = ["Completed", "Best lr tried", "Its result", "Basin of lr", "Decades"]
+    columns = [_lines(result), *names]
     caption = (
         f"How forgiving is the learning rate? The basin is where the result is within {shown} of "
-        "the best one; ≤ and ≥ say that it reaches the end of what was tried."
+        "the optimizer's own best one; ≤ and ≥ say that it reaches the end of what was tried."
     )
     return Table(columns, rows, caption, numeric=frozenset(columns[1:]))

@@ -27,7 +27,7 @@ def draw_landscape(csv_path: Path, svg_path: Path) -> None:
         InputError: A file cannot be read or written, or has no such slices.
     """
     try:
-        with csv_path.open(newline="") as file:
+        with csv_path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
     except OSError as error:
         raise InputError(f"{csv_path}: {error.strerror}") from error

@@ -8,7 +8,8 @@ from sgdlab.analysis import Analysis, Result, words
 from sgdlab.checks import is_number
 from sgdlab.report import evidence_tables, tables
 from sgdlab.report.document import Table
-from sgdlab.results import DEFAULTS
+from sgdlab.results import DEFAULTS, ONE
+from sgdlab.visible import visible
 
 _SPECIAL: Mapping[str, str] = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
@@ -22,14 +23,12 @@ _SPECIAL: Mapping[str, str] = {
 """What means something to LaTeX, or is not in the fonts of every set-up. Brackets and stars after
 ``\\\\`` would be its arguments, and hyphens in a row one dash."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-
 _STATUS: Mapping[str, str] = {"pass": "pass", "warn": r"\emph{warn}", "fail": r"\textbf{fail}"}
 
 
 def escape(content: str) -> str:
-    """Return text that LaTeX sets as it is; characters of control are left out."""
-    content = _CONTROL.sub(" ", content)
+    """Return text that LaTeX sets as it is, in one line."""
+    content = visible(" ".join(content.split()))
     content = re.sub(r"(\d) %", "\\1\u00a0%", content)
     return "".join(_SPECIAL.get(letter, letter) for letter in content)
 
@@ -74,14 +73,14 @@ def _file(name: str, results: Sequence[Result], found: Sequence[Table]) -> str:
     """Return one ``tabular`` per workload and track, each under its name."""
     parts = [f"% {name}: written by sgdlab report; needs \\usepackage{{booktabs}}"]
     for result, table in zip(results, found, strict=True):
-        track = {DEFAULTS: ", default settings"}.get(result.track, "")
+        track = {DEFAULTS: ", default settings", ONE: ", one setting"}.get(result.track, "")
         if table.rows:
             parts.append(f"% {_comment(result.workload.name)}{track}\n{tabular(table)}")
     return "\n\n".join(parts) + "\n"
 
 
 def _comment(content: str) -> str:
-    return " ".join(_CONTROL.sub(" ", content).split())
+    return visible(" ".join(content.split()))
 
 
 def tabular(table: Table) -> str:

@@ -14,6 +14,7 @@ from sgdlab.report.document import (
     Table,
     Text,
 )
+from sgdlab.visible import visible, visible_lines
 
 _MARKS = re.compile(r"([\\`*\[\]|#~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
@@ -21,7 +22,7 @@ _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 def escape(content: str) -> str:
     """Return text that renders as itself, in a paragraph or in the cell of a table."""
-    content = " ".join(content.split())
+    content = visible(" ".join(content.split()))
     content = _MARKS.sub(r"\\\1", content).translate(_HTML)
     # Only at the start of a line would these make a list or a rule of it.
     return re.sub(r"^(\d+)([.)])(?=\s)|^([-+=])", _at_start, content)
@@ -36,7 +37,8 @@ def render(document: Document) -> str:
     parts = [f"# {escape(document.title)}", escape(document.subtitle)]
     for section in document.sections:
         parts.append(f"{'#' * section.level} {escape(section.title)}")
-        parts += [_block(block) for block in section.blocks]
+        blocks = [_block(block) for block in section.blocks]
+        parts += _folded("Show", blocks) if section.folded else blocks
     return "\n\n".join(parts) + "\n"
 
 
@@ -59,11 +61,15 @@ def _block(block: Block) -> str:
         case Code(name, content):
             return f"{escape(name)}:\n\n{_fenced('python', content.rstrip())}"
         case Fold(summary, blocks):
-            inner = "\n\n".join(map(_block, blocks))
-            return f"<details><summary>{escape(summary)}</summary>\n\n{inner}\n\n</details>"
+            return "\n\n".join(_folded(summary, [_block(block) for block in blocks]))
+
+
+def _folded(summary: str, blocks: list[str]) -> list[str]:
+    return [f"<details><summary>{escape(summary)}</summary>", *blocks, "</details>"]
 
 
 def _fenced(language: str, content: str) -> str:
+    content = visible_lines(content)
     longest = max((len(run) for run in re.findall(r"`+", content)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{content}\n{fence}"

@@ -1,13 +1,14 @@
 """The HTML file of a report: one file that needs nothing else and asks for nothing."""
 
 import base64
+import functools
 import gzip
 import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 from markupsafe import Markup, escape
 
@@ -15,17 +16,30 @@ from sgdlab.report.charts.data import data
 from sgdlab.report.charts.style import Look
 from sgdlab.report.document import MARKS, Document, Section
 from sgdlab.report.templates import filled
+from sgdlab.visible import visible, visible_lines
 
-_SCRIPTS = ("charts.js", "figures.js", "keys.js", "page.js")
+_SCRIPTS = ("charts.js", "figures.js", "keys.js", "reload.js", "page.js")
 
 LINKED = 16
 """Sections that the navigation names at most."""
 
 
-def render(document: Document, looks: Mapping[str, Look]) -> str:
+_RELOAD = (
+    '<meta name="reload" content="{0:g}">'
+    '<noscript><meta http-equiv="refresh" content="{0:g}"></noscript>\n'
+)
+_RELOADS = re.compile(re.escape(_RELOAD).replace(re.escape("{0:g}"), r"[\d.]+"))
+
+
+def render(document: Document, looks: Mapping[str, Look], reload: float = 0.0) -> str:
     """Return the page; its script and the plotting library are allowed by their hashes alone.
 
     The library is packed: the page unpacks it (DecompressionStream) before it draws.
+
+    Args:
+        document: What it says.
+        looks: How the lines of figures look.
+        reload: The seconds after which it loads itself anew; 0: it stays as it is.
     """
     charts = {chart.name: data(chart, looks) for chart in document.charts()}
     code = _library() if charts else ""
@@ -38,17 +52,23 @@ def render(document: Document, looks: Mapping[str, Look]) -> str:
         parts=parts,
         links=_links(parts),
         marks=MARKS,
+        reload=Markup(_RELOAD.format(reload)) if reload else "",
         style=Markup(_file("page.css")),
-        charts=Markup(inert(charts)) if charts else "",
+        charts=Markup(inert(_shown(charts))) if charts else "",
         library=Markup(_packed(code)) if code else "",
         script=Markup(script),
         hashes=[_hash(each) for each in (script, code) if each],
     )
 
 
+def unwatched(page: str) -> str:
+    """Return a page that no longer loads itself anew."""
+    return _RELOADS.sub("", page, count=1)
+
+
 def text(content: str) -> str:
     """Escape text for HTML, and keep a number and its percent sign on one line."""
-    return re.sub(r"(\d) %", "\\1\u00a0%", escape(content))
+    return re.sub(r"(\d) %", "\\1\u00a0%", escape(visible_lines(content)))
 
 
 def _named(sections: Sequence[Section]) -> list[tuple[str, str, Section]]:
@@ -80,6 +100,24 @@ def inert(content: Any) -> str:
     return text
 
 
+def _shown(content: Any) -> Any:
+    """Return content with all text in it as it is to be seen."""
+    if isinstance(content, str):
+        return visible(content)
+    if isinstance(content, dict):
+        items = cast("dict[str, Any]", content).items()
+        return {visible(key): _shown(value) for key, value in items}
+    if isinstance(content, list):
+        several = cast("list[Any]", content)
+        # Most lists are long ones of numbers.
+        return (
+            list(map(_shown, several))
+            if any(isinstance(i, str | list | dict) for i in several)
+            else several
+        )
+    return content
+
+
 def _script() -> str:
     code = "\n".join(_file(name) for name in _SCRIPTS)
     return f'"use strict";\n(() => {{\n{code}\n}})();\n'
@@ -91,6 +129,7 @@ def _library() -> str:
     return get_plotlyjs()
 
 
+@functools.lru_cache(maxsize=1)  # half a second for the library, which is the same on every page
 def _packed(code: str) -> str:
     return base64.b64encode(gzip.compress(code.encode(), 9, mtime=0)).decode()
 

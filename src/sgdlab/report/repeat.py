@@ -1,10 +1,8 @@
 """The commands that repeat the runs of a comparison."""
 
-import shlex
-from pathlib import Path
-
 from sgdlab.analysis import Analysis, Result, words
 from sgdlab.report.document import Block, Command, Fold, Text
+from sgdlab.visible import shell_path
 
 LISTED = 200
 """Runs and files that a list on the page shows; more are left to ``runs.csv``."""
@@ -35,5 +33,5 @@ def commands(analysis: Analysis, result: Result) -> list[Block]:
 
 def command(directory: str) -> str:
     """Return the line that repeats a run, for a POSIX shell."""
-    folder = shlex.quote(Path(directory).as_posix())
+    folder = shell_path(directory)
     return f"sgdlab train --config-dir {folder} --config-name config"

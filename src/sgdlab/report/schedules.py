@@ -45,7 +45,7 @@ def _schedules() -> dict[str, Schedule]:
     """Return the schedules by name, built from their YAML without Hydra."""
     found: dict[str, Schedule] = {}
     for path in sorted((conf_dir() / "schedule").glob("*.yaml")):
-        section = yaml.safe_load(path.read_text())
+        section = yaml.safe_load(path.read_text(encoding="utf-8"))
         found[path.stem] = pkgutil.resolve_name(section.pop("_target_"))(**section)
     return found
 

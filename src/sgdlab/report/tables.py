@@ -11,6 +11,7 @@ from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.workloads import text
 from sgdlab.checks import is_number
 from sgdlab.report.document import Table
+from sgdlab.report.verdict import Joint
 from sgdlab.results import COMPLETED
 
 _LOST = ("stopped", "diverged", "failed", "unfinished")
@@ -21,15 +22,17 @@ def comparison(result: Result) -> Table:
     metric = result.workload.metric
     tested = any(is_number(row["test_metric_mean"]) for row in result.rows)
     names = {"test_metric": "Test", "val_metric": "Validation"}
+    if result.workload.logged:
+        names["val_metric"] = ""
     goal = f"Steps to {words.metric(result.target.value, metric)}"
     records: list[dict[str, str]] = []
     for row in result.rows:
-        record = {"Optimizer": row["optimizer"]}
+        record = {result.heading: row["optimizer"]}
         for prefix, split in names.items():
             if tested or prefix == "val_metric":
                 mean = words.metric(row[f"{prefix}_mean"], metric)
                 between = _interval(row, prefix, "ci", metric)
-                record[f"{split} {metric}"] = mean + (f" ({between})" if between else "")
+                record[f"{split} {metric}".strip()] = f"{mean} ({between})" if between else mean
         if result.target.value is not None:
             record[goal] = _steps(row)
         record["Completed"] = _completed(row)
@@ -38,9 +41,25 @@ def comparison(result: Result) -> Table:
         records.append(record)
     unit = f" over {result.rows[0]['unit']}s" if result.rows else ""
     caption = f"Means with 95 % t intervals{unit}, of completed runs, best first."
+    if math.isfinite(result.workload.bounds[1]):
+        caption += f" Intervals end at {words.metric(1.0, metric)}."
     if any(row["unit"] == "replicate" for row in result.rows):
-        caption += " Settings: median over searches (smallest–largest)."
-    return _table(records, caption, left=("Optimizer", "Setting"), wide=("Setting",))
+        caption += " Settings: the median of each over the searches (smallest–largest)."
+    # What was not compared is the same for all, and stands among the settings.
+    compared = result.workload.by or result.workload.logged
+    if compared and len({record["Setting"] for record in records}) == 1:
+        records = [{k: v for k, v in record.items() if k != "Setting"} for record in records]
+    return _table(records, caption, left=(result.heading, "Setting"), wide=("Setting",))
+
+
+def matrix(over: Joint) -> Table:
+    """Return every contender on every workload."""
+    rows = [[name, *cells] for name, cells in zip(over.contenders, over.cells, strict=True)]
+    caption = (
+        "Means of the metric of the verdicts. best: the best mean of its workload; undecided: no "
+        "test tells it from the best; equivalent: within the margin of it; worse: a test says so."
+    )
+    return Table(["Optimizer", *over.workloads], rows, caption)
 
 
 def spread(result: Result) -> Table:
@@ -52,7 +71,7 @@ def spread(result: Result) -> Table:
 
     records = [
         {
-            "Optimizer": row["optimizer"],
+            result.heading: row["optimizer"],
             f"{row['unit']}s".capitalize(): words.number(row["units"]),
             "Mean": value(row, "mean"),
             "Median": value(row, "median"),
@@ -65,18 +84,17 @@ def spread(result: Result) -> Table:
         for row in result.rows
     ]
     unit = ", in %" if metric == "accuracy" else ""
-    name = result.metric_name
-    caption = f"{name[0].upper()}{name[1:]} of every {result.rows[0]['unit']}{unit}."
+    caption = f"{result.metric_title} of every {result.rows[0]['unit']}{unit}."
     columns = list(dict.fromkeys(key for record in records for key in record))
     records = [{c: record.get(c, words.NOTHING) for c in columns} for record in records]
-    return _table(records, caption, left=("Optimizer",))
+    return _table(records, caption, left=(result.heading,))
 
 
 def cost(result: Result) -> Table:
     """Return what the optimizers of a workload cost: time, memory and tuning."""
     records: list[dict[str, str]] = []
     for row, entry in zip(result.rows, result.entries, strict=True):
-        record = {"Optimizer": row["optimizer"]}
+        record = {result.heading: row["optimizer"]}
         if result.target.value is not None:
             record["Reached target"] = f"{row['reached_target']} / {row['n']}"
             record["Steps to target"] = _steps(row)
@@ -86,13 +104,17 @@ def cost(result: Result) -> Table:
         record["Peak memory"] = words.memory(row["peak_memory_bytes"])
         record["Optimizer state"] = words.memory(row["optimizer_state_bytes"])
         records.append(record | _tried(row, entry, result))
+    if result.workload.logged:
+        records = _known(records, (result.heading,))
     caption = "Cost: medians to target and of the rate, largest memory, over the same runs."
     if any(is_number(row["timing_runs"]) for row in result.rows):
         caption = (
             "Cost: medians to target and of the rate, largest memory. Time and memory of stacked "
             "runs were measured alone; see below."
         )
-    return _table(records, caption, left=("Optimizer",))
+    if any(entry.tuned for entry in result.entries):
+        caption += " Tuning: the number of searches, and trials, steps and seconds of one of them."
+    return _table(records, caption, left=(result.heading,))
 
 
 def terminal(result: Result) -> Table:
@@ -106,6 +128,15 @@ def terminal(result: Result) -> Table:
     return replace(table, columns=[c for c in table.columns if c != extra], rows=rows)
 
 
+def _known(records: Sequence[dict[str, str]], first: Sequence[str]) -> list[dict[str, str]]:
+    """Return records without what is known of none, and without the settings of logs."""
+    told = {
+        column for column in records[0]
+        if column in first or any(record[column] != words.NOTHING for record in records)
+    } - {"Settings tried"}  # fmt: skip
+    return [{c: record[c] for c in record if c in told} for record in records]
+
+
 def _table(
     records: Sequence[dict[str, str]], caption: str, left: Sequence[str], wide: Sequence[str] = ()
 ) -> Table:
@@ -116,10 +147,12 @@ def _table(
 
 
 def _interval(row: Mapping[str, Any], prefix: str, kind: str, metric: str) -> str:
-    """Return the ends of an interval, empty where there is none."""
+    """Return the ends of an interval, or why there is none; empty where nothing was measured."""
     ends = [row[f"{prefix}_{kind}_{end}"] for end in ("low", "high")]
     if not all(map(is_number, ends)):
-        return ""
+        if not is_number(row[f"{prefix}_mean"]):
+            return ""
+        return f"one {row['unit']}" if row["units"] == 1 else f"equal for every {row['unit']}"
     return " to ".join(words.plain(end, metric) for end in ends)
 
 
@@ -148,15 +181,16 @@ def _steps(row: dict[str, Any]) -> str:
 def _tried(row: dict[str, Any], entry: Entry, result: Result) -> dict[str, str]:
     if not any(other.tuned for other in result.entries):
         return {"Settings tried": f"{row['settings_tried']:,}"}
-    names = ("Tuning trials", "Tuning steps", "Tuning seconds")
+    names = ("Searches", "Trials of one", "Steps of one", "Seconds of one")
     if not entry.tuned:
         return dict.fromkeys(names, words.NOTHING) | {names[0]: "not tuned"}
     lost = [f"{row[f'tuning_{s}']} {s}" for s in _LOST if row[f"tuning_{s}"]]
-    trials = f"{row['tuning_trials']:,}" + (f" ({', '.join(lost)})" if lost else "")
+    count = max(len(entry.trials_of), 1)
+    searches = f"{count}" + (f" ({', '.join(lost)} in all)" if lost else "")
+    trials = words.number(row["tuning_trials"] / count, 3)
     steps = words.number(_round3(row.get("tuning_steps", math.nan)))
-    return dict(
-        zip(names, (trials, steps, words.number(row.get("tuning_seconds"), 3)), strict=True)
-    )
+    seconds = words.number(row.get("tuning_seconds"), 3)
+    return dict(zip(names, (searches, trials, steps, seconds), strict=True))
 
 
 def settings(result: Result) -> tuple[Table, Table]:

@@ -11,7 +11,7 @@ from sgdlab.analysis.entries import Entry
 from sgdlab.checks import is_number
 from sgdlab.errors import InputError
 from sgdlab.report.figures.slug import slug
-from sgdlab.results import COMPLETED, DEFAULTS, read_config
+from sgdlab.results import APART, COMPLETED, read_config
 from sgdlab.snippet import snippet
 
 
@@ -26,14 +26,18 @@ class Winners:
 def winners(analysis: Analysis) -> Winners:
     """Return the settings of the best run of every optimizer as plain PyTorch.
 
+    Where values of a setting are compared, those of the best of them only.
+
     The best is the run compared with the least final validation loss: of the searches of an
     optimizer, the one that it says did best. The test split has no say.
     """
     found = Winners()
     for result in analysis.results:
-        if result.track == DEFAULTS:
+        if result.track in APART or result.workload.logged:
             continue
-        for entry in result.entries:
+        # Of the values of a setting one is taken home, not each.
+        entries = result.entries[:1] if result.workload.by else result.entries
+        for entry in entries:
             row = _best(analysis, entry)
             if row is None:
                 continue

@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sgdlab.errors import writing
 from sgdlab.results.contract import Cell, StepRecord, text
-from sgdlab.results.write import start_tables
+from sgdlab.results.rows import TablesBegun
 
 
 def float_texts(values: NDArray[np.float64]) -> list[str]:
@@ -56,20 +56,10 @@ def step_lines(
 _BLOCKS = 16
 
 
-class BlockWriter:
-    """Writes the tables of one of many runs; no file stays open, so a thousand runs can.
+class BlockWriter(TablesBegun):
+    """Writes the tables of one of many runs; no file stays open, so a thousand runs can."""
 
-    The arguments are those of `sgdlab.results.write.start_tables`.
-    """
-
-    def __init__(
-        self,
-        directory: Path,
-        metric: str,
-        step_columns: Sequence[str] = (),
-        append_after: int | None = None,
-    ) -> None:
-        self._tables = start_tables(directory, metric, step_columns, append_after)
+    def _prepare(self) -> None:
         self._steps: list[str] = []
         self._evals: list[str] = []
 
@@ -89,12 +79,15 @@ class BlockWriter:
         Args:
             durable: Wait until they are on disk: a checkpoint must never be ahead of its rows.
         """
-        for table, lines in zip(self._tables, (self._steps, self._evals), strict=True):
+        for (name, sum_), lines in zip(self._sums.items(), (self._steps, self._evals), strict=True):
             if not lines:
                 continue
-            with table.open("a", newline="") as file:
-                file.writelines(lines)
+            content = "".join(lines).encode()
+            lines.clear()  # a failed write may have left a part of them: never twice
+            path = self._directory / name
+            with writing(path), path.open("ab") as file:
+                file.write(content)
                 if durable:
                     file.flush()
                     os.fsync(file.fileno())
-            lines.clear()
+            sum_.add(content)

@@ -4,9 +4,8 @@ import re
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
 from sgdlab.errors import InputError
+from sgdlab.results.plain_yaml import Unreadable, parsed, yaml_text
 
 
 def read_config(directory: Path) -> dict[str, Any]:
@@ -34,19 +33,19 @@ class ConfigReader:
             InputError: The file is missing or damaged; names the file and the line.
         """
         path = directory / "config.yaml"
-        if not path.is_file():
-            raise InputError(f"{path}: missing")
         try:
-            content = path.read_text()
+            content = yaml_text(path)
             whole = self._by_section(content)
-            loaded = _yaml(content) if whole is None else whole
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            mark = getattr(error, "problem_mark", None)
-            where = f", line {mark.line + 1}" if mark else ""
-            raise InputError(f"{path}{where}: not valid YAML") from error
+            loaded = parsed(content) if whole is None else whole
+        except FileNotFoundError:
+            raise InputError(f"{path}: missing") from None
+        except Unreadable as error:
+            raise error.named(path) from error
         if not isinstance(loaded, dict):
             raise InputError(f"{path}, line 1: not a mapping; not a config of sgdlab")
-        return cast("dict[str, Any]", loaded)
+        found = cast("dict[str, Any]", loaded)
+        _refuse_other_shapes(found, path)
+        return found
 
     def _by_section(self, content: str) -> dict[str, Any] | None:
         """Return the config, or None where its sections cannot be read one by one."""
@@ -58,8 +57,8 @@ class ConfigReader:
             known = self._sections.get(section)
             if known is None:
                 try:
-                    known = _yaml(section)
-                except yaml.YAMLError:
+                    known = parsed(section)
+                except Unreadable:
                     return None
                 if not isinstance(known, dict) or len(cast("dict[str, Any]", known)) != 1:
                     return None
@@ -68,5 +67,8 @@ class ConfigReader:
         return whole
 
 
-def _yaml(content: str) -> Any:
-    return yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+def _refuse_other_shapes(config: dict[str, Any], path: Path) -> None:
+    """Refuse a config in which text or a list stands where every reader expects a section."""
+    for key in ("names", "optimizer"):
+        if not isinstance(config.get(key), dict | None):
+            raise InputError(f"{path}: {key} is no mapping; not a config of sgdlab")

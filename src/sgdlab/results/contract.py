@@ -1,6 +1,7 @@
 """Names, columns and cells of a run's files: what other programs rely on."""
 
 import json
+import re
 from typing import Any, NamedTuple
 
 
@@ -66,7 +67,7 @@ TEXT_COLUMNS = (
 )  # fmt: skip
 """Columns that hold text, whatever it looks like: a study may be called 12."""
 
-FINDINGS = ("average.", "optimizer.switch_step", "optimizer.switch_lr")
+FINDINGS = ("average.", "optimizer.switch_step", "optimizer.switch_lr", "num_frozen")
 """How columns after `SUMMARY_COLUMNS` begin that are results, not settings."""
 
 TIME_AND_MEMORY = ("train_seconds", "examples_per_second", "peak_memory_bytes")
@@ -74,21 +75,84 @@ TIME_AND_MEMORY = ("train_seconds", "examples_per_second", "peak_memory_bytes")
 
 COMPLETED, DIVERGED, STOPPED = "completed", "diverged", "stopped"
 FAILED, UNFINISHED = "failed", "unfinished"
-"""``status`` of a run; ``stopped`` is a tuning trial that lost at a rung of successive halving, and
-``unfinished`` (no summary) occurs in collected tables only."""
+"""``status`` of a run; ``stopped`` is a tuning trial that lost at a rung of successive halving, or
+a run that its own rule ended; ``unfinished`` (no summary) occurs in collected tables only."""
+
+STOPPED_EARLY = "stop.patience"
+"""How the ``reason`` of a run begins that its own rule stopped."""
+
+
+STOPPED_BY_CALLBACK = "callbacks."
+"""How the ``reason`` of a run begins that a callback stopped: its name follows."""
+
+
+def has_result(status: object, reason: object) -> bool:
+    """Say whether a run ended as it was meant to: completed, or stopped by a rule of its own.
+
+    Its last evaluation is its result. A trial that lost at a rung of halving has none.
+    """
+    own = (STOPPED_EARLY, STOPPED_BY_CALLBACK)
+    early = status == STOPPED and str(reason or "").startswith(own)
+    return status == COMPLETED or early
+
 
 ENDED = (COMPLETED, DIVERGED, STOPPED)
 """The ``status`` of a run that has its result and need not run again."""
 
 TUNE, FINAL, DEFAULTS, TIMING, PILOT = "tune", "final", "defaults", "timing", "pilot"
+ONE = "one"
 """``phase`` of a comparison's run: a trial of a search; a fresh seed for a winner; the same for
-settings as shipped; and short runs alone, for times of the winners and for a budget in seconds."""
+settings as shipped; short runs alone, for times of the winners and for a budget in seconds; and
+a fresh seed for the setting that is one for all workloads."""
+
+APART = (ONE, DEFAULTS)
+"""Phases that are tracks of their own, beside that of the searches and their winners."""
+
+RUN_FILES = (
+    "config.yaml", "environment.json", "steps.csv", "evals.csv", "summary.csv", "manifest.json",
+    "error.txt", "checkpoint.pt", "checkpoint.previous.pt",
+)  # fmt: skip
+"""Files that every run may write."""
+
+END_FILES = (
+    "layers.csv",
+    "minimum.csv",
+    "landscape.csv",
+    "landscape.svg",
+    "final.pt",
+    "final_average.pt",
+)
+"""Files that some runs write at their end."""
 
 Cell = str | int | float | bool | None
 
+# Spreadsheets take such a cell for a formula, and run it; so they do with the wide forms.
+_FORMULA = re.compile("'*\\s*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+
+
+def inert(cell: str) -> str:
+    """Return text as a CSV cell that no spreadsheet runs: what would be a formula after a quote.
+
+    Numbers stay as they are. `as_meant` returns the original.
+    """
+    return f"'{cell}" if _FORMULA.match(cell) and not _is_number(cell) else cell
+
+
+def as_meant(cell: str) -> str:
+    """Return the text that `inert` made a cell of."""
+    return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
 
 def text(value: Any) -> str:
-    """Return ``value`` as a CSV cell: ``None`` is empty, floats keep every digit."""
+    """Return ``value`` as text: ``None`` is empty, floats keep every digit."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -98,3 +162,8 @@ def text(value: Any) -> str:
     if isinstance(value, (list, tuple, dict)):
         return json.dumps(value)
     return str(value)
+
+
+def as_cell(value: Any) -> str:
+    """Return ``value`` as a CSV cell that may be opened in a spreadsheet; see `inert`."""
+    return inert(value) if isinstance(value, str) else text(value)

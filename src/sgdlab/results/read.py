@@ -3,15 +3,16 @@
 import csv
 import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import yaml
 
 from sgdlab.errors import InputError
+from sgdlab.results.cells import Columns, misread
 from sgdlab.results.contract import (
     EVAL_COLUMNS,
     FAILED,
@@ -22,54 +23,19 @@ from sgdlab.results.contract import (
     UNFINISHED,
     Cell,
     after_summary,
+    as_meant,
 )  # fmt: skip
+from sgdlab.results.files import SMALL
+from sgdlab.results.find import folders
+from sgdlab.results.plain_yaml import read_yaml
 from sgdlab.results.settings import OTHER_SETTINGS, typed
-from sgdlab.results.tables import Columns, read_table, read_tables
+from sgdlab.results.tables import read_table, read_tables
+from sgdlab.results.texts import table_contents
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _TEXTS = frozenset((*TEXT_COLUMNS, OTHER_SETTINGS))
-
-
-def find_runs(roots: Iterable[Path]) -> list[Path]:
-    """Return the run directories at or below ``roots``, sorted, each once.
-
-    A run directory holds a ``config.yaml`` beside a ``steps.csv`` or ``summary.csv``.
-    """
-    return [Path(folder) for folder in _folders(roots)]
-
-
-def _folders(roots: Iterable[Path]) -> list[str]:
-    """Return the run directories in the order of their parts, as paths are sorted."""
-    found = {folder.removeprefix("./") for root in roots for folder in _walk(str(root))}
-    return sorted(found, key=lambda folder: folder.split(os.sep))
-
-
-def has_run(root: Path) -> bool:
-    """Say whether there is a run directory at or below ``root``."""
-    return next(_walk(str(root)), None) is not None
-
-
-def _walk(root: str) -> Iterator[str]:
-    """Yield the run directories below a folder; links to folders are not followed."""
-    waiting = [root]
-    while waiting:
-        folder = waiting.pop()
-        config = ran = False
-        try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(entry.path)
-                    elif entry.name == "config.yaml":
-                        config = entry.is_file()
-                    elif entry.name in ("steps.csv", "summary.csv"):
-                        ran = ran or entry.is_file()
-        except OSError:
-            continue
-        if config and ran:
-            yield folder
 
 
 def read_summary(directory: Path | str) -> dict[str, Cell] | None:
@@ -80,23 +46,28 @@ def read_summary(directory: Path | str) -> dict[str, Cell] | None:
     """
     path = os.path.join(directory, "summary.csv")
     try:
-        with open(path, "rb", buffering=0) as file:
-            content = file.read().decode().replace("\r\n", "\n")
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        content = table_contents(path, SMALL).decode().replace("\r\n", "\n")
+        first, _, rest = content.partition("\n")
+        head, lacking = _head(first)
+        rows = [head, *csv.reader(io.StringIO(rest))]
+    except FileNotFoundError:
         return None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}, line 1: not text; not a summary of sgdlab") from error
-    first, _, rest = content.partition("\n")
-    head, lacking = _head(first)
-    rows = [head, *csv.reader(io.StringIO(rest))]
+    except csv.Error as error:
+        raise InputError(f"{path}: {error}; not a summary of sgdlab") from error
     if len(rows) < 2 or len(rows[1]) != len(head) or not content.endswith("\n"):
         raise InputError(f"{path}, line {len(rows)}: truncated; run it again")
     if lacking is not None:
         raise InputError(f"{path}, line 1: no column {lacking}; not a summary of sgdlab")
-    summary = dict(zip(head, map(typed, rows[1]), strict=True))
+    summary: dict[str, Cell] = {}
     for column, cell in zip(head, rows[1], strict=True):
         if column in _TEXTS:
-            summary[column] = cell or None
+            summary[column] = as_meant(cell) or None
+            continue
+        # The names of a sweep's parts are the same in thousands of runs.
+        value = typed(cell)
+        summary[column] = sys.intern(value) if isinstance(value, str) else value
+        if isinstance(value, int | float) and (wrong := misread(cell, value)):
+            raise InputError(f"{path}, line 2: {column} is {wrong}")
     return summary
 
 
@@ -117,7 +88,7 @@ def read_steps(directory: Path) -> "pd.DataFrame":
 
 
 def read_evals(directory: Path) -> "pd.DataFrame":
-    """Return ``evals.csv`` of a run that has ended; its last column is the metric of the task.
+    """Return ``evals.csv`` of a run that has ended; the column after ``loss`` is the metric.
 
     Raises:
         InputError: The file is missing or damaged; names the file and the line.
@@ -155,8 +126,8 @@ def collect_rows(
 ) -> tuple[list[str], list[dict[str, Cell]], list[str]]:
     """Return what `collect` does as names of columns and a dictionary per row, with all of them."""
     rows: list[dict[str, Cell]] = []
-    problems: list[str] = []
-    for directory in _folders(roots):
+    directories, problems = folders(roots)
+    for directory in directories:
         try:
             summary = read_summary(directory) or {"status": UNFINISHED}
         except InputError as error:
@@ -166,7 +137,9 @@ def collect_rows(
     known = ("directory", *SUMMARY_COLUMNS)
     further = {column for head in {tuple(row) for row in rows} for column in head} - set(known)
     columns = [*known, *sorted(further | set(LABEL_COLUMNS), key=after_summary)]
-    return columns, [{column: row.get(column) for column in columns} for row in rows], problems
+    for number, row in enumerate(rows):  # in place: of many runs there is memory for one of each
+        rows[number] = {column: row.get(column) for column in columns}
+    return columns, rows, problems
 
 
 def as_table(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> "pd.DataFrame":
@@ -179,7 +152,25 @@ def as_table(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> "pd.Data
     return pd.DataFrame(cells, columns=pd.Index(columns), dtype=object)
 
 
+def columns_of(table: "pd.DataFrame") -> dict[str, list[object]]:
+    """Return the cells of a table by column, each gap as None."""
+    return {
+        str(column): cells.astype(object).where(cells.notna(), None).tolist()
+        for column, cells in table.items()
+    }
+
+
 def read_study(directory: Path) -> dict[str, Any] | None:
-    """Return ``study.yaml`` of a comparison, or None where there is none."""
+    """Return ``study.yaml`` of a comparison, or None where there is none.
+
+    Raises:
+        InputError: It cannot be read; names it and says why.
+    """
     path = directory / "study.yaml"
-    return yaml.safe_load(path.read_text()) if path.is_file() else None
+    try:
+        found = read_yaml(path)
+    except FileNotFoundError:
+        return None
+    if not isinstance(found, dict | None):
+        raise InputError(f"{path}, line 1: not a mapping; not the study.yaml of a comparison")
+    return cast("dict[str, Any] | None", found)

@@ -10,15 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sgdlab.errors import InputError
+from sgdlab.results.cells import TEXTS, Columns, count, doubtful, refuse_misread, refuse_size
+from sgdlab.results.texts import table_contents
 
 if TYPE_CHECKING:
     import pandas as pd
-
-TEXTS = ("weights", "split")
-"""Columns of both tables that hold text."""
-
-Columns = dict[str, NDArray[Any]]
-"""A table by column."""
 
 CHUNK = 2**22
 """Bytes of files that are parsed at once."""
@@ -64,11 +60,13 @@ def read_tables(
 
 def _read(path: Path | str, partial: bool) -> bytes:
     try:
-        with open(path, "rb", buffering=0) as file:
-            content = file.read()
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        content = table_contents(path)
+    except FileNotFoundError:
         raise InputError(f"{path}: missing") from None
-    return content[: content.rfind(b"\n") + 1] if partial else content
+    if partial:
+        content = content[: content.rfind(b"\n") + 1]
+    refuse_size(path, content)
+    return content
 
 
 def _chunk(
@@ -102,13 +100,8 @@ def _plain(content: bytes, header: bytes) -> bool:
         content.endswith(b"\n")
         and b'"' not in content
         and b"\r" not in content
-        and _count(content, b",") == header.count(b",") * _count(content, b"\n")
+        and count(content, b",") == header.count(b",") * count(content, b"\n")
     )
-
-
-def _count(content: bytes, character: bytes) -> int:
-    """Return ``content.count(character)``, ten times as fast where there are many."""
-    return int(np.count_nonzero(np.frombuffer(content, np.uint8) == character[0]))
 
 
 def _together(
@@ -120,7 +113,7 @@ def _together(
     # Lines that are too long are an error of the parser; with as many commas as there have to be
     # in the whole file, there is none too short then, either.
     bodies = [content[content.index(b"\n") + 1 :] for content in group.values()]
-    rows = [_count(body, b"\n") for body in bodies]
+    rows = [count(body, b"\n") for body in bodies]
     kinds = {name: pl.String if name in TEXTS else pl.Float64 for name in names}
     try:
         table = pl.read_csv(b"".join(bodies), has_header=False, schema=kinds)
@@ -139,10 +132,14 @@ def _together(
         for name in names
     }
     ends = np.cumsum(rows).tolist()
-    return {
-        position: {name: array[end - count : end] for name, array in arrays.items()}
-        for position, end, count in zip(group, ends, rows, strict=True)
-    }
+    doubts = doubtful(arrays)
+    found: dict[int, Columns | InputError] = {}
+    for position, end, length in zip(group, ends, rows, strict=True):
+        if doubts is not None and doubts[end - length : end].any():
+            found[position] = _alone(paths[position], group[position], columns)
+        else:
+            found[position] = {name: array[end - length : end] for name, array in arrays.items()}
+    return found
 
 
 def _texts(cells: list[str | None]) -> NDArray[Any]:
@@ -165,26 +162,31 @@ def _alone(path: str, content: bytes, columns: tuple[str, ...]) -> Columns | Inp
 def _parse(path: Path | str, content: bytes, columns: tuple[str, ...]) -> "pd.DataFrame":
     import pandas as pd  # as above
 
-    lines = content.split(b"\n")
-    header = lines[0].decode(errors="replace").split(",")
+    end = content.find(b"\n") if b"\n" in content else len(content)
+    header = content[:end].decode().split(",")
     if header[: len(columns)] != list(columns):
         raise InputError(f"{path}, line 1: expected the columns {','.join(columns)}")
     # pandas pads short rows without a word, so damage is looked for before parsing.
     commas = len(header) - 1
-    for number, line in enumerate(lines[:-1], start=1):
-        if line.count(b",") != commas:
+    number = 0
+    for number, line in enumerate(io.BytesIO(content), start=1):
+        if line.count(b",") != commas and line.endswith(b"\n"):
             raise InputError(f"{path}, line {number}: truncated ({len(header)} cells expected)")
-    if lines[-1]:
-        raise InputError(f"{path}, line {len(lines)}: truncated (no line end)")
+    if not content.endswith(b"\n"):
+        raise InputError(f"{path}, line {number}: truncated (no line end)")
     # Exact floats: an option of old, the only way of new pandas (which warns of the option).
     old = tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1)
     exact: dict[str, Any] = {"float_precision": "round_trip"} if old else {}
-    table = cast("pd.DataFrame", pd.read_csv(io.BytesIO(content), **exact))
+    try:
+        table = cast("pd.DataFrame", pd.read_csv(io.BytesIO(content), **exact))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not text; not a table of sgdlab") from error
     for column in table.columns.difference(list(TEXTS)):
         numbers = pd.to_numeric(table[column], errors="coerce")
         bad = numbers.isna() & table[column].notna()
         if bad.any():
             line = int(bad.to_numpy().argmax()) + 2
             raise InputError(f"{path}, line {line}: {column} is not a number")
+        refuse_misread(path, content, header.index(str(column)), str(column), numbers.to_numpy())
         table[column] = numbers
     return table

@@ -4,77 +4,63 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import IO, Any
 
 import yaml
 
+from sgdlab.errors import writing
 from sgdlab.results.config_text import config_text
 from sgdlab.results.contract import (
-    EVAL_COLUMNS,
-    STEP_COLUMNS,
     SUMMARY_COLUMNS,
     Cell,
     after_summary,
-    text,
+    as_cell,
 )
+from sgdlab.results.manifest import MANIFEST, FileSum, manifest_text
+from sgdlab.results.parts import open_part
 
-if TYPE_CHECKING:
-    import pandas as pd
+RUNS, RUNS_BEGIN = "runs.csv", b"directory,run_id,"
+"""The table of all runs of a study or a report, and how it begins."""
 
-
-class RunWriter:
-    """Writes the tables of one run; the arguments are those of `start_tables`."""
-
-    def __init__(
-        self,
-        directory: Path,
-        metric: str,
-        step_columns: Sequence[str] = (),
-        append_after: int | None = None,
-    ) -> None:
-        tables = start_tables(directory, metric, step_columns, append_after)
-        self._steps, self._evals = (table.open("a", newline="") for table in tables)
-
-    def steps(self, rows: Iterable[Sequence[Cell]]) -> None:
-        """Append rows to ``steps.csv``; each has the cells of its columns, in order."""
-        self._steps.write("".join(f"{','.join(map(text, row))}\n" for row in rows))
-
-    def evaluation(self, row: Sequence[Cell]) -> None:
-        """Append a row to ``evals.csv`` and make all rows so far visible to other processes."""
-        self._evals.write(f"{','.join(map(text, row))}\n")
-        self._evals.flush()
-        self._steps.flush()
-
-    def flush(self) -> None:
-        """Put all rows so far on disk: a checkpoint must never be ahead of its rows."""
-        for table in (self._steps, self._evals):
-            table.flush()
-            os.fsync(table.fileno())
-
-    def close(self) -> None:
-        """Close both tables; a run without a summary counts as unfinished."""
-        self._steps.close()
-        self._evals.close()
+CONFIG, ENVIRONMENT = "config.yaml", "environment.json"
+"""What repeats a run or a comparison, and what a run ran on."""
 
 
 def write_config(directory: Path, config: Mapping[str, Any]) -> None:
     """Write the resolved config; it opens with the defaults that restore Hydra's settings."""
     head = {"defaults": ["train_schema", "app", "_self_"]}
-    atomic_write(directory / "config.yaml", config_text({**head, **config}), durable=False)
+    atomic_write(directory / CONFIG, config_text({**head, **config}), durable=False)
 
 
-def write_study(directory: Path, protocol: Mapping[str, Any]) -> None:
-    """Write ``study.yaml`` of a comparison: protocol, search bounds and budget."""
-    content = yaml.safe_dump(dict(protocol), sort_keys=False, allow_unicode=True)
-    atomic_write(directory / "study.yaml", content)
+def study_config_text(config: Mapping[str, Any], chosen: Mapping[str, str]) -> str:
+    """Return ``config.yaml`` of a comparison, which repeats it.
+
+    Args:
+        config: The config.
+        chosen: The member of each group that its runs choose for themselves.
+    """
+    none: list[str] = []
+    head = [
+        "compare_schema",
+        "compare_app",
+        {"logger": none},
+        *({g: m} for g, m in chosen.items()),
+        "_self_",
+    ]
+    return config_text({"defaults": head, **config})
+
+
+def study_text(protocol: Mapping[str, Any]) -> str:
+    """Return ``study.yaml`` of a comparison: protocol, search bounds and budget."""
+    return yaml.safe_dump(dict(protocol), sort_keys=False, allow_unicode=True)
 
 
 def write_environment(directory: Path, environment: Mapping[str, Any]) -> None:
     """Write ``environment.json``."""
     content = json.dumps(environment, indent=2) + "\n"
-    atomic_write(directory / "environment.json", content, durable=False)
+    atomic_write(directory / ENVIRONMENT, content, durable=False)
 
 
 def write_error(directory: Path, traceback: str) -> None:
@@ -82,50 +68,29 @@ def write_error(directory: Path, traceback: str) -> None:
     atomic_write(directory / "error.txt", traceback)
 
 
-def start_tables(
-    directory: Path, metric: str, step_columns: Sequence[str], append_after: int | None
-) -> tuple[Path, Path]:
-    """Begin ``steps.csv`` and ``evals.csv`` of a run, and return where they are.
+def write_summary(
+    directory: Path, summary: Mapping[str, Cell], known: Mapping[str, FileSum] | None = None
+) -> None:
+    """Write ``summary.csv`` atomically: columns of the contract first, then the settings.
 
     Args:
-        directory: The run directory, which is made when missing.
-        metric: The name of the metric column of ``evals.csv``.
-        step_columns: The columns that diagnostics add to ``steps.csv``.
-        append_after: When a run goes on from a checkpoint, its step: later rows are cut off.
+        directory: The run directory.
+        summary: The cells.
+        known: Sums of the run's tables, for ``manifest.json``, which is written before: one that
+            is older than the summary would call it damaged. None writes no manifest.
     """
-    for old in ("summary.csv", "error.txt"):
-        (directory / old).unlink(missing_ok=True)
-    steps, evals = directory / "steps.csv", directory / "evals.csv"
-    _start(steps, (*STEP_COLUMNS, *step_columns), append_after)
-    _start(evals, (*EVAL_COLUMNS, metric), append_after)
-    return steps, evals
-
-
-def _start(path: Path, columns: Sequence[str], append_after: int | None) -> None:
-    """Write the head of a table, and the rows that stay when a run goes on from a step."""
-    kept: list[str] = []
-    if append_after is not None and path.is_file():
-        head, *lines = path.read_text().splitlines(keepends=True)
-        for line in lines:
-            step = line.split(",", 1)[0]
-            if line.endswith("\n") and step.isdigit() and int(step) <= append_after:
-                kept.append(line)
-        if (old := head.rstrip("\n").split(",")) != list(columns):
-            # It goes on with other diagnostics than it had.
-            rows = (dict(zip(old, line[:-1].split(","), strict=True)) for line in kept)
-            kept = [",".join(row.get(column, "") for column in columns) + "\n" for row in rows]
-    atomic_write(path, ",".join(columns) + "\n" + "".join(kept), durable=bool(kept))
-
-
-def write_summary(directory: Path, summary: Mapping[str, Cell]) -> None:
-    """Write ``summary.csv`` atomically: columns of the contract first, then the settings."""
     extra = sorted(set(summary) - set(SUMMARY_COLUMNS), key=after_summary)
     columns = (*SUMMARY_COLUMNS, *extra)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerow([text(summary.get(column)) for column in columns])
-    atomic_write(directory / "summary.csv", out.getvalue())
+    writer.writerow([as_cell(summary.get(column)) for column in columns])
+    content = out.getvalue()
+    if known is not None:
+        (directory / "summary.csv").unlink(missing_ok=True)
+        listed = manifest_text(directory, known, content.encode())
+        atomic_write(directory / MANIFEST, listed, durable=False)
+    atomic_write(directory / "summary.csv", content)
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
@@ -133,7 +98,7 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Cell
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([text(cell) for cell in row] for row in rows)
+    writer.writerows([as_cell(cell) for cell in row] for row in rows)
     atomic_write(path, out.getvalue())
 
 
@@ -145,40 +110,86 @@ def atomic_write(path: Path, content: str, durable: bool = True) -> None:
         content: All of it.
         durable: Wait until it is on disk. What a run opens with need not be there before the
             summary is: without one, a run starts again.
+
+    Raises:
+        UnwritableError: The machine refused; what was there is as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", newline="") as file:
-        file.write(content)
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
-    part.replace(path)
+
+    def write(file: IO[bytes]) -> None:
+        file.write(encoded(content))
+
+    atomic_write_by(write, path, durable)
 
 
-_WRITTEN_AS_THEY_ARE = {str, int, float, type(None)}
-"""Types of which the csv module writes what `text` returns."""
+def encoded(content: str) -> bytes:
+    """Return a text as the bytes of a file, in which half of a surrogate pair is its escape.
+
+    A file name that is no UTF-8, or an odd message, does not cost the text that mentions it.
+    """
+    return content.encode(errors="backslashreplace")
 
 
-def write_runs(path: Path, table: "pd.DataFrame") -> None:
-    """Write a collected table (``runs.csv``), directories relative to it where possible."""
-    base = os.path.realpath(path.parent)
+def atomic_write_by(
+    write: Callable[[IO[bytes]], object],
+    path: Path,
+    durable: bool = True,
+    before: Callable[[], None] = lambda: None,
+) -> None:
+    """Write a file as `atomic_write` does, by a function that writes to an open file.
+
+    Args:
+        write: Writes all of it.
+        path: The file.
+        durable: Wait until it is on disk.
+        before: Called once all is written, before it takes the place of what was there.
+
+    Raises:
+        UnwritableError: The machine refused; what was there is as it was.
+    """
+    if path.exists() and not path.is_file():  # a device or a pipe stays what it is
+        with writing(path), path.open("wb") as file:
+            write(file)
+        return
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open_part(path)
+    with writing(path, Path(file.name)):
+        with file:
+            write(file)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        before()
+        os.replace(file.name, path)
+
+
+_WRITTEN_AS_THEY_ARE = {int, float, type(None)}
+"""Types of which the csv module writes what `as_cell` returns."""
+
+
+def runs_text(folder: Path, table: Mapping[str, Sequence[object]]) -> str:
+    """Return collected runs as ``runs.csv``, directories relative to its folder if possible.
+
+    Args:
+        folder: The folder of the file.
+        table: The cells of each column, in the order of the runs; NaN is an empty cell.
+    """
+    base = os.path.realpath(folder)
     inside = base if base.endswith(os.sep) else base + os.sep
     parents: dict[str, str] = {}
     columns: list[Sequence[object]] = []
-    for number, column in enumerate(table.columns):
-        cells = table.iloc[:, number]
-        values = cast("list[object]", cells.astype(object).where(cells.notna(), None).tolist())
+    for column, cells in table.items():
+        values = [None if value != value else value for value in cells]
         if column == "directory":
             values = [_below(str(value), inside, parents) for value in values]
         if not {type(value) for value in values} <= _WRITTEN_AS_THEY_ARE:
-            values = [text(value) for value in values]
+            values = [as_cell(value) for value in values]
         columns.append(values)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(table.columns)
+    writer.writerow(map(as_cell, table))
     writer.writerows(zip(*columns, strict=True))
-    atomic_write(path, out.getvalue())
+    return out.getvalue()
 
 
 def _below(directory: str, base: str, parents: dict[str, str]) -> str:

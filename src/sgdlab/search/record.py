@@ -10,7 +10,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 from sqlalchemy.exc import SQLAlchemyError
 
-from sgdlab.errors import InputError, one_line
+from sgdlab.errors import InputError, UnwritableError, one_line
 from sgdlab.search.space import Value
 
 
@@ -82,9 +82,14 @@ class Record:
             )
             self._known = True
             yield storage
-        except (OSError, RuntimeError, optuna.exceptions.OptunaError, SQLAlchemyError) as error:
+        except OSError as error:
+            raise UnwritableError(error.errno, error.strerror, str(self._path)) from error
+        except (RuntimeError, optuna.exceptions.OptunaError, SQLAlchemyError) as error:
+            refusal = _root(error)
+            if isinstance(refusal, sqlite3.OperationalError) and not self._path.is_dir():
+                raise UnwritableError(None, one_line(refusal), str(self._path)) from error
             raise InputError(
-                f"{self._path}: cannot hold the trials of search.method=tpe: {_reason(error)}; "
+                f"{self._path}: cannot hold the trials of search.method=tpe: {one_line(refusal)}; "
                 "a damaged file may be removed, it is written again"
             ) from error
         finally:
@@ -93,11 +98,11 @@ class Record:
                 storage.engine.dispose()
 
 
-def _reason(error: BaseException) -> str:
-    """Return what SQLite said, without the statements that its wrappers add."""
+def _root(error: BaseException) -> BaseException:
+    """Return the error of SQLite, without the statements that its wrappers add."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return one_line(error)
+    return error
 
 
 def _content(trial: FrozenTrial) -> tuple[object, ...]:

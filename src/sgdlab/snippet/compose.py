@@ -10,6 +10,7 @@ from sgdlab import scaling
 from sgdlab.checks import require_number
 from sgdlab.errors import InputError, one_line
 from sgdlab.snippet.average import average_part
+from sgdlab.snippet.freezing import freezing_part, start
 from sgdlab.snippet.optimizer import optimizer_part
 from sgdlab.snippet.schedule import schedule_part
 from sgdlab.snippet.source import Import, Part
@@ -54,7 +55,12 @@ def snippet(config: Mapping[str, Any], lr: float | None = None) -> str:
     rate = _rate_of(config) if lr is None else lr
     require_number("lr", rate, 0, open_low=True)
     average = average_part(config)
-    parts = [optimizer_part(config, rate), schedule_part(config), average or Part()]
+    parts = [
+        freezing_part(config),
+        optimizer_part(config, rate),
+        schedule_part(config),
+        average or Part(),
+    ]
     texts = [
         _header(config, rate, average is not None),
         _imports(set[Import]().union(*(part.imports for part in parts))),
@@ -101,6 +107,12 @@ def _refuse_simulations(config: Mapping[str, Any]) -> None:
     for key, value, plain in (("staleness.delay", delay, 0), ("local_sgd.workers", workers, 1)):
         if value != plain:
             raise InputError(f"{key}={value}: a simulation is no plain PyTorch; use {key}={plain}")
+    how = section(config, "distributed").get("algorithm", "sync")
+    if how != "sync":
+        raise InputError(
+            f"distributed.algorithm={how}: its workers are no plain loop; use "
+            "distributed.algorithm=sync"
+        )
 
 
 def _header(config: Mapping[str, Any], lr: float, averaged: bool) -> str:
@@ -142,10 +154,24 @@ def _settings(config: Mapping[str, Any], lr: float) -> list[str]:
         base = section(config, "scaling").get("base_batch_size", "?")
         rows["lr"] += f", scaled ({member(config, 'scaling')}) from {config.get('lr')} at {base}"
     if section(config, "optimizer").get("weight_decay") is not None:
-        exempt = "all parameters" if decay.get("bias_and_norm") else "not biases and norms"
-        rows["weight decay"] = f"{decay.get('mode') or 'in the form of the optimizer'}; {exempt}"
-    if config.get("clip_norm") is not None:
-        rows["clipping"] = f"global norm of the gradient at most {config['clip_norm']!r}"
+        rows["weight decay"] = f"{decay.get('mode') or 'in the form of the optimizer'}; "
+        left_out = [] if decay.get("bias_and_norm") else ["biases", "norms"]
+        left_out += [] if decay.get("embeddings", True) else ["embeddings"]
+        rows["weight decay"] += f"not {' and '.join(left_out)}" if left_out else "all parameters"
+    if (half_life := config.get("half_life_tokens")) is not None:
+        rows["beta2"] = f"a half-life of {half_life:g} tokens at this batch size, or examples"
+    augment = {key: value for key, value in section(config, "augment").items() if value}
+    if augment:
+        given = ", ".join(f"{key}={literal(value)}" for key, value in augment.items())
+        rows["augmentation"] = f"{given}; left to the batches that you give"
+    clips = [
+        f"{what} of the gradient at most {config[key]!r}"
+        for key, what in (("clip_value", "each element"), ("clip_norm", "global norm"))
+        if config.get(key) is not None
+    ]
+    if clips:
+        rows["clipping"] = ", then ".join(clips)
+    rows |= start(config)
     rows["numbers"] = f"{config.get('dtype', 'float32')}, {config.get('precision', 'fp32')}"
     if member(config, "average") not in ("none", "average"):
         rows["average"] = _listed(config, "average")
@@ -158,6 +184,8 @@ def _settings(config: Mapping[str, Any], lr: float) -> list[str]:
 
 def _listed(config: Mapping[str, Any], group: str) -> str:
     given = {k: v for k, v in settings(config, group).items() if v is not None and v is not False}
+    if group == "average" and "decay" in given:
+        given.pop("horizon", None)  # without effect
     pairs = ", ".join(f"{key}={literal(value)}" for key, value in given.items())
     return f"{member(config, group)} {pairs}".strip()
 
@@ -190,7 +218,10 @@ def _constants(config: Mapping[str, Any], lr: float) -> str:
     lines.append(f"{length.upper()} = {whole(config, length, 1)}")
     if (accumulate := whole(config, "accumulate", 1)) > 1:
         lines.append(f"ACCUMULATE = {accumulate}")
-    if (clip_norm := config.get("clip_norm")) is not None:
-        require_number("clip_norm", clip_norm, 0, open_low=True)
-        lines.append(f"CLIP_NORM = {literal(clip_norm)}")
+    if patterns := config.get("freeze"):
+        lines.append(f"FREEZE = {literal(list(map(str, patterns)))}")
+    for key in ("clip_value", "clip_norm"):
+        if (most := config.get(key)) is not None:
+            require_number(key, most, 0, open_low=True)
+            lines.append(f"{key.upper()} = {literal(most)}")
     return "\n".join(lines)

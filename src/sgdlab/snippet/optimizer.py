@@ -36,9 +36,14 @@ def parameter_groups(model: torch.nn.Module) -> list[dict[str, Any]]:
         model,
         weight_decay={0},
         bias_and_norm={1},
+        embeddings={2},
         decay_multipliers=DECAY_MULTIPLIERS,
-        lr_multipliers=LR_MULTIPLIERS,
+        lr_multipliers=LR_MULTIPLIERS,{3}
     )'''
+_ROLES = """
+        roles=roles_given(model{0}),  # {1}"""
+_LAST = "name the output layer here if another was registered last"
+_TIED = "the output layer is the embedding"
 _SCALED = """\
     # Built at the unscaled rate, as in the run: some rules keep what they are built with."""
 _SET_LR = """\
@@ -93,19 +98,39 @@ def _groups(config: Mapping[str, Any], part: Part) -> list[str]:
     bias_and_norm = bool(decay.get("bias_and_norm", False))
     weight_decay = section(config, "optimizer").get("weight_decay")
     factors = section(decay, "multipliers")
-    if not factors and not rates:
+    embeddings = bool(decay.get("embeddings", True))
+    roles = bool(traits_of(section(config, "optimizer")).roles)
+    if not factors and not rates and not roles and embeddings and _is_of_ours(config):
         if weight_decay is None:
             return [_ONE_GROUP.format("; this optimizer has no weight decay")]
         return [_ONE_GROUP.format(", all with decay") if bias_and_norm else _TWO_GROUPS]
+    wanted = [("sgdlab.optimizers.groups", "parameter_groups")]
+    if roles:
+        wanted.append(("sgdlab.optimizers.roles", "roles_given"))
     general = inlined(
-        [("sgdlab.optimizers.groups", "parameter_groups")],
+        wanted,
         renamed={"parameter_groups": "groups_by_factor"},
         keep_refusals=True,
     )
     part.imports |= general.imports
     constants = f"{_table('DECAY_MULTIPLIERS', factors)}\n{_table('LR_MULTIPLIERS', rates)}"
-    by_pattern = _BY_PATTERN.format(literal(weight_decay), bias_and_norm)
+    of_roles = _roles(config) if roles else ""
+    shown = literal(weight_decay), bias_and_norm, embeddings, of_roles
+    by_pattern = _BY_PATTERN.format(*shown)
     return [general.text, f"{constants}\n\n\n{by_pattern}"]
+
+
+def _roles(config: Mapping[str, Any]) -> str:
+    """Return the argument ``roles``, by the layer that the model was seen to put out with."""
+    model = section(config, "model")
+    tied = model and target(config, "model") == ("sgdlab.models.gpt", "GPT") and model.get("tied")
+    return _ROLES.format(', {"embedding.weight"}', _TIED) if tied else _ROLES.format("", _LAST)
+
+
+def _is_of_ours(config: Mapping[str, Any]) -> bool:
+    """Say whether the run's model has weights with more than one axis, and no others with them."""
+    model = section(config, "model")
+    return not model or target(config, "model")[0].startswith("sgdlab.")
 
 
 def _table(name: str, factors: Mapping[str, Any]) -> str:

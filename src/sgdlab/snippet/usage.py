@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sgdlab.snippet.average import follows_length
 from sgdlab.snippet.optimizer import evaluates_average, is_unknown, needs_closure, takes_values
 from sgdlab.snippet.schedule import observes
 from sgdlab.snippet.values import section, target, whole
 
-_AUTOCAST = "torch.autocast(device, torch.bfloat16)"
+_AUTOCAST = {
+    "bf16": "torch.autocast(device, torch.bfloat16)",
+    "fp16": "torch.autocast(device, torch.float16)",
+}
 
 
 def example(config: Mapping[str, Any], averaged: bool) -> list[str]:
@@ -22,15 +26,18 @@ def example(config: Mapping[str, Any], averaged: bool) -> list[str]:
     max_steps = config.get("max_steps")
     total = "MAX_STEPS" if max_steps else "EPOCHS * steps_per_epoch"
     epochs = "math.ceil(MAX_STEPS / steps_per_epoch)" if max_steps else "EPOCHS"
+    made_of = "model, total_steps" if follows_length(config) else "model"
     lines = [
         *(["import math"] if several or max_steps else []),
         *(["from itertools import islice"] if several else []),
+        *(["freeze(model, FREEZE)"] if config.get("freeze") else []),
         "optimizer = make_optimizer(model)",
         f"steps_per_epoch = {steps}",
         f"total_steps = {total}",
         "scheduler = make_schedule(optimizer, total_steps, steps_per_epoch)",
-        *(["average = make_average(model)"] if averaged else []),
-        *(["device = next(model.parameters()).device.type"] if _is_bf16(config) else []),
+        *([f"average = make_average({made_of})"] if averaged else []),
+        *(["device = next(model.parameters()).device.type"] if _autocast(config) else []),
+        *(["scaler = torch.amp.GradScaler(device)"] if _is_scaled(config) else []),
         "model.train()",
         f"for epoch in range({epochs}):",
     ]
@@ -54,7 +61,11 @@ def _step(config: Mapping[str, Any], several: bool) -> list[str]:
     """Return the lines of an optimizer's step."""
     size = ["size = sum(len(y) for _, y in update)"] if several else []
     if not needs_closure(config):
-        return [*size, *_gradient(config, several), *_clipping(config), "optimizer.step()"]
+        unscale, step = [], ["optimizer.step()"]
+        if _is_scaled(config):
+            unscale = ["scaler.unscale_(optimizer)"]
+            step = ["scaler.step(optimizer)", "scaler.update()"]
+        return [*size, *_gradient(config, several), *unscale, *_clipping(config), *step]
     gradient = [*_gradient(config, several, adds_up=True), *_clipping(config)]
     body = ["optimizer.zero_grad()", *gradient, "return loss"]
     head = ["def closure():"]
@@ -67,8 +78,9 @@ def _step(config: Mapping[str, Any], several: bool) -> list[str]:
 def _gradient(config: Mapping[str, Any], several: bool, adds_up: bool = False) -> list[str]:
     """Return the lines that leave the gradient in the parameters, and ``loss`` if it adds up."""
     if not several:
-        return [*_forward(config, "loss = loss_fn(model(x), y)"), "loss.backward()"]
-    body = [*_forward(config, "part = loss_fn(model(x), y) * (len(y) / size)"), "part.backward()"]
+        return [*_forward(config, "loss = loss_fn(model(x), y)"), _backward(config, "loss")]
+    forward = _forward(config, "part = loss_fn(model(x), y) * (len(y) / size)")
+    body = [*forward, _backward(config, "part")]
     if adds_up:
         body.append("loss = loss + part.detach()")
     return [*(["loss = 0.0"] if adds_up else []), "for x, y in update:", *_indented(body)]
@@ -79,16 +91,25 @@ def _value(config: Mapping[str, Any], several: bool) -> list[str]:
     value = "loss_fn(model(x), y)"
     if several:
         value = f"sum({value} * (len(y) / size) for x, y in update)"
-    autocast = f", {_AUTOCAST}" if _is_bf16(config) else ""
-    return [f"with torch.no_grad(){autocast}:", f"    return {value}"]
+    autocast = _autocast(config)
+    return [f"with torch.no_grad(){f', {autocast}' if autocast else ''}:", f"    return {value}"]
 
 
 def _forward(config: Mapping[str, Any], line: str) -> list[str]:
-    return [f"with {_AUTOCAST}:", f"    {line}"] if _is_bf16(config) else [line]
+    autocast = _autocast(config)
+    return [f"with {autocast}:", f"    {line}"] if autocast else [line]
 
 
-def _is_bf16(config: Mapping[str, Any]) -> bool:
-    return config.get("precision", "fp32") == "bf16"
+def _backward(config: Mapping[str, Any], loss: str) -> str:
+    return f"scaler.scale({loss}).backward()" if _is_scaled(config) else f"{loss}.backward()"
+
+
+def _autocast(config: Mapping[str, Any]) -> str | None:
+    return _AUTOCAST.get(config.get("precision", "fp32"))
+
+
+def _is_scaled(config: Mapping[str, Any]) -> bool:
+    return config.get("precision") == "fp16"
 
 
 def _indented(lines: list[str]) -> list[str]:
@@ -96,9 +117,11 @@ def _indented(lines: list[str]) -> list[str]:
 
 
 def _clipping(config: Mapping[str, Any]) -> list[str]:
-    if config.get("clip_norm") is None:
-        return []
-    return ["torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)"]
+    return [
+        f"torch.nn.utils.clip_grad_{kind}_(model.parameters(), CLIP_{kind.upper()})"
+        for kind in ("value", "norm")
+        if config.get(f"clip_{kind}") is not None
+    ]
 
 
 def _evaluation(config: Mapping[str, Any]) -> list[str]:
@@ -133,6 +156,15 @@ def notes(config: Mapping[str, Any], averaged: bool) -> list[str]:
         )
     if config.get("dtype", "float32") != "float32":
         found.append(f"The run computed in {config['dtype']}: model.to(torch.{config['dtype']}).")
+    if config.get("precision") == "tf32":
+        found.append("The run let in TF32: torch.set_float32_matmul_precision('high') before it.")
+    if config.get("channels_last"):
+        found.append(
+            "Images and weights had the channels last: model.to and x.to take "
+            "memory_format=torch.channels_last."
+        )
+    if config.get("compile") is True:
+        found.append("The run was compiled, which changes the last bits: torch.compile(model).")
     if needs_closure(config):
         found.append(
             "The closure is called several times a step. sgdlab gives every call the same random "
@@ -149,6 +181,12 @@ def notes(config: Mapping[str, Any], averaged: bool) -> list[str]:
         found.append(
             "The loop calls optimizer.step() without a closure and never optimizer.eval(): whether "
             f"{target(config, 'optimizer')[1]} wants these is not known."
+        )
+    module, name = target(config, "optimizer")
+    if module.split(".")[0] != "sgdlab" and "weight_decay" not in section(config, "optimizer"):
+        found.append(
+            f"If {name} has a weight_decay by itself, the run left biases and norms out of it, and "
+            "this file does not: write weight_decay into the YAML of the optimizer."
         )
     if averaged:
         found.append(

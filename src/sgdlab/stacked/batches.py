@@ -31,7 +31,7 @@ class StackedBatches:
     seeds: Sequence[int]
     _known: dict[int, Tensor] = field(default_factory=dict[int, Tensor], repr=False)
 
-    def _order(self, epoch: int) -> Tensor:
+    def order(self, epoch: int) -> Tensor:
         """Return the order of an epoch, ``[R, n]``, or ``[1, n]`` where all runs share it."""
         if epoch not in self._known:
             orders = {seed: self.plan.order(seed, epoch) for seed in self.seeds}
@@ -48,18 +48,17 @@ class StackedBatches:
             skip: The updates at its start that are done already.
         """
         runs, plan = len(self.seeds), self.plan
-        order = self._order(epoch)
+        order = self.order(epoch)
         rows = len(order)
-        effective = plan.effective_batch_size
-        for start in range(skip * effective, plan.examples, effective):
-            end = min(start + effective, plan.examples)
-            micros: list[Micro] = []
-            for first in range(start, end, plan.batch_size):
-                last = min(first + plan.batch_size, end)
-                index = order[:, first:last].reshape(-1)
-                x = self.x.index_select(0, index).unflatten(0, (rows, last - first))
-                y = self.y.index_select(0, index).unflatten(0, (rows, last - first))
+        start = skip * plan.effective_batch_size
+        for update in range(skip, plan.steps_per_epoch):
+            sizes, micros = plan.micro_sizes(update), list[Micro]()
+            for size in sizes:
+                index = order[:, start : start + size].reshape(-1)
+                x = self.x.index_select(0, index).unflatten(0, (rows, size))
+                y = self.y.index_select(0, index).unflatten(0, (rows, size))
                 if rows < runs:
                     x, y = x.expand(runs, *x.shape[1:]), y.expand(runs, *y.shape[1:])
-                micros.append((x, y, (last - first) / (end - start)))
-            yield end - start, micros
+                micros.append((x, y, size / sum(sizes)))
+                start += size
+            yield sum(sizes), micros

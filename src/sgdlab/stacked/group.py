@@ -1,62 +1,58 @@
 """Which runs of a sweep can train together."""
 
-import copy
-import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from sgdlab.averaging import Average
 from sgdlab.config.instantiate import call, where
 from sgdlab.config.job import Job
 from sgdlab.config.schema import RunConfig
-from sgdlab.datasets.base import Dataset, Split
-from sgdlab.optimizers.traits import class_name, traits_of
+from sgdlab.datasets.base import Dataset
+from sgdlab.errors import InputError
+from sgdlab.metrics.base import Metric
 from sgdlab.schedules.base import Schedule, as_schedule
-from sgdlab.stacked.losses import StackedLoss, stacked_loss
-from sgdlab.stacked.model import StackedModel, refusal
+from sgdlab.stacked import refusals
+from sgdlab.stacked.alike import ALIKE, OF_MODEL, OF_OPTIMIZER, text_of
+from sgdlab.stacked.choice import averages_refusal, form_of, loss_of
+from sgdlab.stacked.form import ModelForm
+from sgdlab.stacked.losses import StackedLoss
+from sgdlab.stacked.measured import Measured
+from sgdlab.stacked.moved import MovedData
 from sgdlab.stacked.rules.base import Rule
 from sgdlab.stacked.rules.choose import rule_of
 from sgdlab.stacked.run import DecayKind, StackedRun, Tensors, tensors_of
 from sgdlab.steps.batches import BatchPlan
-from sgdlab.training.build import Run, build_run, dataset_of, device_of, extend_path, model_of
+from sgdlab.training.build import Run, build_run, extend_path, model_of
+from sgdlab.training.dataset import dataset_of
+from sgdlab.training.device import device_of
 from sgdlab.training.folder import RunFolder
-from sgdlab.training.summary import Built, built_of, state_bytes
-from sgdlab.training.threads import forward_operations
-
-_ALIKE = (
-    "dataset", "split", "model", "loss", "batch_size", "accumulate", "epochs", "max_steps", "eval",
-    "device", "dtype", "parametrization", "threads", "checkpoint", "import_from", "stacked",
-    "diagnostics",
-)  # fmt: skip
-"""Root keys that all runs of a stack have in common; the rest are numbers of each run."""
-
-_MODEL = ("dataset", "split", "model", "parametrization", "dtype", "import_from")
-_OPTIMIZER = ("optimizer", "decay", "lr_multipliers")
-
+from sgdlab.training.limit import constant_loss
+from sgdlab.training.steplog import ProgressDisplay
+from sgdlab.training.summary import Built, built_of, state_bytes_after_a_step
 
 # Seeds whose initial weights are kept for the next trial.
 _KEPT = 128
-
-
-def _text(config: RunConfig, keys: Sequence[str]) -> str:
-    plain = config.plain()
-    return json.dumps({key: plain[key] for key in keys}, sort_keys=True)
 
 
 @dataclass(frozen=True)
 class _Trained:
     """What the settings of a run come to, whatever its seed and learning rate."""
 
+    form: type[ModelForm]
     rule: Rule
     loss: StackedLoss
+    metric: Metric
     plan: BatchPlan
     total_steps: int
     built: Built
     tensors: list[Tensors]
+    constant_loss: float
+    average: Average | None
 
 
 @dataclass
@@ -66,22 +62,39 @@ class Group:
     Attributes:
         jobs: The runs.
         model: The model of one run, on CPU.
-        stacked: The model of many runs; stacks take turns with it.
-        rule: The update rule of all runs.
-        loss: The loss of all runs.
+        stacked: The model of many runs; each stack has a fresh one.
+        rule, loss, metric: The update rule, the loss and the metric of all runs.
         data: The data on the device of the runs, inputs in the layout of the stacked model.
-        plan: How an epoch is cut into updates.
-        total_steps: The steps of a run.
+        plan, total_steps: How an epoch is cut into updates, and the steps of a run.
+        constant_loss: The training loss of a constant prediction, as the ordinary engine has it.
+        display: Told of the steps and evaluations of its first run; None: nobody looks.
+        lock: Held where modules are built, looked at or traced: torch's tracer and its generator
+            serve the whole process.
+        average: Which weights are averaged beside the runs; None: none are.
+        measured: What steps cost here, where that was asked.
+        part_of: The runs of the group that this one is cut from; 0: of none.
     """
 
     jobs: list[Job]
     model: nn.Module
-    stacked: StackedModel
+    stacked: ModelForm
     rule: Rule
     loss: StackedLoss
+    metric: Metric
     data: Dataset
     plan: BatchPlan
     total_steps: int
+    constant_loss: float
+    display: ProgressDisplay | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    average: Average | None = None
+    measured: Measured | None = None
+    part_of: int = 0
+
+    @property
+    def size(self) -> int:
+        """The number of runs, those that other workers train, too: it decides how they train."""
+        return max(self.part_of, len(self.jobs))
 
     @property
     def config(self) -> RunConfig:
@@ -91,8 +104,7 @@ class Group:
     @property
     def averages_every(self) -> int | None:
         """Steps between two rows with running averages; None: there are none."""
-        section = self.config.diagnostics
-        return section["every"] if section["scalars"] else None
+        return self.config.diagnostics["every"] if self.config.diagnostics["scalars"] else None
 
 
 class StackPlanner:
@@ -106,34 +118,48 @@ class StackPlanner:
         self._lock = threading.Lock()
         self._trained: dict[str, _Trained | str] = {}
         self._models: dict[str, tuple[nn.Module, Dataset]] = {}
+        self._forms: dict[str, type[ModelForm] | str] = {}
         self._schedules: dict[str, Schedule] = {}
+        self._judged: dict[str, str | None] = {}
         self._scalings: dict[str, Callable[[float, int], float]] = {}
         self._weights: dict[str, Mapping[str, Tensor]] = {}
+        self._constants: dict[str, float] = {}
+        self._moved = MovedData()
 
     def of(self, jobs: Sequence[Job]) -> tuple[list[Group], dict[str, list[Job]]]:
         """Return the groups of runs that can be stacked, and the others by reason."""
         groups: dict[tuple[str, Rule], Group] = {}
         others: dict[str, list[Job]] = {}
         for job in jobs:
-            found = _refusal(job.config) or self._trained_of(job)
+            found = self._found(job)
             if isinstance(found, str):
                 others.setdefault(found, []).append(job)
                 continue
-            key = (_text(job.config, _ALIKE), found.rule)
+            key = (text_of(job.config, ALIKE), found.rule)
             if key not in groups:
                 groups[key] = self._group(job, found)
             groups[key].jobs.append(job)
         return list(groups.values()), others
 
+    def _found(self, job: Job) -> _Trained | str:
+        """Return what a run comes to, or why it is not to be in a stack."""
+        found = refusals.of_config(job.config) or self._trained_of(job)
+        if isinstance(found, str):
+            return found
+        # Of ours a seed decides nothing but weights.
+        shipped = job.config.model["_target_"].startswith("sgdlab.models.")
+        own = None if shipped else self._weights_of(job.config, found.form)
+        return own if isinstance(own, str) else self._schedule_refusal(job, found) or found
+
     def build(self, job: Job, group: Group) -> tuple[StackedRun, Mapping[str, Tensor]]:
         """Return a run of a group, and its initial weights; threads take turns."""
-        with self._lock:  # weights are drawn from torch's one generator
+        with self._lock:
             return self._build_run(job, group)
 
     def _build_run(self, job: Job, group: Group) -> tuple[StackedRun, Mapping[str, Tensor]]:
         found, config = self._trained_of(job), job.config
         assert isinstance(found, _Trained)
-        scaling = _text(config, ("scaling",))
+        scaling = text_of(config, ("scaling",))
         if scaling not in self._scalings:
             self._scalings[scaling] = call(config.scaling, where(config, "scaling"))
         assert config.lr is not None, "a resolved config has a rate"
@@ -141,16 +167,28 @@ class StackPlanner:
         folder = RunFolder(job.directory, job.run_id, "stacked")
         built = replace(found.built, lr=lr)
         run = StackedRun(config, folder, self._schedule(job), found.tensors, built)
-        seed = _text(config, (*_MODEL, "seed"))
+        weights = self._weights_of(config, found.form)
+        if isinstance(weights, str):
+            raise InputError(f"{where(config, 'model')}: {weights}")
+        return run, weights
+
+    def _weights_of(self, config: RunConfig, form: type[ModelForm]) -> Mapping[str, Tensor] | str:
+        """Return the initial weights of a run, or why its model is not that of other seeds."""
+        seed = text_of(config, (*OF_MODEL, "seed"))
         if seed not in self._weights:
-            _, data = self._models[_text(config, _MODEL)]
+            first, data = self._models[text_of(config, OF_MODEL)]
+            model = model_of(config, data)
+            if reason := form.refusal(model):
+                return reason
+            if form.signature(model) != form.signature(first):
+                return "the layers of the model change with the seed"
             while len(self._weights) >= _KEPT:
                 del self._weights[next(iter(self._weights))]
-            self._weights[seed] = model_of(config, data).state_dict()
-        return run, self._weights[seed]
+            self._weights[seed] = model.state_dict()
+        return self._weights[seed]
 
     def _schedule(self, job: Job) -> Schedule:
-        key = _text(job.config, ("schedule",))
+        key = text_of(job.config, ("schedule",))
         if key not in self._schedules:
             schedule = as_schedule(call(job.config.schedule, where(job.config, "schedule")))
             if schedule.observes:
@@ -158,10 +196,16 @@ class StackPlanner:
             self._schedules[key] = schedule
         return self._schedules[key]
 
+    def _schedule_refusal(self, job: Job, found: _Trained) -> str | None:
+        length = found.total_steps, found.plan.steps_per_epoch
+        key = f"{text_of(job.config, ('schedule',))}{length}"
+        if key not in self._judged:
+            self._judged[key] = refusals.of_schedule(job.config, *length)
+        return self._judged[key]
+
     def _trained_of(self, job: Job) -> _Trained | str:
         optimizer = {k: v for k, v in job.config.optimizer.items() if k != "lr"}
-        alike = replace(job.config, optimizer=optimizer)
-        key = _text(alike, (*_OPTIMIZER, *_ALIKE))
+        key = text_of(replace(job.config, optimizer=optimizer), (*OF_OPTIMIZER, *ALIKE))
         if key not in self._trained:
             self._trained[key] = self._new_trained(job)
         return self._trained[key]
@@ -169,72 +213,38 @@ class StackPlanner:
     def _new_trained(self, job: Job) -> _Trained | str:
         config = job.config
         extend_path(config)
-        key = _text(job.config, _MODEL)
-        if key not in self._models:
+        if (key := text_of(job.config, OF_MODEL)) not in self._models:
             data = dataset_of(config)
-            self._models[key] = model_of(config, data), data
+            self._models[key] = model, data = model_of(config, data), data
+            self._forms[key] = form_of(model, data, getattr(torch, config.dtype))
         model, data = self._models[key]
-        if data.problem is not None:
-            return f"dataset={data.name} is a function"
-        if reason := refusal(model):
-            return reason
-        x = data.train.x[:1]
-        x = x.to(getattr(torch, config.dtype)) if x.is_floating_point() else x
-        if forward_operations(model, x) is None:
-            return "its model cannot run"
+        if isinstance(form := self._forms[key], str):
+            return form
         run = build_run(config, probe=model, data=data)
-        rule = rule_of(run.optimizer)
+        rule = refusals.of_optimizer(run) or refusals.of_measures(run) or rule_of(run.optimizer)
         if isinstance(rule, str):
             return rule
-        loss = stacked_loss(run.objective.loss, data.task == "classification")
-        if isinstance(loss, str):
+        if isinstance(loss := averages_refusal(run, form, rule) or loss_of(run, form), str):
             return loss
-        kind = cast(DecayKind, config.decay.mode or run.traits.decay)
+        own = "own" if rule.decays else run.traits.decay
+        kind = cast(DecayKind, config.decay.mode or own)
         tensors = tensors_of(run.optimizer, rule, kind, list(model.parameters()))
-        built = replace(built_of(run), optimizer_state_bytes=_state_bytes(run))
-        return _Trained(rule, loss, run.plan, run.total_steps, built, tensors)
+        built = replace(built_of(run), optimizer_state_bytes=state_bytes_after_a_step(run))
+        constant, average = self._constant_of(run), run.averager and run.averager.rule
+        what = form, rule, loss, run.metric, run.plan, run.total_steps
+        return _Trained(*what, built, tensors, constant, average)
+
+    def _constant_of(self, run: Run) -> float:
+        key, most = text_of(run.config, (*OF_MODEL, "eval")), run.config.eval.batch_size
+        if key not in self._constants:
+            loss, train = run.objective.loss, run.data.train
+            self._constants[key] = constant_loss(run.model, loss, train, most)
+        return self._constants[key]
 
     def _group(self, job: Job, found: _Trained) -> Group:
-        config = job.config
-        model, data = self._models[_text(job.config, _MODEL)]
-        data = data.to(device_of(config), getattr(torch, config.dtype))
-        stacked = StackedModel(model)
-        splits = {
-            name: Split(stacked.inputs(split.x), split.y)
-            for name, split in (("train", data.train), ("val", data.val), ("test", data.test))
-        }
-        data = replace(data, **splits)
-        return Group(
-            [], model, stacked, found.rule, found.loss, data, found.plan, found.total_steps
-        )
-
-
-def _refusal(config: RunConfig) -> str | None:
-    """Return what a stack cannot do of what a config asks for."""
-    average = config.names.get("average", "none")
-    if average != "none":
-        return f"average={average}"
-    if config.precision != "fp32":
-        return f"precision={config.precision}"
-    if config.staleness.delay:
-        return "staleness.delay"
-    if config.local_sgd.workers > 1:
-        return "local_sgd.workers"
-    if config.diagnostics["quantities"] or config.diagnostics["at_end"]:
-        return f"diagnostics={config.names.get('diagnostics', '?')}"
-    if not config.zero_grad:
-        return "zero_grad=false"
-    if not (traits := traits_of(config.optimizer)).stacked or traits.decay is None:
-        return f"{class_name(config.optimizer)} has no stacked rule"
-    return None
-
-
-def _state_bytes(run: Run) -> int:
-    """Return the size of the optimizer's state once it has made a step."""
-    weights = copy.deepcopy(run.model.state_dict())
-    for p in run.model.parameters():
-        p.grad = torch.zeros_like(p)
-    run.optimizer.step()
-    run.objective.zero_grad()
-    run.model.load_state_dict(weights)
-    return state_bytes(list(run.optimizer.state.values()))
+        model, data = self._models[text_of(job.config, OF_MODEL)]
+        stacked, dtype = found.form(model), getattr(torch, job.config.dtype)
+        data = self._moved.of(data, device_of(job.config), dtype, stacked)
+        by = found.rule, found.loss, found.metric
+        length = found.plan, found.total_steps, found.constant_loss
+        return Group([], model, stacked, *by, data, *length, average=found.average, lock=self._lock)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sgdlab import signals
 from sgdlab.config.job import Job
 from sgdlab.errors import InputError
 from sgdlab.results import (
@@ -20,12 +21,13 @@ from sgdlab.results import (
 )  # fmt: skip
 from sgdlab.search.halving import Halving, order, ordinal
 from sgdlab.search.objective import objective_value
-from sgdlab.stacked import cost
-from sgdlab.stacked.compiler import Compiler
+from sgdlab.stacked import cost, proof
+from sgdlab.stacked.compiled.compiler import Compiler, compilers_of
 from sgdlab.stacked.group import Group, StackPlanner
 from sgdlab.stacked.launch import side_by_side, split, torch_state
 from sgdlab.stacked.memory import budget, bytes_per_run, keep_freed_memory
 from sgdlab.stacked.runner import StackRunner
+from sgdlab.training.surroundings import restored
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,14 @@ class HalvingPlan:
         return [self.halving.places(self.trials, k + 1) for k in range(len(self.rungs))]
 
 
-def plan(jobs: Sequence[Job], halving: Halving, select_by: str) -> HalvingPlan:
+def plan(jobs: Sequence[Job], halving: Halving, select_by: str, most: int = 0) -> HalvingPlan:
     """Return how trials are thinned out.
 
     Args:
         jobs: All trials of all searches, those that are finished, too.
         halving: The settings.
         select_by: What chooses the winner, and ranks at the rungs: a column of the summary.
+        most: The trials of the largest search, where these are not all searches.
 
     Raises:
         InputError: The trials cannot all be in stacks at once, or there is no rung.
@@ -72,15 +75,23 @@ def plan(jobs: Sequence[Job], halving: Halving, select_by: str) -> HalvingPlan:
             "search.halving with engine=sequential: trials advance side by side only in stacks; "
             "set engine=stacked or leave it out"
         )
+    if any(job.config.stop.patience is not None for job in jobs):
+        raise InputError(
+            "search.halving with stop.patience: both stop trials, and a rung ranks those that are "
+            "alive; leave one of them out"
+        )
     planner = StackPlanner()
     groups, others = planner.of(jobs)
+    for group in groups:
+        if (reason := proof.refusal(planner, group)) is not None:
+            others.setdefault(reason, []).extend(group.jobs)
     for reason, own in others.items():
         names = ", ".join(dict.fromkeys(job.config.names["optimizer"] for job in own))
         raise InputError(
             f"search.halving needs trials that can be stacked, and {len(own)} of {len(jobs)} "
             f"({names}) cannot: {reason}"
         )
-    trials = max(Counter(map(_search, jobs)).values())
+    trials = max(most, *Counter(map(search_of, jobs)).values())
     found = {_rungs(group, halving, trials) for group in groups}
     if len(found) > 1:
         raise InputError(
@@ -99,7 +110,7 @@ def plan(jobs: Sequence[Job], halving: Halving, select_by: str) -> HalvingPlan:
     return HalvingPlan(halving, select_by, planner, groups, rungs, epochs, trials)
 
 
-def _search(job: Job) -> tuple[Any, ...]:
+def search_of(job: Job) -> tuple[Any, ...]:
     """Return what trials that race each other have in common."""
     config = job.config
     names = (config.names.get("dataset"), config.names.get("model"), config.names["optimizer"])
@@ -133,17 +144,21 @@ def train(plan: HalvingPlan, todo: Sequence[Job]) -> None:
     their files, as the others are: an interrupted comparison stops the same trials.
     """
     keep_freed_memory()
+    with restored(), signals.at_a_step(), compilers_of(plan.groups) as compilers:
+        _train(plan, todo, compilers)
+
+
+def _train(plan: HalvingPlan, todo: Sequence[Job], compilers: Sequence[Compiler | None]) -> None:
     wanted = {job.run_id for job in todo}
     runners: list[StackRunner] = []
-    for group in plan.groups:
+    for group, compiler in zip(plan.groups, compilers, strict=True):
         own = [job for job in group.jobs if job.run_id in wanted]
-        compiler = Compiler(group.plan.batch_size, group.plan.accumulate)
-        batches = split(group, own, cost.side_by_side(group)) if own else []
+        batches = split(group, own, cost.side_by_side(group), compiler) if own else []
         runners += [StackRunner(plan.planner, group, batch, compiler) for batch in batches]
     racing: dict[tuple[Any, ...], list[tuple[Job, Group]]] = {}
     for group in plan.groups:
         for job in group.jobs:
-            racing.setdefault(_search(job), []).append((job, group))
+            racing.setdefault(search_of(job), []).append((job, group))
     for rung, survivors in zip(plan.rungs, plan.survivors, strict=True):
         _advance(runners, rung)
         reasons: dict[str, str] = {}
@@ -215,7 +230,7 @@ def standing(job: Job, group: Group, rung: int, select_by: str) -> float | None:
     ((_, table),) = read_every_evals([str(job.directory)], [True])
     if isinstance(table, InputError):
         raise table
-    return _objective_at(table, step, select_by, group.data.metric, group.data.metric_direction)
+    return _objective_at(table, step, select_by, group.metric.name, group.metric.direction)
 
 
 def _objective_at(table: Columns, step: int, select_by: str, metric: str, direction: str) -> float:
@@ -229,5 +244,5 @@ def _objective_at(table: Columns, step: int, select_by: str, metric: str, direct
 
 
 def _in_words(select_by: str, group: Group) -> str:
-    what = group.data.metric if select_by.endswith("metric") else "loss"
+    what = group.metric.name if select_by.endswith("metric") else "loss"
     return f"{'best ' if select_by.startswith('best') else ''}validation {what}"

@@ -5,21 +5,22 @@ import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from pathlib import Path
 
 import torch
 
+from sgdlab import signals
 from sgdlab.config.job import Job
-from sgdlab.config.schema import RunConfig
-from sgdlab.errors import InputError, one_line
-from sgdlab.results import Cell, read_summary
-from sgdlab.stacked import cost
-from sgdlab.stacked.compiler import Compiler
-from sgdlab.stacked.fit import interrupted
+from sgdlab.errors import one_line
+from sgdlab.stacked import cost, measure, proof
+from sgdlab.stacked.compiled.compiler import Compiler, compilers_of
+from sgdlab.stacked.compiled.plan import plan
 from sgdlab.stacked.group import Group, StackPlanner
 from sgdlab.stacked.memory import budget, bytes_per_run, keep_freed_memory
 from sgdlab.stacked.runner import StackRunner
 from sgdlab.terminal.notices import warn
+from sgdlab.training.pauses import timed
+from sgdlab.training.surroundings import restored
+from sgdlab.training.threads import on_threads
 
 # Characters of a reason in the line that lists all.
 _SHOWN = 94
@@ -34,12 +35,17 @@ def sort(jobs: Sequence[Job]) -> tuple[StackPlanner, list[Group], list[Job]]:
         jobs: All runs of a sweep, those that are finished, too: which engine trains a run must not
             depend on how often the sweep was interrupted.
     """
+    with restored():
+        return _sorted(jobs)
+
+
+def _sorted(jobs: Sequence[Job]) -> tuple[StackPlanner, list[Group], list[Job]]:
     planner = StackPlanner()
     wanted = [job for job in jobs if job.config.engine != "sequential"]
     groups, others = planner.of(wanted)
     kept: list[Group] = []
     for group in groups:
-        reason = _refusal(group)
+        reason = _refusal(planner, group)
         if reason is None:
             kept.append(group)
         else:
@@ -52,42 +58,25 @@ def sort(jobs: Sequence[Job]) -> tuple[StackPlanner, list[Group], list[Job]]:
     return planner, kept, [job for job in jobs if id(job) not in stacked]
 
 
-def _refusal(group: Group) -> str | None:
-    if reason := _failure(group):
-        return reason[:_SHOWN]
-    return cost.refusal(group) if group.config.engine == "auto" else None
+def _refusal(planner: StackPlanner, group: Group) -> str | None:
+    reason = failure(group)
+    if reason is None and group.config.engine == "auto" and plan(group) is None:
+        reason = cost.refusal(group)
+    reason = reason or proof.refusal(planner, group)
+    if reason is None and group.config.engine == "auto" and cost.is_measured(group):
+        reason = measure.refusal(planner, group)
+    return reason and reason[:_SHOWN]
 
 
-def _failure(group: Group) -> str | None:
+def failure(group: Group) -> str | None:
     """Return why a step of a group cannot be made; the ordinary trainer says so for each run."""
     try:
         bytes_per_run(group)
-    except Exception as error:
+    except BaseException as error:
+        if signals.is_real(error):
+            raise
         return f"a step fails: {one_line(error)}"
     return None
-
-
-def stack_of_one(config: RunConfig) -> tuple[StackPlanner, Group]:
-    """Return what trains a single run as in a stack, to the last bit as among others.
-
-    Raises:
-        InputError: The run cannot be stacked; says why.
-    """
-    planner = StackPlanner()
-    groups, others = planner.of([Job(config, "", Path())])
-    reason = next(iter(others), None) or _failure(groups[0])
-    if reason is not None:
-        raise InputError(f"engine=stacked: {reason}; set engine=sequential")
-    return planner, groups[0]
-
-
-def train_alone(stack: tuple[StackPlanner, Group], run_id: str, directory: Path) -> dict[str, Cell]:
-    """Train the run of `stack_of_one`, which is not finished; return its summary."""
-    planner, group = stack
-    train_group(planner, group, [Job(group.config, run_id, directory)])
-    summary = read_summary(directory)
-    assert summary is not None
-    return summary
 
 
 def train_group(planner: StackPlanner, group: Group, jobs: Sequence[Job]) -> None:
@@ -98,28 +87,34 @@ def train_group(planner: StackPlanner, group: Group, jobs: Sequence[Job]) -> Non
     if not jobs:
         return
     keep_freed_memory()
-    compiler = Compiler(group.plan.batch_size, group.plan.accumulate)
     at_once = cost.side_by_side(group)
-    with torch_state(group):
+    with (
+        restored(), signals.at_a_step(), _in_time(jobs), torch_state(group),
+        compilers_of([group]) as (compiler,),
+    ):  # fmt: skip
         runners = [
             StackRunner(planner, group, batch, compiler)
-            for batch in split(group, list(jobs), at_once)
+            for batch in split(group, list(jobs), at_once, compiler)
         ]
         advance = [functools.partial(runner.advance, group.total_steps) for runner in runners]
         side_by_side(advance, at_once)
 
 
-def split(group: Group, jobs: list[Job], at_once: int = 1) -> list[list[Job]]:
+def split(
+    group: Group, jobs: list[Job], at_once: int = 1, compiler: Compiler | None = None
+) -> list[list[Job]]:
     """Cut runs into as few stacks of about one size as memory and the cost model allow.
 
     Args:
         group: The group that the runs belong to.
         jobs: The runs.
         at_once: The number of stacks that train at once, each on a thread, given enough runs.
+        compiler: What compiles their steps, for stacks of so many rows; None: nothing does.
     """
     device = group.data.train.x.device
     room = budget(group.config.stacked.max_memory, device) // at_once
-    most = max(1, min(room // bytes_per_run(group), cost.largest(group)))
+    largest = cost.largest(group) if compiler is None else compiler.plan.width
+    most = max(1, min(room // bytes_per_run(group), largest))
     count = max(-(-len(jobs) // most), min(at_once, len(jobs) // cost.WORTH_A_THREAD))
     if count > 1:
         count += -count % at_once  # or some threads would end before the others
@@ -127,16 +122,18 @@ def split(group: Group, jobs: list[Job], at_once: int = 1) -> list[list[Job]]:
     return [jobs[a:b] for a, b in itertools.pairwise(ends) if b > a]
 
 
+def _in_time(jobs: Sequence[Job]) -> contextlib.AbstractContextManager[None]:
+    """Break off what hangs in a stack once all of its runs have used up their time."""
+    limits = [job.config.limits.seconds for job in jobs]
+    known = [seconds for seconds in limits if seconds is not None]
+    return timed(sum(known) if len(known) == len(limits) else None, "a step of the stack")
+
+
 @contextlib.contextmanager
 def torch_state(group: Group) -> Iterator[None]:
     """Train without autograd and on the threads of a stack; give back what was before."""
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(cost.threads_of(group))
-        with torch.no_grad():
-            yield
-    finally:
-        torch.set_num_threads(before)
+    with on_threads(cost.threads_of(group)), torch.no_grad():
+        yield
 
 
 def side_by_side(tasks: Sequence[Callable[[], None]], at_once: int) -> None:
@@ -159,10 +156,10 @@ def side_by_side(tasks: Sequence[Callable[[], None]], at_once: int) -> None:
             for future in futures:
                 future.result()
         except BaseException:
-            interrupted.set()  # nobody else can end the other threads
+            signals.threads_end.set()  # nobody else can end the other threads
             for future in futures:
                 future.cancel()
             raise
         finally:
             wait(futures)
-            interrupted.clear()
+            signals.threads_end.clear()

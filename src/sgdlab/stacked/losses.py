@@ -1,17 +1,22 @@
 """Losses of many runs, with their gradients."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from sgdlab.losses.cross_entropy import CrossEntropy
 from sgdlab.losses.mse import MeanSquaredError
+from sgdlab.stacked.batches import Micro
 
 
 class StackedLoss(ABC):
-    """A loss that is the mean over the examples of each run."""
+    """A loss that is the mean over the examples of each run, by what they count."""
+
+    is_sure = True
+    """Whether it is the mean over all examples, however they are cut into batches."""
 
     @abstractmethod
     def target(self, y: Tensor) -> Tensor:
@@ -22,8 +27,16 @@ class StackedLoss(ABC):
         """Return the losses ``[R]`` of outputs ``[R, B, m]``."""
 
     @abstractmethod
-    def value_and_gradient(self, output: Tensor, y: Tensor, weight: float) -> tuple[Tensor, Tensor]:
+    def value_and_gradient(self, output: Tensor, y: Tensor, weight: Any) -> tuple[Tensor, Tensor]:
         """Return the losses ``[R]``, and ``weight`` times their gradients by the outputs."""
+
+    def counts(self, y: Tensor) -> Tensor | float:
+        """Return what targets ``[R, B, …]`` count in a mean, ``[R]`` or one number for all runs."""
+        return y.shape[1]
+
+    def shares(self, micros: Sequence[Micro]) -> list[Any]:
+        """Return the weight of each micro-batch in its update, ``[R]`` or one number for all."""
+        return [weight for _, _, weight in micros]
 
 
 class StackedCrossEntropy(StackedLoss):
@@ -40,25 +53,31 @@ class StackedCrossEntropy(StackedLoss):
         """See `StackedLoss.target`: ``[R, B, 1]``."""
         return y.unsqueeze(-1)
 
+    @staticmethod
+    def _logs(output: Tensor) -> Tensor:
+        """Return ``log softmax``, ``[R, m, B]``: ten times faster than over few neighbours."""
+        return torch.log_softmax(output.mT.contiguous(), 1)
+
     def _loss(self, logs: Tensor, y: Tensor) -> Tensor:
-        n, s = logs.shape[1], self._smoothing
-        loss = logs.gather(2, y).sum((1, 2)).mul_(-(1 - s) / n)
-        return loss - logs.mean(2).sum(1) * (s / n) if s else loss
+        n, s = logs.shape[2], self._smoothing
+        loss = logs.gather(1, y.mT).sum((1, 2)).mul_(-(1 - s) / n)
+        return loss - logs.mean(1).sum(1) * (s / n) if s else loss
 
     def value(self, output: Tensor, y: Tensor) -> Tensor:
         """See `StackedLoss.value`."""
-        return self._loss(torch.log_softmax(output, 2), y)
+        return self._loss(self._logs(output), y)
 
-    def value_and_gradient(self, output: Tensor, y: Tensor, weight: float) -> tuple[Tensor, Tensor]:
+    def value_and_gradient(self, output: Tensor, y: Tensor, weight: Any) -> tuple[Tensor, Tensor]:
         """See `StackedLoss.value_and_gradient`."""
-        logs = torch.log_softmax(output, 2)
+        logs = self._logs(output)
         loss = self._loss(logs, y)
-        n, k, s = output.shape[1], output.shape[2], self._smoothing
+        k, n, s = logs.shape[1], logs.shape[2], self._smoothing
         d = logs.exp_()
         if s:
             d.sub_(s / k)
-        d.scatter_add_(2, y, d.new_full((1, 1, 1), s - 1).expand(y.shape))
-        return loss, d.mul_(weight / n)
+        labels = y.mT
+        d.scatter_add_(1, labels, d.new_full((1, 1, 1), s - 1).expand(labels.shape))
+        return loss, d.mul_(weight / n).mT
 
 
 class StackedSquaredError(StackedLoss):
@@ -95,10 +114,10 @@ class StackedSquaredError(StackedLoss):
         return loss, difference.mul_(2 * c * weight)
 
 
-def stacked_loss(loss: Callable[[Tensor, Tensor], Tensor], classes: bool) -> StackedLoss | str:
-    """Return the stacked form of a loss, or why there is none, in words."""
-    if type(loss) is CrossEntropy:
+def stacked_loss(loss: Any, classes: bool) -> StackedLoss | None:
+    """Return the stacked form of a loss; None where it has none that is written out."""
+    if type(loss) is CrossEntropy and loss.ignore_index is None:
         return StackedCrossEntropy(loss.label_smoothing)
     if type(loss) is MeanSquaredError:
         return StackedSquaredError(classes)
-    return f"loss {type(loss).__name__} has no stacked form"
+    return None

@@ -2,16 +2,14 @@
 
 import ctypes
 import functools
-import os
 import sys
-from pathlib import Path
 
 import torch
 
 from sgdlab.checks import bytes_of
+from sgdlab.datasets.memory import half_of_free
 from sgdlab.stacked.evaluate import CHUNK
 from sgdlab.stacked.group import Group
-from sgdlab.stacked.model import StackedModel
 
 
 def budget(asked: object, device: torch.device) -> int:
@@ -19,24 +17,40 @@ def budget(asked: object, device: torch.device) -> int:
     if asked is not None:
         return bytes_of("stacked.max_memory", asked)
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0] // 2
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024 // 2
-    except OSError:
-        pass
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
+        # What torch keeps for later tensors is free for ours, too.
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return (torch.cuda.mem_get_info(device)[0] + kept) // 2
+    return half_of_free()
 
 
 def bytes_per_run(group: Group) -> int:
-    """Return what one run of a group takes: weights, states, gradients and what layers keep.
+    """Return what one run of a group takes: a step, or an evaluation, and the order of examples."""
+    weights, kept, size = _sizes(group)
+    most = group.config.eval.batch_size
+    evaluated = kept * -(-(min(most, CHUNK) if group.loss.is_sure else most) // size)
+    order = 8 * len(group.data.train.y)
+    return _of_step(group, weights) + max(2 * kept, evaluated) + order
 
-    The last is measured: two runs make the forward pass of a micro-batch in training, and the
-    tensors that are alive at its end are added up; the backward pass takes as much again. The
-    order of the examples and an evaluation are added by their sizes.
+
+def bytes_of_step(group: Group) -> int:
+    """Return what one run of a group touches in a step of a micro-batch."""
+    weights, kept, _ = _sizes(group)
+    return _of_step(group, weights) + 2 * kept
+
+
+def _of_step(group: Group, weights: int) -> int:
+    # New and old parameters and states, gradients, and a temporary of the rule.
+    averages = (group.average is not None) + group.rule.averages
+    return weights * (4 + 2 * len(group.rule.slots) + averages)
+
+
+def _sizes(group: Group) -> tuple[int, int, int]:
+    """Return the bytes of one run's weights, those that layers keep, and the batch of these.
+
+    What is kept is measured: two runs make the forward pass of a micro-batch in training, and the
+    tensors that are alive at its end are added up; the backward pass takes as much again.
     """
-    model = StackedModel(group.model)
+    model = group.stacked.fresh()
     state = group.model.state_dict()
     device = group.data.train.x.device
     params = model.load([state, state], device)
@@ -45,10 +59,7 @@ def bytes_per_run(group: Group) -> int:
     x = group.data.train.x[:size]
     model.set_generators([torch.Generator(device) for _ in range(2)])
     kept = model.kept_bytes(params, x.expand(2, *x.shape).contiguous()) // 2
-    evaluated = kept * -(-min(group.config.eval.batch_size, CHUNK) // size)
-    order = 8 * len(group.data.train.y)
-    # New and old parameters and states, gradients, and a temporary of the rule.
-    return weights * (4 + 2 * len(group.rule.slots)) + max(2 * kept, evaluated) + order
+    return weights, kept, size
 
 
 @functools.cache

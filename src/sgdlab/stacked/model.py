@@ -1,78 +1,19 @@
 """A model of many runs at once: the layers of one run's model, with a run axis."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Self
 
 import torch
 from torch import Generator, Tensor, nn
 
-from sgdlab.models import parts
-from sgdlab.models.cnn import CNN
-from sgdlab.stacked.layers.activation import Activation
 from sgdlab.stacked.layers.base import Layer
 from sgdlab.stacked.layers.batch_norm import BatchNorm
-from sgdlab.stacked.layers.conv import Conv2d
-from sgdlab.stacked.layers.dense import Dense
 from sgdlab.stacked.layers.dropout import Dropout
 from sgdlab.stacked.layers.flatten import ToVectors
-from sgdlab.stacked.layers.pool import MaxPool2d
 from sgdlab.stacked.losses import StackedLoss
-
-_FORMS: dict[type[nn.Module], type[Layer]] = {
-    module: layer
-    for layer in (Dense, Conv2d, MaxPool2d, BatchNorm, Dropout, Activation)
-    for module in layer.modules
-}
-
-
-def _leaves(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """Yield the layers of a model in the order of its forward pass, a `Flatten` among them."""
-    if type(module) is CNN:
-        yield from _leaves(module.features, f"{prefix}features.")
-        yield "", parts.Flatten()
-        yield from _leaves(module.classifier, f"{prefix}classifier.")
-    elif isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
-        for name, child in module._modules.items():  # a layer may stand there twice
-            if child is not None:
-                yield from _leaves(child, f"{prefix}{name}.")
-    elif type(module) is not nn.Identity:
-        yield prefix, module
-
-
-def _is_flatten(module: nn.Module) -> bool:
-    # Exact types, here and below: a subclass may do anything else.
-    if type(module) is nn.Flatten:
-        return module.start_dim == 1 and module.end_dim == -1
-    return type(module) is parts.Flatten
-
-
-def refusal(module: nn.Module) -> str | None:
-    """Return why runs of a model cannot be stacked, in a few words; None when they can."""
-    if any(_is_hooked(part) for part in module.modules()):
-        return "the model has hooks"
-    for prefix, leaf in _leaves(module):
-        form = _FORMS.get(type(leaf), Activation)
-        if not _is_flatten(leaf) and (reason := form.refusal(leaf)) is not None:
-            return f"{reason} (layer {prefix.rstrip('.') or type(module).__name__})"
-        names = [name for name, _ in leaf.named_parameters()]
-        if names != ["weight", "bias"][: len(names)]:
-            return f"reparametrised weights (layer {prefix.rstrip('.')})"
-    if not all(p.requires_grad for p in module.parameters()):
-        return "the model has frozen parameters"
-    own = [f"{prefix}{n}" for prefix, x in _leaves(module) for n, _ in x.named_parameters()]
-    if len({name for name, _ in module.named_parameters()}) < len(own):
-        return "the model shares parameters between layers"
-    if own != [name for name, _ in module.named_parameters()]:
-        return "the model has parameters outside its layers"
-    return None
-
-
-def _is_hooked(module: nn.Module) -> bool:
-    return bool(
-        module._forward_hooks
-        or module._forward_pre_hooks
-        or module._backward_hooks
-        or module._backward_pre_hooks
-    )
+from sgdlab.stacked.structure import FORMS, is_flatten, leaves, refusal, signature
 
 
 class StackedModel:
@@ -82,11 +23,16 @@ class StackedModel:
         module: The model of one run, on CPU; only its shapes and settings count.
     """
 
+    written_out = True
+    refusal = staticmethod(refusal)
+    signature = staticmethod(signature)
+
     def __init__(self, module: nn.Module) -> None:
+        self._module = module
         self._prefixes: list[str] = []
         self._layers: list[Layer] = []
-        for prefix, leaf in _leaves(module):
-            form = ToVectors() if _is_flatten(leaf) else _FORMS[type(leaf)](leaf)
+        for prefix, leaf in leaves(module):
+            form = ToVectors() if is_flatten(leaf) else FORMS[type(leaf)](leaf)
             self._prefixes.append(prefix)
             self._layers.append(form)
         self.names = [
@@ -95,16 +41,21 @@ class StackedModel:
             for name in layer.parameters
         ]
         """Names of all trainable parameters, in the order of every list of them."""
-        self._vectors = isinstance(self._layers[0], ToVectors)
+        self.takes_vectors = isinstance(self._layers[0], ToVectors)
+        """Whether images are flattened before they are cut into batches."""
         self._first_trained = next(i for i, x in enumerate(self._layers) if x.parameters)
         self.draws = any(isinstance(layer, Dropout) for layer in self._layers)
         """Whether masks are drawn in training."""
         self.normalises = any(isinstance(layer, BatchNorm) for layer in self._layers)
         """Whether there are running statistics."""
 
+    def fresh(self, module: nn.Module | None = None) -> Self:
+        """See `ModelForm.fresh`."""
+        return type(self)(self._module if module is None else module)
+
     def inputs(self, x: Tensor) -> Tensor:
         """Return the inputs of a split as they are to be cut into batches."""
-        return x.flatten(1).contiguous() if self._vectors else x
+        return x.flatten(1).contiguous() if self.takes_vectors else x
 
     @staticmethod
     def _enter(x: Tensor) -> Tensor:
@@ -135,9 +86,18 @@ class StackedModel:
         """Return the state dict of one run, as the model of that run alone would have it."""
         named = zip(self.names, unpacked, strict=True)
         state = {name: value[row].clone() for name, value in named}
-        for prefix, layer in zip(self._prefixes, self._layers, strict=True):
-            state |= {f"{prefix}{n}": value[row].clone() for n, value in layer.buffers.items()}
-        return state
+        return state | {name: value[row].clone() for name, value in self.statistics().items()}
+
+    def statistics(self) -> dict[str, Tensor]:
+        """Return the running statistics of all runs by name, each ``[R, …]``."""
+        layers = zip(self._prefixes, self._layers, strict=True)
+        return {f"{prefix}{n}": b for prefix, layer in layers for n, b in layer.buffers.items()}
+
+    def set_statistics(self, values: Sequence[Tensor]) -> None:
+        """Replace the running statistics by others, in the order of `statistics`."""
+        others = iter(values)
+        for layer in self._layers:
+            layer.buffers = {name: next(others) for name in layer.buffers}
 
     def unpack(self, values: Sequence[Tensor]) -> list[Tensor]:
         """Return parameters, or what is shaped like them, as ``[R, *shape]`` of the modules."""
@@ -169,6 +129,33 @@ class StackedModel:
             x, _ = layer.forward(own, x, False)
         return x
 
+    @contextmanager
+    def refreshed(self, params: Sequence[Tensor], batches: Iterable[Tensor]) -> Iterator[None]:
+        """Give batch normalisation the mean statistics of ``batches`` in the block.
+
+        See `sgdlab.averaging.refresh_statistics`; the generators of the runs are left alone.
+
+        Args:
+            params: The parameters that the statistics are to belong to.
+            batches: Inputs ``[B, …]`` that all runs have in common.
+        """
+        norms = [layer for layer in self._layers if isinstance(layer, BatchNorm)]
+        if not norms:
+            yield
+            return
+        generators = next((x.generators for x in self._layers if x.generators), [])
+        drawn = [generator.get_state() for generator in generators]
+        with contextlib.ExitStack() as stack:
+            for norm in norms:
+                stack.enter_context(norm.anew())
+            for x in batches:
+                x = self._enter(x.expand(len(params[0]), *x.shape))
+                for _, layer, own in self._split(params):
+                    x, _ = layer.forward(own, x, True)
+            for generator, state in zip(generators, drawn, strict=True):
+                generator.set_state(state)
+            yield
+
     def kept_bytes(self, params: Sequence[Tensor], x: Tensor) -> int:
         """Return the size of what a forward pass in training keeps for the backward pass."""
         x = self._enter(x)
@@ -180,7 +167,12 @@ class StackedModel:
         return sum({s.data_ptr(): s.nbytes() for s in storages}.values())
 
     def gradient(
-        self, params: Sequence[Tensor], x: Tensor, y: Tensor, loss: StackedLoss, weight: float
+        self,
+        params: Sequence[Tensor],
+        x: Tensor,
+        y: Tensor,
+        loss: StackedLoss,
+        weight: Tensor | float,
     ) -> tuple[Tensor, list[Tensor]]:
         """Return the training losses ``[R]`` and ``weight`` times their gradients."""
         x = self._enter(x)

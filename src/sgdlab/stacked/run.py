@@ -9,11 +9,13 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from sgdlab.config.schema import RunConfig
-from sgdlab.errors import reason_of
+from sgdlab.errors import one_line, reason_of
 from sgdlab.optimizers.decay import decay_of
 from sgdlab.results import FAILED
 from sgdlab.schedules.base import Schedule
 from sgdlab.stacked.rules.base import Rule
+from sgdlab.terminal.display import shown
+from sgdlab.terminal.notices import warn
 from sgdlab.training.folder import RunFolder
 from sgdlab.training.state import Outcome, TrainState
 from sgdlab.training.summary import Built, summary_of
@@ -55,13 +57,13 @@ def tensors_of(
         decay = float(decay_of(group))
         if kind == "own":
             decay = 0.0  # among the numbers
-        tensors = Tensors(
-            numbers=rule.numbers(group),
-            lr_multiplier=group.get("lr_multiplier", 1.0),
-            decay=decay,
-            kind=kind if decay else "none",
-        )
-        found |= {id(p): tensors for p in group["params"]}
+        for p, numbers in zip(group["params"], rule.numbers_of_each(group), strict=True):
+            found[id(p)] = Tensors(
+                numbers=numbers,
+                lr_multiplier=group.get("lr_multiplier", 1.0),
+                decay=decay,
+                kind=kind if decay else "none",
+            )
     return [found[id(p)] for p in order]
 
 
@@ -110,13 +112,24 @@ class StackedRun:
         if state["schedule"] is not None:
             self.schedule.load_state_dict(state["schedule"])
 
-    def end(self, outcome: Outcome) -> None:
-        """Write the summary of the run, which has ended."""
+    def end(self, outcome: Outcome, found: Mapping[str, Any] | None = None) -> None:
+        """Write the summary of the run, which has ended, with what its optimizer found out."""
         self.ended = True
-        self.folder.end(summary_of(self.config, outcome, self.built, self.folder))
+        built = dataclasses.replace(self.built, **(found or {}))
+        self.folder.end(summary_of(self.config, outcome, built, self.folder))
 
-    def fail(self, error: Exception) -> None:
-        """Write the summary of the run, which an error has ended, and the traceback."""
-        if not self.ended:
+    def fail(self, error: BaseException) -> None:
+        """Write the summary of the run, which an error has ended, and the traceback.
+
+        Where they cannot be written, that is told: the other runs of its stack go on.
+        """
+        if self.ended:
+            return
+        try:
+            if self.folder.writer is not None:
+                self.progress.claim_no_more_than(self.folder.directory)
             self.folder.fail(error)
             self.end(Outcome(FAILED, reason_of(error), self.progress))
+        except OSError as further:
+            reason = one_line(error)[:100]
+            warn(f"{shown(self.folder.directory)} failed ({reason}) and cannot say so: {further}")

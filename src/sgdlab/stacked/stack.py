@@ -1,6 +1,7 @@
 """Weights and optimizer states of many runs, and one update of them all."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -8,89 +9,32 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from sgdlab.results import StepRecord
+from sgdlab.stacked.averages import StackedAverage
 from sgdlab.stacked.batches import Micro
+from sgdlab.stacked.compiled.compiler import Compiler
+from sgdlab.stacked.compiled.graph import Between, Form, split
 from sgdlab.stacked.group import Group
-from sgdlab.stacked.losses import StackedLoss
-from sgdlab.stacked.model import StackedModel
-from sgdlab.stacked.rules.base import Coefficients, Rule, State
+from sgdlab.stacked.rules.base import Coefficients, State
 from sgdlab.stacked.run import StackedRun
-from sgdlab.stacked.tables import COUPLED, SHRINK, Tables
+from sgdlab.stacked.tables import StepBlock, Tables, evaluated
+from sgdlab.stacked.update import advance_with, first_states
 from sgdlab.steps.batches import stream_seed
 
-Advance = Callable[
-    [list[Tensor], list[State], list[Micro], Tensor | None, list[Coefficients]],
-    tuple[list[Tensor], list[State], Tensor, Tensor, Tensor | None],
-]
-
-
-def norm_of_run(x: Tensor) -> Tensor:
-    """Return the L2 norm over each run's tensor, ``[R, 1, …]``."""
-    return torch.linalg.vector_norm(x.flatten(1), dim=1).view(-1, *[1] * (x.ndim - 1))
-
-
-def advance_with(
-    model: StackedModel, loss: StackedLoss, rule: Rule, class_of: list[int]
-) -> Advance:
-    """Return the function that makes one update of all runs.
-
-    It takes parameters, states, micro-batches, the largest norms ``[R]`` (None: no run clips) and
-    the coefficients by class; it returns new parameters and states, and the losses, gradient norms
-    before clipping and clipping factors of the runs, each ``[R]``. ``g <- Σ_i (n_i / n)·g_i`` over
-    micro-batches, ``g <- min(1, c / (|g| + 1e-6))·g``, then decay and the rule.
-    """
-
-    def advance(
-        params: list[Tensor],
-        states: list[State],
-        micros: list[Micro],
-        clip: Tensor | None,
-        coefficients: list[Coefficients],
-    ) -> tuple[list[Tensor], list[State], Tensor, Tensor, Tensor | None]:
-        losses: list[Tensor] = []
-        gradients: list[Tensor] = []
-        for x, y, weight in micros:
-            value, found = model.gradient(params, x, loss.target(y), loss, weight)
-            losses.append(value if len(micros) == 1 else value * weight)
-            if gradients:
-                for total, g in zip(gradients, found, strict=True):
-                    total.add_(g)
-            else:
-                gradients = found
-        value = losses[0] if len(losses) == 1 else torch.stack(losses).sum(0)
-        norms = [torch.linalg.vector_norm(g.flatten(1), dim=1) for g in gradients]
-        norm = torch.linalg.vector_norm(torch.stack(norms, 1), dim=1)
-        factor = None
-        if clip is not None:
-            factor = (clip / (norm + 1e-6)).clamp(max=1.0)
-            for g in gradients:
-                g.mul_(factor.view(-1, *[1] * (g.ndim - 1)))
-        new_params: list[Tensor] = []
-        new_states: list[State] = []
-        for w, g, state, index in zip(params, gradients, states, class_of, strict=True):
-            c = coefficients[index]
-            if SHRINK in c:
-                w = w * c[SHRINK]
-            if COUPLED in c:
-                g = torch.addcmul(g, w, c[COUPLED])
-            w, state = rule.update(w, g, state, c, norm_of_run)
-            new_params.append(w)
-            new_states.append(state)
-        return new_params, new_states, value, norm, factor
-
-    return advance
+_T = TypeVar("_T")
 
 
 class Stack:
     """Runs of one architecture that train together.
 
-    Its rows are the runs, in their order; a single one is followed by a copy of itself, since
-    libraries take other routines for a batch of one.
+    Its rows are the runs, in their order. A single one is followed by a copy of itself, since
+    libraries take other routines for a batch of one; where compiled code trains them, copies of the
+    first follow up to the rows that it is made for.
 
     Args:
         group: What the runs have in common.
         runs: The runs, at least one.
         states: The state dicts of the runs' models.
-        compiler: Makes an update faster, given its classes of coefficients, too.
+        compiler: Compiles the steps; None: nothing does.
     """
 
     def __init__(
@@ -98,25 +42,29 @@ class Stack:
         group: Group,
         runs: Sequence[StackedRun],
         states: Sequence[Mapping[str, Tensor]],
-        compiler: Callable[[Advance, list[int]], Advance] | None = None,
+        compiler: Compiler | None = None,
     ) -> None:
-        # Layers hold running statistics; compiled ones have none, and share their code.
-        self.model = model = StackedModel(group.model) if compiler is None else group.stacked
+        self.model = model = group.stacked.fresh()
         self.loss, self.rule = group.loss, group.rule
         self.device = device = group.data.train.x.device
         self._group, self._compiler = group, compiler
         self.runs = list(runs)
-        padded = [*states, *states] if len(states) == 1 else states
-        self.params = model.load(padded, device)
+        self.params = model.load(self._padded(states), device)
         self.slots: list[State] | None = None
+        length = group.total_steps, group.plan.steps_per_epoch
+        self.average = StackedAverage(group.average, *length) if group.average else None
         drawing = self.runs if model.draws else []
         self.generators = [_generator(run.config.seed, device) for run in drawing]
         self._arrange()
 
     @property
     def rows(self) -> list[StackedRun]:
-        """The runs, padded to two."""
-        return self.runs * 2 if len(self.runs) == 1 else self.runs
+        """The runs, and the copies that follow them."""
+        return self._padded(self.runs)
+
+    def _padded(self, own: Sequence[_T]) -> list[_T]:
+        width = max(2, len(own)) if self._compiler is None else self._compiler.plan.width
+        return [*own, *[own[0]] * (width - len(own))]
 
     def _arrange(self) -> None:
         rows = self.rows
@@ -129,17 +77,12 @@ class Stack:
         if any(limit is not None for limit in limits):
             values = [torch.inf if limit is None else limit for limit in limits]
             self.clip = torch.tensor(values, dtype=self.params[0].dtype, device=self.device)
-        class_of = self.tables.class_of
-        self._advance = advance_with(self.model, self.loss, self.rule, class_of)
-        if self._compiler is not None:
-            self._advance = self._compiler(self._advance, class_of)
+        self._advance = advance_with(self.model, self.loss, self.rule, self.tables.class_of)
 
     def begin(self, first: list[Coefficients]) -> None:
         """Make the optimizer states before the first step, of which these are the coefficients."""
-        self.slots = [
-            self.rule.init(w, first[index])
-            for w, index in zip(self.params, self.tables.class_of, strict=True)
-        ]
+        class_of = self.tables.class_of
+        self.slots = first_states(self.rule, self.model, class_of, self.params, first)
 
     def step(self, micros: list[Micro], coefficients: list[Coefficients]) -> list[Tensor | None]:
         """Make one update; return losses, gradient norms and clipping factors, each ``[R]``.
@@ -152,6 +95,68 @@ class Stack:
         )
         return values
 
+    def steps(
+        self, sizes: tuple[tuple[int, ...], ...], order: Tensor, block: StepBlock, first: int
+    ) -> Sequence[Tensor] | None:
+        """Make some steps in compiled code.
+
+        Args:
+            sizes: The sizes of the micro-batches of each step.
+            order: The examples of the steps, ``[R, n]``, or ``[1, n]`` where all runs share them.
+            block: The coefficients.
+            first: The first of the steps in the block.
+
+        Returns:
+            Losses, gradient norms and, where runs clip, factors, each ``[steps, R]``. None: there
+            is no such code, or the process is to stop.
+        """
+        assert self._compiler is not None
+        form = self._form(sizes, block)
+        values = [own[:, first : first + len(sizes)].contiguous() for own in block.values]
+        made = self._compiler.steps(form, self._arguments(order, values))
+        if made is None:
+            return None
+        after, measured = split(form, made)
+        self.params, self.slots = after.params, after.slots
+        self.model.set_statistics(after.statistics)
+        return measured
+
+    def prepare(self) -> None:
+        """Have all graphs made that an epoch takes."""
+        assert self._compiler is not None
+        chunks, block = self._compiler.plan.chunks, self.tables.later()
+        for sizes in {chunks.at(first) for first in range(0, chunks.steps, chunks.length)}:
+            assert sizes is not None
+            form = self._form(sizes, block)
+            values = [own.expand(-1, len(sizes), -1).contiguous() for own in block.values]
+            order = torch.zeros(1, form.examples, dtype=torch.int64, device=self.device)
+            self._compiler.prepare(form, self._arguments(order, values))
+
+    def _form(self, sizes: tuple[tuple[int, ...], ...], block: StepBlock) -> Form:
+        assert self.slots is not None
+        counts = tuple(map(len, self.slots)), len(self.model.statistics())
+        class_of, clips = tuple(self.tables.class_of), self.clip is not None
+        return Form(sizes, *counts, class_of, block.names, block.ndims, clips)
+
+    def _arguments(self, order: Tensor, values: Sequence[Tensor]) -> list[Tensor]:
+        assert self.slots is not None
+        now = Between(self.params, self.slots, list(self.model.statistics().values()))
+        x, y = self._group.data.train
+        order = order.expand(len(self.params[0]), -1).contiguous()
+        clip = [] if self.clip is None else [self.clip]
+        return [*now.flat(), x, y, order, *clip, *values]
+
+    def evaluated(self) -> list[Tensor]:
+        """Return the weights that are evaluated, which an optimizer may have beside the trained."""
+        if self.slots is None:
+            return self.params
+        return evaluated(self.rule, self.tables, self.params, self.slots)
+
+    def found(self, row: int) -> Mapping[str, Any]:
+        """Return what the optimizer of a run found out by itself; see `Rule.found`."""
+        step = self.runs[row].progress.step
+        return {} if self.slots is None else self.rule.found(self.slots, row, step)
+
     def keep(self, indices: Sequence[int]) -> None:
         """Go on with some of the runs only.
 
@@ -160,11 +165,13 @@ class Stack:
         """
         if len(indices) == len(self.runs):
             return
-        rows = list(indices) * 2 if len(indices) == 1 else list(indices)
+        rows = self._padded(indices)
         chosen = torch.tensor(rows, device=self.device)
         self.params = [p.index_select(0, chosen) for p in self.params]
         if self.slots is not None:
             self.slots = [tuple(s.index_select(0, chosen) for s in own) for own in self.slots]
+        if self.average is not None:
+            self.average.keep(chosen)
         self.model.select(chosen)
         self.runs = [self.runs[i] for i in indices]
         self.generators = [self.generators[i] for i in indices] if self.generators else []
@@ -175,10 +182,11 @@ class Stack:
     def states(self) -> Callable[[int], dict[str, object]]:
         """Return what gives the content of the checkpoint of a run, by its row."""
         params = self.model.unpack(self.params)  # once for all: it copies the whole stack
-        slots = {
-            name: self.model.unpack([own[position] for own in self.slots or []])
-            for position, name in enumerate(self.rule.slots)
-        }
+        by_slot = zip(self.rule.slots, zip(*(self.slots or []), strict=True), strict=False)
+        unpack = list[Tensor] if self.rule.by_shape else self.model.unpack
+        slots = {name: unpack(values) for name, values in by_slot}
+        average = self.average
+        averaged = self.model.unpack(average.params) if average and average.params else []
 
         def state_of(row: int) -> dict[str, object]:
             own = {
@@ -188,25 +196,36 @@ class Stack:
             return {
                 "model": self.model.state_dict(params, row),
                 "slots": own,
+                "average": average and average.state(self.model.names, averaged, row),
                 "rng": self.generators[row].get_state() if self.generators else None,
             }
 
         return state_of
 
-    def restore(self, states: Sequence[Mapping[str, object]], done: int) -> None:
+    def restore(self, states: Sequence[Mapping[str, Any]], done: int) -> None:
         """Take the optimizer states of all runs from their checkpoints."""
-        padded = [*states, *states] if len(states) == 1 else list(states)
+        padded = self._padded(states)
         slots: list[list[Tensor]] = []
         for name in self.rule.slots:
-            stacked = [
-                torch.stack([s["slots"][parameter][name] for s in padded]).to(self.device)  # type: ignore[index]
-                for parameter in self.model.names
-            ]
-            slots.append(self.model.pack(stacked))
+            stacked = self._stacked([s["slots"] for s in padded], name)
+            slots.append(stacked if self.rule.by_shape else self.model.pack(stacked))
         self.slots = [tuple(own) for own in zip(*slots, strict=True)] or [() for _ in self.params]
         for generator, state in zip(self.generators, states, strict=False):
             generator.set_state(state["rng"])  # type: ignore[arg-type]
+        if self.average is not None:
+            averages = [state["average"] for state in padded]
+            own = [{name: {"": value} for name, value in a["params"].items()} for a in averages]
+            count = int(averages[0]["count"])
+            params = self.model.pack(self._stacked(own, "")) if count else None
+            self.average.restore(count, params)
         self.tables.catch_up(done)
+
+    def _stacked(self, states: Sequence[Mapping[str, Any]], name: str) -> list[Tensor]:
+        """Return what the runs have under a name of each parameter, stacked."""
+        return [
+            torch.stack([state[parameter][name] for state in states]).to(self.device)
+            for parameter in self.model.names
+        ]
 
 
 def _generator(seed: int, device: torch.device) -> Generator:

@@ -1,5 +1,6 @@
 """What changes from step to step, for a block of steps of many runs."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from sgdlab.schedules.base import Schedule
 from sgdlab.stacked.group import Group
-from sgdlab.stacked.rules.base import Coefficients, Table
+from sgdlab.stacked.rules.base import Coefficients, Rule, State, Table
 from sgdlab.stacked.run import StackedRun, Tensors
 
 SHRINK, COUPLED = "engine.shrink", "engine.coupled"
@@ -25,6 +26,38 @@ class _Class:
     ndim: int
     tensors: list[Tensors]  # of the runs
     carry: Table = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StepBlock:
+    """What changes from step to step, of some steps.
+
+    Attributes:
+        rates: The learning rates, ``[steps, runs]``.
+        names: The names of the coefficients of each class of parameters.
+        ndims: The dimensions of the parameters of each class.
+        values: The coefficients of each class, ``[names, steps, runs]``.
+    """
+
+    rates: NDArray[np.float64]
+    names: tuple[tuple[str, ...], ...]
+    ndims: tuple[int, ...]
+    values: list[Tensor]
+
+    @functools.cached_property
+    def steps(self) -> list[list[Coefficients]]:
+        """The coefficients of each step and class, as tensors that broadcast over parameters."""
+        by_class = [
+            self._views(*own) for own in zip(self.names, self.ndims, self.values, strict=True)
+        ]
+        return [[views[k] for views in by_class] for k in range(len(self.rates))]
+
+    @staticmethod
+    def _views(names: Sequence[str], ndim: int, values: Tensor) -> list[Coefficients]:
+        _, steps, runs = values.shape
+        # One call for all views: a slice for each costs as much as an operation of the step.
+        views = values.reshape(len(names) * steps, runs, *[1] * ndim).unbind(0)
+        return [{name: views[i * steps + k] for i, name in enumerate(names)} for k in range(steps)]
 
 
 class Tables:
@@ -44,7 +77,9 @@ class Tables:
         self.class_of: list[int] = []
         """The index of the class of each parameter."""
         self._classes: list[_Class] = []
-        for index, ndim in enumerate(p.ndim - 1 for p in params):
+        by_shape = list(group.model.parameters()) if group.rule.by_shape else None
+        ndims = [p.ndim for p in by_shape] if by_shape else [p.ndim - 1 for p in params]
+        for index, ndim in enumerate(ndims):
             tensors = [run.tensors[index] for run in self.runs]
             key = (ndim, *(_key(t) for t in tensors))
             if key not in keys:
@@ -57,6 +92,12 @@ class Tables:
         for index, own in enumerate(self.class_of):
             carry = before._classes[before.class_of[index]].carry
             self._classes[own].carry = {name: values[list(rows)] for name, values in carry.items()}
+
+    def carried(self) -> list[Coefficients]:
+        """Return what coefficients carry after the last block, for each parameter."""
+        carried = [{name: v[None] for name, v in own.carry.items()} for own in self._classes]
+        (by_class,) = self._block(np.empty((1, len(self.runs))), carried).steps
+        return [by_class[index] for index in self.class_of]
 
     def rates(self, start: int, stop: int) -> NDArray[np.float64]:
         """Return the scheduled learning rates ``[steps, runs]`` of steps counted from 0."""
@@ -87,20 +128,29 @@ class Tables:
         for start in range(0, done, 4096):
             self._tables(start, min(start + 4096, done))
 
-    def block(self, start: int, stop: int) -> tuple[NDArray[np.float64], list[list[Coefficients]]]:
-        """Return the learning rates ``[steps, runs]`` of a block, and coefficients.
-
-        These are a mapping for each step and class of parameters.
+    def block(self, start: int, stop: int) -> "StepBlock":
+        """Return learning rates and coefficients of a block of steps.
 
         Args:
             start: The first step, counted from 0; blocks are asked for in their order.
             stop: The step after the last.
         """
-        rates, tables = self._tables(start, stop)
-        by_class = [
-            self._views(own.ndim, table) for own, table in zip(self._classes, tables, strict=True)
-        ]
-        return rates, [[views[k] for views in by_class] for k in range(stop - start)]
+        return self._block(*self._tables(start, stop))
+
+    def later(self) -> "StepBlock":
+        """Return a block as those after the first step are, whose names may differ from its."""
+        classes = self._classes
+        self._classes = [_Class(own.ndim, own.tensors) for own in classes]
+        try:
+            self._tables(0, 1)
+            return self._block(*self._tables(1, 2))
+        finally:
+            self._classes = classes
+
+    def _block(self, rates: NDArray[np.float64], tables: Sequence[Table]) -> "StepBlock":
+        values = [torch.from_numpy(np.stack(list(t.values()))).to(self._like) for t in tables]
+        names = tuple(tuple(table) for table in tables)
+        return StepBlock(rates, names, tuple(own.ndim for own in self._classes), values)
 
     def _tables(self, start: int, stop: int) -> tuple[NDArray[np.float64], list[Table]]:
         """Return the learning rates, and the coefficients of each class, all ``[steps, runs]``."""
@@ -111,7 +161,7 @@ class Tables:
         for own in self._classes:
             multiplier = np.array([t.lr_multiplier for t in own.tensors])
             lr = rates * multiplier
-            h = {"lr": lr, "ndim": np.full(lr.shape, float(own.ndim))}
+            h = {"lr": lr}
             for name in own.tensors[0].numbers:
                 values = np.array([t.numbers[name] for t in own.tensors])
                 h[name] = np.broadcast_to(values, lr.shape)
@@ -120,15 +170,6 @@ class Tables:
             table = self._rule.coefficients(h, steps, own.carry)
             tables.append(table | _decay(own.tensors, lr, peaks * multiplier))
         return rates, tables
-
-    def _views(self, ndim: int, table: Table) -> list[Coefficients]:
-        """Return the coefficients of each step as tensors that broadcast over parameters."""
-        names = list(table)
-        steps, runs = table[names[0]].shape
-        tensor = torch.from_numpy(np.stack(list(table.values()))).to(self._like)
-        # One call for all views: a slice for each costs as much as an operation of the step.
-        views = tensor.reshape(len(names) * steps, runs, *[1] * ndim).unbind(0)
-        return [{name: views[i * steps + k] for i, name in enumerate(names)} for k in range(steps)]
 
 
 def _key(tensors: Tensors) -> tuple[Any, ...]:
@@ -160,3 +201,16 @@ def _decay(
         shrinks = np.isin(kinds, ("decoupled", "independent"))
         table[SHRINK] = np.where(shrinks, 1 - factor * decay, 1.0)
     return table
+
+
+def evaluated(
+    rule: Rule,
+    tables: Tables,
+    params: list[Tensor],
+    states: Sequence[State],
+) -> list[Tensor]:
+    """Return the stacked weights that are evaluated; see `Rule.evaluated`."""
+    if not rule.averages:
+        return params
+    triples = zip(params, states, tables.carried(), strict=True)
+    return [rule.evaluated(w, state, carry) for w, state, carry in triples]

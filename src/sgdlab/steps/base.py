@@ -5,8 +5,10 @@ from typing import Any, NamedTuple, Protocol
 from torch import Tensor
 from torch.optim import Optimizer
 
-MicroBatches = list[tuple[Tensor, Tensor]]
-"""The micro-batches ``(x, y)`` of one update."""
+from sgdlab.datasets.base import Split
+
+MicroBatches = list[Split]
+"""The micro-batches of one update."""
 
 
 class StepValues(NamedTuple):
@@ -17,12 +19,15 @@ class StepValues(NamedTuple):
         grad_norm: The global L2 norm of the gradient before clipping, a 0-dim tensor.
         clip_coef: The factor that clipping applied; 1.0 when it did not.
         lr: The learning rate used.
+        skipped: Whether no update was made, since the gradient overflowed in float16; the norm is
+            then not finite, and the factor 0.
     """
 
     loss: Tensor
     grad_norm: Tensor
     clip_coef: Tensor | float
     lr: float
+    skipped: bool = False
 
 
 class Update(Protocol):

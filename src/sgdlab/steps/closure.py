@@ -10,26 +10,33 @@ from torch.optim import Optimizer
 
 from sgdlab.steps.base import MicroBatches, StatelessUpdate, StepValues, set_rates
 from sgdlab.steps.objective import Objective, gradient_norm
+from sgdlab.steps.streams import DrawState, draw_state, forked, put_back
 
 
 @contextlib.contextmanager
-def undisturbed(model: nn.Module, random_state: Tensor | None = None) -> Iterator[None]:
+def undisturbed(
+    model: nn.Module,
+    random_state: DrawState | Tensor | None = None,
+    loss: nn.Module | None = None,
+) -> Iterator[None]:
     """Give back the buffers (running statistics) and the random state that a forward pass changes.
 
     Args:
         model: The model, whose buffers are restored.
-        random_state: The state of the CPU generator to start from inside.
+        random_state: The state of the generators to start from inside.
+        loss: The loss, where it may have buffers, too.
     """
     devices = [t.device for t in model.parameters() if t.device.type == "cuda"][:1]
-    kept = [b.clone() for b in model.buffers()]
+    buffers = [*model.buffers(), *(() if loss is None else loss.buffers())]
+    kept = [b.clone() for b in buffers]
     try:
-        with torch.random.fork_rng(devices):
+        with forked(devices):
             if random_state is not None:
-                torch.set_rng_state(random_state)
+                put_back(random_state)
             yield
     finally:
         with torch.no_grad():
-            for buffer, old in zip(model.buffers(), kept, strict=True):
+            for buffer, old in zip(buffers, kept, strict=True):
                 buffer.copy_(old)
 
 
@@ -53,8 +60,8 @@ class ClosureUpdate(StatelessUpdate):
         The loss is that of the first evaluation; norm and factor are those of the first gradient,
         or of the gradient that the optimizer estimated and left in ``p.grad``.
         """
-        objective = self.objective
-        random_state = torch.get_rng_state()
+        objective, loss_module = self.objective, self.objective.loss.module
+        random_state = draw_state()
         losses: list[Tensor] = []
         norms: list[tuple[Tensor, Tensor | float]] = []
 
@@ -70,7 +77,7 @@ class ClosureUpdate(StatelessUpdate):
 
         def closure(gradient: bool = True) -> Tensor:
             first = not losses
-            with _AS_IT_COMES if first else undisturbed(objective.model, random_state):
+            with _AS_IT_COMES if first else undisturbed(objective.model, random_state, loss_module):
                 loss = evaluate(gradient)
             losses.append(loss)
             return loss

@@ -1,7 +1,7 @@
 """Local SGD, simulated exactly: workers that step alone and average now and then."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,9 @@ from torch.optim import Optimizer
 
 from sgdlab.optimizers.state import load_exactly
 from sgdlab.steps.base import MicroBatches, StepValues, set_rates
+from sgdlab.steps.means import mean_of, state_of
 from sgdlab.steps.objective import Objective, gradient_norm
+from sgdlab.steps.shares import share_of
 
 
 @dataclass
@@ -21,7 +23,7 @@ class Replica:
     parameters: list[Tensor]
     buffers: list[Tensor]
     state: Any
-    examples: int = 0
+    examples: float = 0.0
 
     def tensors(self) -> list[Tensor]:
         """Return all that is averaged in the model."""
@@ -42,6 +44,9 @@ class LocalUpdate:
     weighted mean gradient. Clipping is each worker's own, and ``clip_coef`` the weighted mean.
     What is evaluated is the average of the workers at that moment.
 
+    Before, ``start`` steps are synchronous (post-local SGD, Lin et al. 2020): all workers step by
+    the mean of their gradients, clipped as one, and only running statistics are averaged.
+
     Attributes:
         objective: What is minimised.
         optimizer: An optimizer that takes one gradient a step.
@@ -49,6 +54,7 @@ class LocalUpdate:
         steps: The steps ``H`` between two averages.
         accumulate: The micro-batches of a worker's step.
         project: Called after an average, when the parameters are constrained.
+        start: The synchronous steps before the workers go apart.
     """
 
     objective: Objective
@@ -57,6 +63,7 @@ class LocalUpdate:
     steps: int
     accumulate: int
     project: Callable[[], None] | None = None
+    start: int = 0
     _replicas: list[Replica] = field(init=False, default_factory=list[Replica])
 
     def step(
@@ -65,34 +72,73 @@ class LocalUpdate:
         """Make one step of every worker; see `Update.step`."""
         if not self._replicas:
             self._replicas = [self._copy() for _ in range(self.workers)]
-        size = sum(len(y) for _, y in update)
+        counted = self.objective.loss.total
+        size = float(sum(counted(batch) for batch in update)) or 1.0
         gradient = [torch.zeros_like(p) for p in self.objective.parameters]
         loss, coefficient = gradient[0].new_zeros(()), gradient[0].new_zeros(())
         functions, gradients = self.objective.evaluations()
-        home = self._held()
+        home, together = self._held(), step < self.start
+        found = [False] * len(gradient)
         for k, replica in enumerate(self._replicas):
-            share = update[k * self.accumulate : (k + 1) * self.accumulate]
+            share = update[share_of(k, self.workers, self.accumulate, len(update))]
             if not share:
                 continue
-            examples = sum(len(y) for _, y in share)
+            examples = float(sum(counted(batch) for batch in share))
             weight = examples / size
             self._hold(replica)
             loss += weight * self.objective.backward(share)
-            for total, p in zip(gradient, self.objective.parameters, strict=True):
+            for i, (total, p) in enumerate(zip(gradient, self.objective.parameters, strict=True)):
                 if p.grad is not None:
                     total.add_(p.grad, alpha=weight)
-            coefficient += weight * torch.as_tensor(self.objective.clip()[1])
-            set_rates(self.optimizer, lr, momentum)
-            self.optimizer.step()
-            self.objective.zero_grad()
+                    found[i] = True
             replica.examples += examples
+            if not together:
+                coefficient += weight * self.objective.clip()[1]
+                set_rates(self.optimizer, lr, momentum)
+                self.optimizer.step()
+            self.objective.zero_grad()
+        norm = gradient_norm(gradient)
+        if together:
+            set_rates(self.optimizer, lr, momentum)
+            coefficient = self._step_all(gradient, found)
         self._hold(home)
         self.optimizer.state = self._replicas[0].state
         # Together the workers evaluate one effective batch.
         self.objective.count_from(functions + 1, gradients + 1)
-        if (step + 1) % self.steps == 0:
+        if together:
+            self._share_buffers()
+        elif (step + 1 - self.start) % self.steps == 0:
             self._synchronise()
-        return StepValues(loss, gradient_norm(gradient), coefficient, lr)
+        return StepValues(loss, norm, coefficient, lr)
+
+    def _step_all(self, gradient: list[Tensor], found: list[bool]) -> Tensor | float:
+        """Let every worker step by one gradient; return the factor that clipping applied."""
+        parameters = self.objective.parameters
+        for p, total, has in zip(parameters, gradient, found, strict=True):
+            p.grad = total if has else None
+        _, coefficient = self.objective.clip()
+        clipped = [p.grad for p in parameters]
+        for replica in self._replicas:
+            self._hold(replica)
+            # Optimizers may write into the gradient, as torch's foreach Nesterov does.
+            last = replica is self._replicas[-1]
+            for p, common in zip(parameters, clipped, strict=True):
+                p.grad = common if last or common is None else common.clone()
+            self.optimizer.step()
+        self.objective.zero_grad()
+        return coefficient
+
+    def _share_buffers(self) -> None:
+        """Give every worker the mean of all running statistics, as the last step leaves them."""
+        weights = self._weights()
+        for values in zip(*(replica.buffers for replica in self._replicas), strict=True):
+            mean = mean_of(values, weights)
+            for own in values:
+                own.copy_(mean)
+        for replica in self._replicas:
+            replica.examples = 0
+        for shown, common in zip(self._held().tensors(), self._replicas[0].tensors(), strict=True):
+            shown.copy_(common)
 
     def sync_weights(self) -> None:
         """Put the average of the workers into the model; they go on as if it had not been."""
@@ -114,24 +160,21 @@ class LocalUpdate:
         weights = self._weights()
         columns = zip(*(replica.tensors() for replica in self._replicas), strict=True)
         for target, values in zip(home.tensors(), columns, strict=True):
-            target.copy_(_mean(values, weights))
+            target.copy_(mean_of(values, weights))
 
     def _average_states(self) -> None:
         pairs = [(r.state, w) for r, w in zip(self._replicas, self._weights(), strict=True) if w]
         states, weights = [state for state, _ in pairs], [weight for _, weight in pairs]
-        for p, first in states[0].items():
-            for key, value in first.items():
-                mean = value
-                if torch.is_tensor(value):
-                    values = [state[p][key] for state in states]
-                    # Counters of steps hardly differ: the largest.
-                    counts = value.ndim == 0 and p.ndim > 0
-                    mean = torch.stack(values).amax(0) if counts else _mean(values, weights)
-                for replica in self._replicas:
+        for p in dict.fromkeys(p for state in states for p in state):
+            means = state_of(p, [state.get(p, {}) for state in states], weights)
+            for replica in self._replicas:
+                for key, mean in means.items():
                     replica.state[p][key] = mean.clone() if torch.is_tensor(mean) else mean
 
     def _weights(self) -> list[float]:
         total = sum(replica.examples for replica in self._replicas)
+        if not total:  # nothing counted, as where all tokens are ignored
+            return [1 / self.workers] * self.workers
         return [replica.examples / total for replica in self._replicas]
 
     def _held(self) -> Replica:
@@ -187,13 +230,3 @@ class LocalUpdate:
             replica.state, replica.examples = self.optimizer.state, saved["examples"]
             self._replicas.append(replica)
         self._hold(home)
-
-
-def _mean(values: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
-    """Return the weighted mean; of whole numbers the largest."""
-    if not values[0].is_floating_point():
-        return torch.stack(list(values)).amax(0)
-    mean = torch.zeros_like(values[0])
-    for value, weight in zip(values, weights, strict=True):
-        mean.add_(value, alpha=weight)
-    return mean

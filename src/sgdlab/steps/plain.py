@@ -1,7 +1,9 @@
 """The ordinary update."""
 
 from dataclasses import dataclass
+from typing import Any
 
+from torch import Tensor
 from torch.optim import Optimizer
 
 from sgdlab.steps.base import MicroBatches, StatelessUpdate, StepValues, set_rates
@@ -11,6 +13,10 @@ from sgdlab.steps.objective import Objective
 @dataclass
 class PlainUpdate(StatelessUpdate):
     """Forward, loss, backward (accumulate), clip, step, zero.
+
+    With a scale of losses, gradients are divided by it before anyone sees or clips them, and a step
+    whose gradient overflowed is left out: it counts as a step of the run and of its schedule, the
+    parameters and the optimizer (Adam's ``t``) stay as they are.
 
     Attributes:
         objective: What is minimised.
@@ -29,9 +35,29 @@ class PlainUpdate(StatelessUpdate):
     ) -> StepValues:
         """Make one update with the gradient of its batches; see `Update.step`."""
         loss = self.objective.backward(update)
+        scale = self.objective.loss_scale
+        skipped = scale is not None and scale.unscale(self.optimizer)
         norm, coefficient = self.objective.clip()
         set_rates(self.optimizer, lr, momentum)
-        self.optimizer.step()
-        if self.zero_grad:
-            self.objective.zero_grad()
-        return StepValues(loss, norm, coefficient, lr)
+        # Optimizers may write into the gradient, as torch's foreach Nesterov does.
+        kept = [] if self.zero_grad else [(p, _copy(p.grad)) for p in self.objective.parameters]
+        if not skipped:
+            self.optimizer.step()
+        self.objective.zero_grad()
+        for p, summed in kept:
+            p.grad = summed
+        return StepValues(loss, norm, 0.0 if skipped else coefficient, lr, skipped)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of the scale of losses, where there is one."""
+        scale = self.objective.loss_scale
+        return {} if scale is None else {"loss_scale": scale.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore the scale of losses."""
+        if self.objective.loss_scale is not None and "loss_scale" in state:
+            self.objective.loss_scale.load_state_dict(state["loss_scale"])
+
+
+def _copy(gradient: Tensor | None) -> Tensor | None:
+    return None if gradient is None else gradient.clone()

@@ -53,7 +53,7 @@ class StaleUpdate:
         parameters = self.objective.parameters
         self._past.append([p.detach().clone() for p in parameters])
         late = min(self._delay(step), len(self._past) - 1)
-        with undisturbed(self.objective.model):
+        with undisturbed(self.objective.model, loss=self.objective.loss.module):
             loss = self.objective.value(update)
         current = [p.data for p in parameters]
         for p, old in zip(parameters, self._past[-1 - late], strict=True):

@@ -1,6 +1,6 @@
 """Results for a person: tables on stdout, so that they can be piped."""
 
-import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -9,7 +9,9 @@ from rich.table import Table
 
 from sgdlab.checks import is_number
 from sgdlab.results import COMPLETED, DIVERGED, FAILED, STOPPED, Cell
+from sgdlab.terminal.console import console
 from sgdlab.terminal.numbers import NOTHING, metric_text, number, setting
+from sgdlab.visible import shell_path, shell_word, visible
 
 _RANKED = 20
 """Runs that a ranking shows; a last line says how many more there are."""
@@ -22,13 +24,18 @@ STATUS_STYLE = {COMPLETED: "green", DIVERGED: "yellow", STOPPED: "cyan", FAILED:
 
 def stdout() -> Console:
     """Return a console on standard output, wide enough elsewhere than on a terminal."""
-    return Console() if sys.stdout.isatty() else Console(width=160)
+    return console()
 
 
 def shown(path: Path) -> str:
     """Return a path as it is typed: from the working directory, where it lies below."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def typed(command: str, *arguments: str) -> str:
+    """Return a command of sgdlab as it is typed into a POSIX shell, whatever its arguments are."""
+    return " ".join(["sgdlab", shell_word(command), *map(shell_path, arguments)])
 
 
 def print_summary(summary: Mapping[str, Cell], directory: str) -> None:
@@ -45,8 +52,8 @@ def _settings(summary: Mapping[str, Cell]) -> list[tuple[str, str]]:
     status = str(summary["status"])
     reason = f": {summary['reason']}" if summary["reason"] else ""
     return [
-        ("status", f"[{STATUS_STYLE.get(status, '')}]{status}[/]{_plain(reason)}"),
-        ("run", f"{summary['dataset']} / {summary['model']} / {summary['optimizer']}"),
+        ("status", f"[{STATUS_STYLE.get(status, '')}]{_plain(status)}[/]{_plain(reason)}"),
+        ("run", _plain(f"{summary['dataset']} / {summary['model']} / {summary['optimizer']}")),
         ("lr", _lr(summary)),
         ("effective batch size", number(summary["effective_batch_size"])),
         ("steps, epochs", f"{summary['steps']}, {summary['epochs']}"),
@@ -94,7 +101,8 @@ def _switch(summary: Mapping[str, Cell]) -> str:
 
 def _parameters(summary: Mapping[str, Cell]) -> str:
     total, decayed = summary["num_parameters"], summary["num_decayed"]
-    return NOTHING if total is None else f"{total} ({decayed} with weight decay)"
+    frozen = f", {summary['num_frozen']} frozen" if summary.get("num_frozen") else ""
+    return NOTHING if total is None else f"{total} ({decayed} with weight decay{frozen})"
 
 
 def _lr(summary: Mapping[str, Cell]) -> str:
@@ -121,34 +129,52 @@ def _time(summary: Mapping[str, Cell]) -> str:
 
 
 def _plain(text: str) -> str:
-    return text.replace("[", "\\[")
+    return visible(text).replace("[", "\\[")
 
 
-def print_ranking(rows: Sequence[Mapping[str, Cell]], varied: Sequence[str]) -> None:
-    """Print finished runs of a sweep, best final validation loss first, then the others.
+def print_ranking(
+    rows: Sequence[Mapping[str, Cell]],
+    varied: Sequence[str],
+    by: str = "final_val_loss",
+    groups: Sequence[int] | None = None,
+) -> None:
+    """Print finished runs of a sweep, the best first, then those without a value.
 
     Args:
         rows: The summaries of the runs.
         varied: The columns that tell the runs apart.
+        by: The column that ranks: a loss, of which less is better, or the metric.
+        groups: Runs of different groups have no order among them; None: all are of one.
     """
-    ranked = sorted(rows, key=_rank)
+    whole = list(zip(groups or [0] * len(rows), rows, strict=True))
+    whole.sort(key=lambda pair: (pair[0], _rank(pair[1], by)))
+    ranked = [row for _, row in whole]
+    places: list[int] = []
+    counted = Counter[int]()
+    for group, _ in whole:
+        counted[group] += 1
+        places.append(counted[group])
     columns = [*map(_setting, varied), *_results(rows)]
     table = Table(box=None, pad_edge=False)
     table.add_column("#", justify="right")
     for heading, _ in columns:
         right = heading not in {*(name for name, _ in columns[: len(varied)]), "status"}
-        table.add_column(heading, justify="right" if right else "left")
-    for place, row in enumerate(ranked[:_RANKED], start=1):
+        # Folded, not cut: two settings that differ at their ends must not look alike.
+        table.add_column(_plain(heading), justify="right" if right else "left", overflow="fold")
+    for place, row in zip(places, ranked[:_RANKED], strict=False):
         table.add_row(str(place), *(shown(row) for _, shown in columns))
-    console = stdout()
-    console.print(table)
+    out = stdout()
+    out.print(table)
     if len(ranked) > _RANKED:
-        console.print(f"… and {len(ranked) - _RANKED} more, all in runs.csv")
+        out.print(f"… and {len(ranked) - _RANKED} more, all in runs.csv")
 
 
-def _rank(row: Mapping[str, Cell]) -> tuple[bool, float]:
-    loss = row.get("final_val_loss")
-    return (False, float(loss)) if is_number(loss) else (True, 0.0)
+def _rank(row: Mapping[str, Cell], by: str) -> tuple[bool, float]:
+    value = row.get(by)
+    if not is_number(value):
+        return True, 0.0
+    more = by.endswith("metric") and row.get("metric_direction") == "max"
+    return False, -float(value) if more else float(value)
 
 
 def _setting(name: str) -> _Column:
@@ -186,4 +212,4 @@ def _metric(name: str) -> _Column:
 def _status(row: Mapping[str, Cell]) -> str:
     status = str(row["status"])
     reason = f" ({_plain(str(row['reason']))})" if row.get("reason") else ""
-    return f"[{STATUS_STYLE.get(status, '')}]{status}[/]{reason}"
+    return f"[{STATUS_STYLE.get(status, '')}]{_plain(status)}[/]{reason}"

@@ -2,7 +2,14 @@
 
 import sys
 
+from sgdlab.terminal.console import wrapped
+from sgdlab.terminal.quiet import is_quiet, keep
+from sgdlab.visible import visible
+
 
 def warn(text: str) -> None:
-    """Print one line of warning on stderr."""
-    print(f"sgdlab: note: {text}", file=sys.stderr)
+    """Print a warning on stderr: one line, on a terminal wrapped at words; see `quiet`."""
+    if is_quiet():
+        keep(visible(text))
+        return
+    print(wrapped(f"sgdlab: note: {visible(text)}", sys.stderr), file=sys.stderr)

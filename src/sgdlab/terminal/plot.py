@@ -7,6 +7,9 @@ from typing import Any
 
 import plotille
 
+from sgdlab.terminal.ticks import ticks
+from sgdlab.visible import visible
+
 _COLOURS = ("blue", "yellow", "green", "magenta", "cyan", "red")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -60,8 +63,8 @@ def plot(
     Raises:
         ValueError: No point can be drawn.
     """
-    drawn = [(curve.name, _points(curve.x, curve.y, log_x, log_y)) for curve in curves]
-    placed = [(mark.name, _points([mark.x], [mark.y], log_x, log_y)) for mark in marks]
+    drawn = [(visible(curve.name), _points(curve.x, curve.y, log_x, log_y)) for curve in curves]
+    placed = [(visible(mark.name), _points([mark.x], [mark.y], log_x, log_y)) for mark in marks]
     every = [point for _, points in (*drawn, *placed) for point in points]
     if not every:
         raise ValueError("no finite point to draw")
@@ -69,11 +72,11 @@ def plot(
     figure.width, figure.height = width, height
     figure.with_colors = colours
     figure.origin = False
-    figure.x_label, figure.y_label = x_label, y_label
-    figure.set_x_limits(*_limits([x for x, _ in every]))
-    figure.set_y_limits(*_limits([y for _, y in every]))
-    figure.x_ticks_fkt = _ticks(log_x)
-    figure.y_ticks_fkt = _ticks(log_y)
+    figure.x_label, figure.y_label = visible(x_label), visible(y_label)
+    x_limits, y_limits = _limits([x for x, _ in every]), _limits([y for _, y in every])
+    figure.set_x_limits(*x_limits)
+    figure.set_y_limits(*y_limits)
+    figure.y_ticks_fkt = _row_ticks(ticks(*y_limits, log_y))
     legend: list[str] = []
     shown = [*drawn, *placed]
     for index, (name, points) in enumerate(shown):
@@ -89,7 +92,9 @@ def plot(
         if len(shown) > 1 or len(points) == 1:
             x, y = points[-1]
             figure.text([x], [y], [letter], lc=colour)
-    lines = [line.rstrip("\u2800 ") for line in figure.show().splitlines()]
+    *drawn_lines, _, _ = figure.show().splitlines()
+    axis = _x_axis(ticks(*x_limits, log_x), x_limits, width, figure.x_label)
+    lines = [line.rstrip("\u2800 ") for line in (*drawn_lines, *axis)]
     return "\n".join([*lines, *legend])
 
 
@@ -116,8 +121,28 @@ def _limits(values: Sequence[float]) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _ticks(log: bool) -> Callable[[Any, Any], str]:
-    def tick(low: Any, _: Any) -> str:
-        return f"{10**low if log else low:.3g}"
+def _row_ticks(round_numbers: Sequence[tuple[float, str]]) -> Callable[[Any, Any], str]:
+    """Return what plotille asks for the number of a row, whose ends it passes."""
+
+    def tick(low: Any, high: Any) -> str:
+        return next((text for value, text in round_numbers if low <= value < high), "")
 
     return tick
+
+
+_LEFT = 13  # columns before the picture
+
+
+def _x_axis(
+    round_numbers: Sequence[tuple[float, str]], limits: tuple[float, float], width: int, label: str
+) -> tuple[str, str]:
+    """Return the line under the picture and its numbers; plotille has one every ten columns."""
+    low, high = limits
+    line, numbers = ["-"] * width, ""
+    for value, text in round_numbers:
+        column = min(width - 1, round((value - low) / (high - low) * width))
+        line[column] = "|"
+        start = _LEFT + column - len(text) // 2
+        if start > len(numbers) or not numbers:
+            numbers = f"{numbers:<{start}}{text}"
+    return f"{'-' * (_LEFT - 2)}|-{''.join(line)}-> ({label})", numbers

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from torch.optim import Optimizer
 
 from sgdlab.config.instantiate import call, where
-from sgdlab.config.schema import RunConfig
+from sgdlab.config.schema import DDP, SYNC, RunConfig
 from sgdlab.datasets.base import Dataset
 from sgdlab.diagnostics.base import Conclusion, Quantity, Subject
 from sgdlab.diagnostics.recorder import Recorder
@@ -47,7 +47,7 @@ def diagnostics_of(
         names=[name for name, _ in named],
         parameters=[p for _, p in named],
         loss=objective.loss,
-        bf16=objective.bf16,
+        half=objective.half,
         optimizer=optimizer,
         traits=traits,
         data=data,
@@ -56,10 +56,23 @@ def diagnostics_of(
     )
     quantities = _parts(section, "quantities", Quantity)
     simulated = config.staleness.delay or config.local_sgd.workers > 1
+    together = config.distributed
+    apart = together.algorithm != SYNC or together.strategy != DDP
     if quantities and (simulated or not config.zero_grad):
         raise InputError(
             f"{where(config, 'diagnostics')}: looks inside ordinary updates; with staleness, "
             "local_sgd or zero_grad=false take diagnostics=economy"
+        )
+    if (quantities or section["at_end"]) and apart:
+        raise InputError(
+            f"{where(config, 'diagnostics')}: looks at weights and gradients in one process, and "
+            f"distributed.algorithm={together.algorithm} distributed.strategy={together.strategy} "
+            "has none with all of them; take diagnostics=economy"
+        )
+    if (quantities or section["at_end"]) and not (objective.loss.uniform and data.in_memory):
+        raise InputError(
+            f"{where(config, 'diagnostics')}: looks at the loss of single examples, which here "
+            "count differently, or have inputs by name; take diagnostics=economy"
         )
     recorder = Recorder(subject, objective, quantities, section["every"]) if quantities else None
     return Diagnostics(

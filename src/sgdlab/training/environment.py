@@ -7,16 +7,26 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from sgdlab.visible import without_password
+
 _PACKAGES = ("sgdlab", "torch", "torchvision", "numpy", "hydra-core", "omegaconf", "scikit-learn")
 
 
-def environment(device: torch.device, dataset_fingerprint: str | None) -> dict[str, Any]:
-    """Return versions, device, threads, git commit, dataset fingerprint and command line."""
+def environment(device: torch.device, data: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return versions, device, threads, git commit, command line and where it was typed.
+
+    The hash of the data is not known yet.
+
+    Args:
+        device: The device of the run.
+        data: What is said of the data; see `sgdlab.datasets.base.Dataset.recorded`.
+    """
     cuda = device.type == "cuda"
     return {
         **_versions(),
@@ -24,8 +34,10 @@ def environment(device: torch.device, dataset_fingerprint: str | None) -> dict[s
         "cuda": torch.version.cuda if cuda else None,
         "threads": torch.get_num_threads(),
         "git_commit": _git_commit(Path.cwd()),
-        "dataset_fingerprint": dataset_fingerprint,
-        "command": shlex.join([*sys.argv[0].split(), *sys.argv[1:]]),
+        "dataset_fingerprint": None,
+        **(data or {}),
+        "command": without_password(shlex.join([*sys.argv[0].split(), *sys.argv[1:]])),
+        "folder": str(Path.cwd()),
     }
 
 
@@ -65,7 +77,9 @@ class PeakMemory:
             torch.cuda.reset_peak_memory_stats(device)
         else:
             with contextlib.suppress(OSError):
-                Path("/proc/self/clear_refs").write_text("5")  # Linux: forget the earlier peak
+                Path("/proc/self/clear_refs").write_text(
+                    "5", encoding="utf-8"
+                )  # Linux: forget the earlier peak
 
     def bytes(self) -> int | None:
         """Return the peak since construction; None where the system does not tell.
@@ -76,7 +90,7 @@ class PeakMemory:
         if self._device.type == "cuda":
             return torch.cuda.max_memory_allocated(self._device)
         with contextlib.suppress(OSError):
-            for line in Path("/proc/self/status").read_text().splitlines():
+            for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
                 if line.startswith("VmHWM:"):
                     return int(line.split()[1]) * 1024
         return None

@@ -1,16 +1,18 @@
 """Loss and metric of a model over a whole split."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from sgdlab.datasets.base import Dataset, Split
+from sgdlab.datasets.base import Split
+from sgdlab.metrics.base import Metric
+from sgdlab.steps.criterion import Criterion
+from sgdlab.steps.precision import autocast
 
 
 class Evaluation(NamedTuple):
-    """Mean loss over a split and its metric: accuracy as a fraction, rmse in target units, gap."""
+    """Mean loss over a split and its metric: accuracy as a fraction, rmse in target units, …."""
 
     loss: float
     metric: float
@@ -19,49 +21,43 @@ class Evaluation(NamedTuple):
 @torch.no_grad()
 def evaluate(
     model: nn.Module,
-    loss: Callable[[Tensor, Tensor], Tensor],
-    data: Dataset,
+    loss: Criterion,
+    metric: Metric,
     split: Split,
     batch_size: int,
-    bf16: bool = False,
+    half: torch.dtype | None = None,
 ) -> Evaluation:
     """Evaluate ``model`` in eval mode on every example of ``split``, and restore its mode.
 
-    ``loss`` is a mean over examples; parts are weighted by their size, so the result is the mean
-    over the split. ``accuracy = correct / n``; ``rmse = sqrt(sum((p - y)^2 * scale^2) / n_values)``
-    with the scale of the targets before standardisation; ``gap = loss - optimum`` of a test
-    problem, whose loss is averaged in float64. The values of the examples have the precision of
-    the run: in float32 a gap below about ``1e-7 · |f*|`` is rounding, and may be negative. Measure
-    rates with ``dtype=float64``, which resolves ``1e-16 · |f*|``.
+    ``loss`` is a mean over examples; parts are weighted by what their examples count, so the result
+    is the mean over the split. The loss of a test problem is averaged in float64. The values of
+    its examples have the precision of the run: in float32 a gap below about ``1e-7 · |f*|`` is
+    rounding, and may be negative. Measure rates with ``dtype=float64``, which resolves
+    ``1e-16 · |f*|``.
 
     Args:
         model: The model, on the device of ``split``.
-        loss: The loss, called ``loss(output, target)``.
-        data: The dataset, for its metric and the scale of its targets.
-        split: The inputs ``[n, ...]`` and targets ``[n, ...]``.
+        loss: The loss of a batch.
+        metric: The metric; examples count alike in it, whatever they weigh in the loss.
+        split: The examples.
         batch_size: The number of examples in one forward pass.
-        bf16: Whether the forward pass is autocast, as in training.
+        half: The type that the forward pass is autocast to, as in training; None: it is not.
     """
     was_training = model.training
     model.eval()
-    total = torch.zeros((), dtype=torch.float64, device=split.x.device)
-    score = torch.zeros((), dtype=torch.float64, device=split.x.device)
-    for x, y in zip(split.x.split(batch_size), split.y.split(batch_size), strict=True):
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=bf16):
-            output = model(x)
-            if data.metric == "gap":
-                output = output.double()
-            value = loss(output, y)
-        total += value.double() * len(y)
-        if data.metric == "accuracy":
-            score += (output.argmax(dim=1) == y).sum()
-        elif data.metric == "rmse":
-            error = (output.double() - y.double().reshape(output.shape)) * data.target_scale
-            score += error.square().sum()
+    loss.train(False)
+    device = split.y.device
+    total = torch.zeros((), dtype=torch.float64, device=device)
+    counted: float | torch.Tensor = 0
+    metric.begin(device)
+    for batch in split.batches(batch_size):
+        with autocast(device, half):
+            value, output = loss.measure(model, batch, exact=True)
+        count = loss.total(batch)
+        total += value.double() * count
+        counted = counted + count
+        metric.add(output, batch.y)
     model.train(was_training)
-    mean = float(total / len(split.y))
-    if data.problem is not None:
-        return Evaluation(mean, mean - data.problem.optimum)
-    if data.metric == "accuracy":
-        return Evaluation(mean, float(score / len(split.y)))
-    return Evaluation(mean, float((score / split.y.numel()).sqrt()))
+    loss.train(was_training)
+    mean = float(total / counted)
+    return Evaluation(mean, metric.value(mean))

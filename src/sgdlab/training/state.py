@@ -2,7 +2,9 @@
 
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from sgdlab.results import has_result, last_row
 from sgdlab.training.evaluation import Evaluation
 
 
@@ -11,6 +13,7 @@ class TrainState:
     """How far a run is: plain values, so that a checkpoint can hold them.
 
     The loop changes it in place: whoever made it knows how far the run was when it failed.
+    ``unevaluated`` says that what is evaluated at this step is still to be.
     """
 
     step: int = 0
@@ -18,6 +21,9 @@ class TrainState:
     examples: int = 0
     train_seconds: float = 0.0
     initial_loss: float = math.nan
+    constant_loss: float = 0.0
+    stop_best: float | None = None
+    stop_waited: int = 0
     train_loss: float | None = None
     val_loss: float | None = None
     val_metric: float | None = None
@@ -30,6 +36,13 @@ class TrainState:
     function_evaluations: int = 0
     gradient_evaluations: int = 0
     running: list[float] = field(default_factory=list[float])
+    unevaluated: bool = False
+
+    def claim_no_more_than(self, directory: Path) -> None:
+        """Put a run that failed back to its last row on disk: what could not be written is lost."""
+        step, _, examples = last_row(directory)
+        if step < self.step:
+            self.step, self.examples = step, examples
 
     def record(self, train: Evaluation, val: Evaluation, direction: str) -> None:
         """Take the evaluations at this step; a validation that is not finite is never the best.
@@ -45,6 +58,8 @@ class TrainState:
             return
         if self.best_val_loss is None or val.loss < self.best_val_loss:
             self.best_val_loss = val.loss
+        if not math.isfinite(val.metric):
+            return
         better = max if direction == "max" else min
         old = self.best_val_metric
         best = val.metric if old is None else better(old, val.metric)
@@ -61,6 +76,11 @@ class Outcome:
     progress: TrainState = field(default_factory=TrainState)
     test: Evaluation | None = None
     average_test: Evaluation | None = None
+
+    @property
+    def has_result(self) -> bool:
+        """Whether it ended as it was meant to: at its last step, or stopped by its rule."""
+        return has_result(self.status, self.reason)
 
 
 def next_stop(step: int, end: int, checkpoint_every: int | None) -> int:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from sgdlab.analysis.budget import expected_best
+from sgdlab.datasets.base import Split
 from sgdlab.training.build import Run, build_run
 from sgdlab.verify.case import VerifyCheck, VerifyCurve
 from sgdlab.verify.lab import config_of, parameters, train
@@ -154,7 +155,7 @@ def best_of_k() -> Iterator[VerifyCheck]:
 def gradient(run: Run, x: Tensor, y: Tensor) -> Tensor:
     """Return the gradient of a batch in one vector, as a step of the run would compute it."""
     run.objective.zero_grad()
-    run.objective.backward([(x, y)])
+    run.objective.backward([Split(x, y)])
     return torch.cat([p.grad.reshape(-1) for p in run.objective.parameters if p.grad is not None])
 
 
@@ -197,7 +198,7 @@ def mini_batches() -> Iterator[VerifyCheck]:
         [
             gradient(run, *pair)
             for epoch in range(epochs)
-            for (pair,) in run.plan.epoch(x, y, run.config.seed, epoch)
+            for (pair,) in run.plan.epoch(run.data.train, run.config.seed, epoch)
         ]
     )
     yield _unbiased("34d", f"mean of the batches of {epochs} epochs", drawn, full)

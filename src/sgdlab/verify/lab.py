@@ -11,6 +11,7 @@ from sgdlab.config.schema import RunConfig
 from sgdlab.datasets.base import Dataset
 from sgdlab.results import Cell
 from sgdlab.steps.base import MicroBatches, StepValues, Update
+from sgdlab.steps.streams import seeded
 from sgdlab.terminal.progress import NoDisplay
 from sgdlab.training.build import Run, build_run
 from sgdlab.training.loop import fit
@@ -121,8 +122,7 @@ def train(
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(1)  # more only wait for each other on such small problems
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(run.config.seed)
+        with seeded(run.config.seed, devices=[]):
             outcome = fit(run, rows, NoDisplay())
     finally:
         torch.set_num_threads(threads)

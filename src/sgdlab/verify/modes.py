@@ -49,7 +49,7 @@ def variance(run: Run) -> float:
     """Return the mean of ``|g_B - G|²`` over the batches of an epoch, at the present weights."""
     x, y = run.data.train
     full = gradient(run, x, y)
-    batches = run.plan.epoch(x, y, run.config.seed, 0)
+    batches = run.plan.epoch(run.data.train, run.config.seed, 0)
     return float(
         torch.stack([(gradient(run, *pair) - full).square().sum() for (pair,) in batches]).mean()
     )

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sgdlab.report.charts.style import COLOURS, INK, context, plain, svg
+from sgdlab.results import atomic_write
 from sgdlab.verify.case import VerifyCurve
 
 COLUMNS = 2
@@ -31,7 +32,7 @@ def draw(file: Path, family: str, curves: Sequence[VerifyCurve]) -> bool:
         figure = figure_of(family, curves)
         if figure is None:
             return False
-        file.write_text(svg(figure, f"sgdlab verify: {family}"))
+        atomic_write(file, svg(figure, f"sgdlab verify: {family}"), durable=False)
     return True
 
 

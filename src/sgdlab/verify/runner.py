@@ -87,6 +87,10 @@ def run_all(places: Sequence[int], processes: int) -> Iterator[VerifyResult]:
         try:
             for results in pool.map(run_one, places):
                 yield from results
+        except KeyboardInterrupt:
+            for child in multiprocessing.active_children():
+                child.terminate()  # or the pool would wait for what they are at
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from sgdlab.terminal.console import console as plain_or_coloured
 from sgdlab.terminal.numbers import number
 from sgdlab.verify.modes import TARGET, ModeRow
 from sgdlab.verify.runner import VerifyResult
@@ -14,8 +15,7 @@ _SIGN = {"at_most": "≤ ", "at_least": "≥ "}
 
 def console() -> Console:
     """Return standard output; piped, its lines are as long as a terminal is wide."""
-    own = Console(highlight=False)
-    return own if own.is_terminal else Console(highlight=False, width=100)
+    return plain_or_coloured(elsewhere=100, highlight=False)
 
 
 def print_heading(console: Console) -> None:

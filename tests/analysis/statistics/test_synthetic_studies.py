@@ -14,6 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
+from guarded import widening
 from sgdlab.analysis.statistics import (
     ALPHA,
     EQUIVALENT,
@@ -38,6 +39,13 @@ ERRORS: dict[str, Draw] = {
 STUDIES = 20_000
 
 
+def unlike(rng: Generator, shape: tuple[int, ...]) -> Array:
+    """Exponential errors of one optimizer, with twice the spread of the others' normal ones."""
+    values = rng.normal(size=shape)
+    values[:, 0] = 2 * (rng.exponential(size=values[:, 0].shape) - 1)
+    return values
+
+
 def limit(rate: float, studies: int) -> float:
     """A rate and three Monte Carlo standard errors."""
     return rate + 3 * math.sqrt(rate * (1 - rate) / studies)
@@ -50,16 +58,29 @@ def differences(values: Array) -> Array:
 
 
 def t_of(sample: Array) -> Array:
-    """t statistic along the last axis; NaN where there is no spread."""
+    """Student's t along the last axis; NaN where there is no spread."""
     still = np.ptp(sample, axis=-1) < 1e-12
     error = np.where(still, np.nan, sample.std(axis=-1, ddof=1)) / math.sqrt(sample.shape[-1])
     return sample.mean(axis=-1) / error
 
 
-def named(values: Array) -> NDArray[np.bool_]:
+def t_of_pairs(values: Array) -> Array:
+    """Student's t of every pair; without a spread the step between values is in its place."""
+    first, second = np.array(list(combinations(range(values.shape[1]), 2))).T
+    sample = differences(values)
+    both = np.sort(np.concatenate([values[:, first], values[:, second]], axis=-1), axis=-1)
+    gaps = np.diff(both, axis=-1)
+    step = np.where(gaps > 1e-12, gaps, np.inf).min(axis=-1)
+    still = np.ptp(sample, axis=-1) < 1e-12
+    spread = np.where(still, step / math.sqrt(12), sample.std(axis=-1, ddof=1))
+    return sample.mean(axis=-1) * math.sqrt(sample.shape[-1]) / spread
+
+
+def named(values: Array, *, student: bool = False) -> NDArray[np.bool_]:
     """Whether a study names any winner: its smallest p by the number of pairs is below ALPHA."""
-    t = t_of(differences(values))
-    p = np.where(np.isnan(t), 1.0, 2 * stdtr(values.shape[2] - 1, -np.abs(np.nan_to_num(t))))
+    units = values.shape[2]
+    t = t_of_pairs(values) / (1.0 if student else widening(units))
+    p = 2 * stdtr(units - 1, -np.abs(t))
     return p.min(axis=1) * p.shape[1] < ALPHA
 
 
@@ -94,10 +115,11 @@ def test_a_winner_is_named_in_at_most_5_percent(contenders: int, units: int, err
     assert rate <= limit(ALPHA, STUDIES)
 
 
-def test_normal_errors_use_the_5_percent_up() -> None:
-    for units in (3, 5, 10):
-        rate = named(np.random.default_rng(units).normal(size=(STUDIES, 2, units))).mean()
-        assert rate == pytest.approx(ALPHA, abs=limit(ALPHA, STUDIES) - ALPHA)
+def test_normal_errors_use_what_the_wider_error_leaves_of_the_5_percent() -> None:
+    for units, share in ((3, 0.041), (5, 0.036), (10, 0.035)):
+        values = np.random.default_rng(units).normal(size=(STUDIES, 2, units))
+        assert named(values).mean() == pytest.approx(share, abs=limit(share, STUDIES) - share)
+        assert named(values, student=True).mean() == pytest.approx(ALPHA, abs=0.005)
 
 
 def test_units_that_share_a_seed_effect_change_nothing() -> None:
@@ -107,13 +129,41 @@ def test_units_that_share_a_seed_effect_change_nothing() -> None:
 
 
 @pytest.mark.parametrize("units", [3, 5, 10])
-def test_errors_of_unlike_shape_exceed_5_percent_as_documented(units: int) -> None:
-    """One optimizer of six has exponential errors, the others normal ones: up to 8 %, not 5 %."""
+def test_errors_of_unlike_shape_name_a_winner_in_5_5_percent_and_not_7(units: int) -> None:
+    """One optimizer has exponential errors, the others normal ones."""
     for contenders in (2, 3, 6):
-        rng = np.random.default_rng(units)
-        values = rng.normal(size=(STUDIES, contenders, units))
-        values[:, 0] = 2 * (rng.exponential(size=(STUDIES, units)) - 1)
-        assert 0.05 < named(values).mean() < 0.08
+        values = unlike(np.random.default_rng(units), (STUDIES, contenders, units))
+        assert named(values).mean() <= limit(0.055, STUDIES)
+        assert 0.05 < named(values, student=True).mean() < 0.08
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("errors", [*ERRORS, "one skewed"])
+def test_both_errors_in_every_cell_of_the_documented_table(errors: str) -> None:
+    """docs/comparisons.md: what is tested, and Student's t beside it."""
+    draw = ERRORS.get(errors, unlike)
+    for units in (3, 5, 10, 20):
+        told: list[str] = []
+        for contenders in (2, 3, 6):
+            values = draw(np.random.default_rng(units), (40_000, contenders, units))
+            rate, student = named(values).mean(), named(values, student=True).mean()
+            told.append(f"{100 * rate:.1f} ({100 * student:.1f})")
+            assert rate <= (0.0565 if errors == "one skewed" else ALPHA)
+        print(f"{errors}, {units} units: {' / '.join(told)}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("errors", ["normal", "exponential", "heavy", "one skewed"])
+def test_power_that_the_wider_error_costs(errors: str) -> None:
+    """At a difference that Student's t finds in 80 % of normal studies."""
+    draw = ERRORS.get(errors, unlike)
+    sd = {"normal": 2, "exponential": 2, "heavy": 6, "one skewed": 5}[errors] ** 0.5
+    for units, effect in ((3, 3.26), (5, 1.68), (10, 1.0), (20, 0.66)):
+        values = draw(np.random.default_rng(units), (40_000, 2, units))
+        values[:, 0] += effect * sd
+        rate, student = named(values).mean(), named(values, student=True).mean()
+        print(f"{errors}, {units} units: {100 * rate:.1f} ({100 * student:.1f})")
+        assert student - 0.15 < rate < student
 
 
 @pytest.mark.slow
@@ -132,21 +182,22 @@ def test_judge_names_a_winner_in_at_most_5_percent(
 @pytest.mark.parametrize(
     ("errors", "least", "most"),
     [
-        ("normal", 0.945, 0.955),
-        ("exponential", 0.95, 0.975),
-        ("lognormal", 0.96, 0.98),
-        ("heavy", 0.95, 0.97),
-        ("accuracy", 0.94, 0.96),
-        ("coarse", 0.94, 0.98),
+        ("normal", 0.955, 0.97),
+        ("exponential", 0.965, 0.985),
+        ("lognormal", 0.975, 0.99),
+        ("heavy", 0.965, 0.98),
+        ("accuracy", 0.95, 0.97),
+        ("coarse", 0.95, 0.985),
     ],
 )
 def test_interval_of_the_difference_covers(
     errors: str, least: float, most: float, units: int
 ) -> None:
-    """93–97 % is asked (issue 5); errors with a long tail cover up to 98 %, on the safe side."""
+    """93–97 % is asked (issue 5); with the wider error they cover 96 to 98 %, on the safe side."""
     rng = np.random.default_rng(units)
-    t = t_of(differences(ERRORS[errors](rng, (STUDIES, 2, units)))[:, 0])
+    t = t_of(differences(ERRORS[errors](rng, (STUDIES, 2, units)))[:, 0]) / widening(units)
     covered = np.mean(np.abs(t[~np.isnan(t)]) < stdtrit(units - 1, 0.975))
+    print(errors, units, covered)
     assert least < covered < most
 
 
@@ -202,7 +253,7 @@ def test_equivalence_at_the_margin_is_declared_in_5_percent_of_normal_studies() 
         none = [0.0] * units
         tests = [paired_t(list(map(float, sample)), none, margin=1.0) for sample in d]
         declared = np.mean([test.p_equivalence < ALPHA for test in tests])
-        assert declared == pytest.approx(ALPHA, abs=limit(ALPHA, 1000) - ALPHA)
+        assert 0.02 < declared <= limit(ALPHA, 1000)
 
 
 @pytest.mark.parametrize("contenders", [2, 4])
@@ -222,7 +273,7 @@ def test_equivalence_at_the_margin_whatever_the_errors(errors: str, units: int) 
     margin = 4 * d.std()
     # The larger of the two one-sided p-values is the one by the nearer margin.
     t = t_of(d + margin - margin * np.sign((d + margin).mean(axis=1, keepdims=True)))
-    declared = stdtr(units - 1, np.nan_to_num(t)) < ALPHA
+    declared = stdtr(units - 1, np.nan_to_num(t) / widening(units)) < ALPHA
     assert declared.mean() <= limit(ALPHA, STUDIES)
 
 

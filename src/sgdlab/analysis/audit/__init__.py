@@ -13,6 +13,7 @@ from sgdlab.analysis.audit import (
     conditions,
     environments,
     finals,
+    logged,
     schedules,
     searches,
     selection,
@@ -63,6 +64,18 @@ CHECKS: dict[str, Callable[[Case], AuditFinding]] = {
 }
 """Every check, by what a pass says; in the order of a report."""
 
+OF_LOGS = {
+    "number of units": finals.number_of_units,
+    "gap against noise": verdicts.gap,
+    "equal units": logged.as_many_runs,
+    "missing or failed runs": finals.missing_runs,
+    "paired seeds": logged.pairs_of_logs,
+    "seeds make a difference": finals.seeds_matter,
+    "diverged trials": searches.diverged,
+    "workload not saturated": verdicts.ceiling,
+}
+"""The checks of logs of others; what the others ask for, such a file cannot tell."""
+
 
 def audit(case: Case) -> list[Check]:
     """Return every check of a workload and track, in one order; none is ever left out.
@@ -74,7 +87,10 @@ def audit(case: Case) -> list[Check]:
     if not case.entries:
         nothing = "not known: there is no run to look at"
         return [Check(what, "warn", nothing, name) for what in CHECKS]
-    return [Check(what, *check(case), name) for what, check in CHECKS.items()]
+    checks = CHECKS
+    if case.workload.logged:
+        checks = {what: OF_LOGS.get(what, logged.cannot_tell) for what in CHECKS}
+    return [Check(what, *check(case), name) for what, check in checks.items()]
 
 
 def audit_rows(checks: Sequence[Check]) -> list[dict[str, Any]]:

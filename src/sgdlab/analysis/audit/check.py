@@ -10,15 +10,23 @@ from sgdlab.analysis.audit.plan import DeclaredPlan
 from sgdlab.analysis.entries import Entry
 from sgdlab.analysis.environments import environments
 from sgdlab.analysis.load import Runs
-from sgdlab.analysis.workloads import WorkloadRuns, contender
+from sgdlab.analysis.workloads import WorkloadRuns
 from sgdlab.checks import is_number
-from sgdlab.results import DEFAULTS, TIMING
+from sgdlab.results import APART, TIMING
 
 PASS, WARN, FAIL = "pass", "warn", "fail"
 _ORDER = (PASS, WARN, FAIL)
 
 SHOWN = 6
 """Items of a list that a detail names; of more it says how many."""
+
+
+def planned_name(runs: Runs, workload: WorkloadRuns) -> str:
+    """Return ``dataset/model`` as ``study.yaml`` calls a workload, without what varies."""
+    if not workload.rows:
+        return workload.name
+    run = runs.rows[workload.rows[0]]
+    return f"{run['dataset']}/{run['model']}"
 
 
 @dataclass(frozen=True)
@@ -146,15 +154,20 @@ class Case:
 
     @property
     def how_many(self) -> str:
-        """``each of 3 optimizers``, or the name of the only one."""
+        """``each of 3 optimizers`` or settings, or the name of the only one."""
         if len(self.entries) == 1:
             return self.entries[0].optimizer
-        return f"each of {len(self.entries)} optimizers"
+        return f"each of {len(self.entries)} {self.workload.noun}s"
+
+    @property
+    def only_one(self) -> AuditFinding:
+        """There is nothing to compare."""
+        return idle(f"there is one {self.workload.noun}")
 
     @property
     def defaults(self) -> bool:
         """Whether this is the track of published settings, where nothing is tuned."""
-        return {self.cell(row, "phase") for row in self.chosen} == {DEFAULTS}
+        return {self.cell(row, "phase") for row in self.chosen} <= {*APART}
 
     @property
     def tuned(self) -> bool:
@@ -171,10 +184,7 @@ class Case:
     @cached_property
     def key(self) -> str:
         """``dataset/model`` as ``study.yaml`` calls the workload, without what varies."""
-        if not self.workload.rows:
-            return self.workload.name
-        run = self.runs.rows[self.workload.rows[0]]
-        return f"{run['dataset']}/{run['model']}"
+        return planned_name(self.runs, self.workload)
 
     @cached_property
     def timing(self) -> list[int]:
@@ -183,7 +193,7 @@ class Case:
         return [
             row
             for row in self.workload.rows
-            if self.cell(row, "phase") == TIMING and contender(self.runs, row) in names
+            if self.cell(row, "phase") == TIMING and self.workload.label(self.runs, row) in names
         ]
 
     @cached_property

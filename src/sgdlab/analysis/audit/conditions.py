@@ -27,6 +27,7 @@ _WATCHED = ("eval.", "limits.")
 
 _GRAVE = (
     "batch_size", "accumulate", "dataset.", "split.", "model.", "loss.", "precision", "dtype",
+    "stop.",
 )  # fmt: skip
 """Keys in which contenders must agree, or it is not their optimizers that are compared."""
 
@@ -88,7 +89,7 @@ def same_conditions(case: Case) -> AuditFinding:
     The horizon has a check of its own.
     """
     if len(case.entries) < 2:
-        return idle("there is one optimizer")
+        return case.only_one
     rows = {entry.optimizer: _with_config(case, entry.chosen) for entry in case.entries}
     if untold := [name for name, own in rows.items() if not own]:
         return unknown(f"the settings of {some(untold)}: no config.yaml of a run can be read")
@@ -141,7 +142,7 @@ def _swept(case: Case, key: str) -> bool:
 def same_work(case: Case) -> AuditFinding:
     """A step costs every contender as many gradients: else equal steps are unequal work."""
     if len(case.entries) < 2:
-        return idle("there is one optimizer")
+        return case.only_one
     per_step: dict[str, float] = {}
     for entry in case.entries:
         done = completed(case.runs, entry.chosen)

@@ -7,14 +7,20 @@ from sgdlab.analysis import words
 from sgdlab.analysis.audit.check import AuditFinding, Case, failed, passed, some, unknown, warned
 from sgdlab.analysis.audit.plan import section
 from sgdlab.analysis.solo_timing import STACKED
-from sgdlab.analysis.workloads import contender, text
+from sgdlab.analysis.units import varies
+from sgdlab.analysis.workloads import text
 
 _CODE = ("sgdlab", "torch", "numpy")
 """Packages whose version can change numbers."""
 
 
 def data(case: Case) -> AuditFinding:
-    """All runs saw the same data, by the fingerprint of every tensor of it."""
+    """All runs saw the same data, by the fingerprint of every tensor of it.
+
+    Where splits vary, those of a replicate (else of a seed) did, whatever the contender.
+    """
+    if varies(case.runs, case.ours):
+        return _splits(case)
     groups, untold = _groups(case, case.ours, lambda env: _text(env, "dataset_fingerprint"))
     if not groups:
         return unknown("no run tells the fingerprint of its data")
@@ -22,6 +28,23 @@ def data(case: Case) -> AuditFinding:
     if len(groups) > 1:
         return failed(f"{len(groups)} data sets: {shown}")
     return _rest(f"one data set, fingerprint {shown}", untold)
+
+
+def _splits(case: Case) -> AuditFinding:
+    units: dict[str, set[str]] = {}
+    for row in case.ours:
+        replicate = text(case.cell(row, "replicate"))
+        unit = f"replicate {replicate}" if replicate else f"seed {text(case.cell(row, 'seed'))}"
+        if mark := _text(case.environment[row], "dataset_fingerprint"):
+            units.setdefault(unit, set()).add(mark[:8])
+    if mixed := [unit for unit, marks in units.items() if len(marks) > 1]:
+        return failed(f"several splits within {some(mixed)}")
+    if not units:
+        return unknown("no run tells the fingerprint of its data")
+    marks = set[str]().union(*units.values())
+    if len(marks) < len(units):
+        return failed(f"split.vary=true, and {len(units)} units share {len(marks)} splits")
+    return passed(f"{len(units)} units, each with a split of its own that all contenders share")
 
 
 def code(case: Case) -> AuditFinding:
@@ -99,7 +122,7 @@ def engines(case: Case) -> AuditFinding:
     evidence = f"{words.count(len(case.chosen), 'run')}, all {every.pop()}"
     if STACKED not in evidence:
         return passed(f"{evidence}: time and memory are their own")
-    timed = {contender(case.runs, row) for row in case.timing}
+    timed = {case.workload.label(case.runs, row) for row in case.timing}
     if lacking := [name for name in case.names if name not in timed]:
         return warned(f"{evidence}: time and memory of {some(lacking)} were not measured")
     return passed(

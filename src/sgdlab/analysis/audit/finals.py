@@ -15,6 +15,7 @@ from sgdlab.analysis.audit.check import (
     warned,
 )
 from sgdlab.analysis.targets import completed
+from sgdlab.analysis.units import REPLICATE
 from sgdlab.analysis.workloads import missing
 from sgdlab.results import COMPLETED, DIVERGED, FAILED, UNFINISHED
 
@@ -92,7 +93,8 @@ def equal_units(case: Case) -> AuditFinding:
     """Every contender has as many completed units, of as many runs each."""
     planned = {entry.optimizer: _shape(case, entry.units, whole=True) for entry in case.entries}
     done = {entry.optimizer: _shape(case, entry.units, whole=False) for entry in case.entries}
-    unit = "replicate" if any(entry.unit == "replicate" for entry in case.entries) else "seed"
+    units = {entry.unit for entry in case.entries}
+    unit = REPLICATE if REPLICATE in units else units.pop()
     told = {name: _told(shape, unit) for name, shape in done.items()}
     if len(set(done.values())) == 1:
         return passed(f"{next(iter(told.values()))} for {case.how_many}")
@@ -110,7 +112,7 @@ def _shape(case: Case, units: dict[float, list[int]], whole: bool) -> tuple[int,
 
 def _told(shape: tuple[int, ...], unit: str) -> str:
     text = f"{words.count(len(shape), unit)}"
-    if unit == "seed" or not shape:
+    if unit != REPLICATE or not shape:
         return text
     each = f"{shape[0]}" if shape[0] == shape[-1] else f"{shape[0]} to {shape[-1]}"
     return f"{text} of {each} run{'' if shape[-1] == 1 else 's'}"

@@ -27,11 +27,17 @@ class DeclaredPlan:
 
     Args:
         content: The file as it was read; None for runs of no comparison.
+        compared: Settings whose values are compared, whatever the file says.
+        workload: ``dataset/model``, which may have search spaces of its own.
     """
 
-    def __init__(self, content: Section | None) -> None:
+    def __init__(
+        self, content: Section | None, compared: Sequence[str] = (), workload: str = ""
+    ) -> None:
         self._content = section(content)
+        self._compared = compared
         self._search = section(self._content.get("search"))
+        self._of_workload = section(section(self._search.get("of_workloads")).get(workload))
         self._budget = section(self._content.get("budget"))
 
     @property
@@ -44,6 +50,17 @@ class DeclaredPlan:
         """The names of what was to be compared."""
         named = self._content.get("contenders") or self._content.get("optimizers")
         return [str(name) for name in _items(named)]
+
+    @property
+    def workloads(self) -> list[str]:
+        """The names ``dataset/model`` of what it was to be compared on."""
+        entries = _items(self._content.get("workloads"))
+        return [str(next(iter(section(entry)), entry)) for entry in entries]
+
+    @property
+    def tracks(self) -> list[str]:
+        """The tracks: ``tuned``, ``defaults`` or both; older files have the first one only."""
+        return [str(track) for track in _items(self._content.get("tracks"))] or ["tuned"]
 
     @property
     def select_by(self) -> str:
@@ -89,8 +106,9 @@ class DeclaredPlan:
 
     def space(self, contender: str) -> dict[str, Section]:
         """Return what was searched for a contender, by key; empty when not told."""
-        spaces = section(self._search.get("spaces"))
-        own = section(spaces.get(contender) or spaces.get(contender.partition(" ")[0]))
+        spaces = section(self._search.get("spaces")), section(self._of_workload.get("spaces"))
+        every, mine = (s.get(contender) or s.get(contender.partition(" ")[0]) for s in spaces)
+        own = section(mine or every)
         return {str(key): section(bounds) for key, bounds in own.items()}
 
     def bounds(self, contender: str, key: str) -> Range | None:
@@ -99,10 +117,11 @@ class DeclaredPlan:
 
     @property
     def declared(self) -> set[str]:
-        """Keys in which contenders may differ: searched, scientific, or fixed for one of them."""
-        keys = set(section(self._search.get("scientific")))
+        """Keys in which contenders may differ: compared, searched, or fixed for one of them."""
+        keys = {*self._compared, *section(self._search.get("scientific"))}
         keys |= set(section(self._content.get("scientific")))
-        for holder in (self._search, self._content):
+        keys |= set(_items(section(self._content.get("ablation")).get("keys")))
+        for holder in (self._search, self._of_workload, self._content):
             for name in ("spaces", "fixed"):
                 for own in section(holder.get(name)).values():
                     keys |= set(section(own))

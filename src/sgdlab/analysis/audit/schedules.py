@@ -31,22 +31,29 @@ DECAYING = (
 
 
 def finished(case: Case) -> AuditFinding:
-    """Completed runs trained for as long as their config says, so to the end of their schedule."""
+    """Completed runs trained for as long as their config says, so to the end of their schedule.
+
+    Or until their own rule stopped them, which is a part of the config.
+    """
     rows = completed(case.runs, case.chosen)
     if not rows:
         return unknown("no run has completed")
     short: list[str] = []
-    untold = 0
+    untold = early = 0
     for entry in case.entries:
         for row in completed(case.runs, entry.chosen):
             unit, planned = horizon(case, row)
             made = case.number(row, "steps" if unit == "steps" else "epochs")
             if math.isnan(planned) or math.isnan(made):
                 untold += 1
+            elif row in case.runs.stopped_early:
+                early += 1
             elif made < planned:
                 seed = words.setting(case.cell(row, "seed"))
                 short.append(f"{entry.optimizer} seed {seed}: {made:g} of {planned:g} {unit}")
     all_runs = words.count(len(rows), "completed run")
+    if early and not short:
+        return passed(f"{early} of {all_runs} ended by their own rule, stop.patience")
     if short:
         return failed(f"{len(short)} of {all_runs} short: {some(short)}")
     if untold:
@@ -71,7 +78,7 @@ def _horizons(case: Case) -> str:
 def same_horizon(case: Case) -> AuditFinding:
     """All contenders train equally long: a longer run is another problem, and a richer one."""
     if len(case.entries) < 2:
-        return idle("there is one optimizer")
+        return case.only_one
     lengths: dict[str, list[str]] = {}
     for entry in case.entries:
         found = {horizon(case, row) for row in entry.chosen}

@@ -142,7 +142,7 @@ def fresh_seeds(case: Case) -> AuditFinding:
 def paired_seeds(case: Case) -> AuditFinding:
     """Every contender has the same seeds in each unit: the same initial weights and batches."""
     if len(case.entries) < 2:
-        return idle("there is one optimizer")
+        return case.only_one
     own = {entry.optimizer: _by_unit(case, entry) for entry in case.entries}
     if empty := [name for name, units in own.items() if not units]:
         return unknown(f"the seeds of {some(empty)}: no run has one")

@@ -18,7 +18,14 @@ from sgdlab.analysis.audit.check import (
 from sgdlab.analysis.audit.plan import Range
 from sgdlab.analysis.budget import expected_best
 from sgdlab.analysis.entries import Entry
-from sgdlab.analysis.tuning import RecordedSearch, maximises, searches, setting_of, tolerance
+from sgdlab.analysis.tuning import (
+    RecordedSearch,
+    learning_rate,
+    maximises,
+    searches,
+    tolerance,
+)
+from sgdlab.analysis.varied import setting_of
 from sgdlab.analysis.workloads import varying
 from sgdlab.checks import is_number
 from sgdlab.results import COMPLETED, DIVERGED, STOPPED
@@ -37,7 +44,29 @@ def rate_edge(case: Case) -> AuditFinding:
     """
     if case.defaults:
         return idle(case.untuned)
+    if case.workload.by:
+        return _edge_compared(case)
     return overall([_edge(case, entry, _RATE) for entry in case.entries])
+
+
+def _edge_compared(case: Case) -> AuditFinding:
+    """Judge the best of the learning rates that were compared, or the one that all runs have."""
+    of = {entry.optimizer: _rates_of(case, entry) for entry in case.entries}
+    rates = sorted({rate for own in of.values() for rate in own})
+    if len(rates) < 2:
+        return idle("the learning rate was not varied")
+    best = of[case.entries[0].optimizer]
+    told = f"best {some([words.number(rate, 3) for rate in best])} of {words.number(rates[0], 3)}"
+    evidence = f"{told} to {words.number(rates[-1], 3)} ({words.count(len(rates), 'rate')})"
+    if set(best) & {rates[0], rates[-1]}:
+        return warned(f"{evidence}: on the edge, so a better one may lie beyond it")
+    return passed(evidence)
+
+
+def _rates_of(case: Case, entry: Entry) -> list[float]:
+    """Return the learning rates of the runs compared of a contender, each once."""
+    rates = {learning_rate(case.runs, row) for row in entry.chosen}
+    return sorted(rate for rate in rates if rate > 0)
 
 
 def other_edges(case: Case) -> AuditFinding:

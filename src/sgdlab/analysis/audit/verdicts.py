@@ -17,7 +17,7 @@ def gap(case: Case) -> AuditFinding:
     """Differences exceed their uncertainty; where one does not, no winner can be named."""
     pairs = [pair for pair in case.pairs if pair.get("metric") == case.column]
     if len(case.entries) < 2:
-        return idle("there is one optimizer")
+        return case.only_one
     if not pairs:
         return unknown(f"no pair has {case.column}")
     open_pairs = [pair for pair in pairs if pair.get("verdict") == UNDECIDED]

@@ -31,7 +31,11 @@ class Description:
     largest: float = NAN
 
 
-def describe(values: Sequence[float]) -> Description:
+def describe(
+    values: Sequence[float],
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+    overlap: float = 0.0,
+) -> Description:
     """Return the mean, its 95 % t and BCa bootstrap intervals, median, sd, smallest and largest.
 
     Values that are not finite were not measured, and do not count. Equal values have no interval:
@@ -53,6 +57,13 @@ def describe(values: Sequence[float]) -> Description:
     So BCa is too narrow below some thirty units (93 of normal ones at 30), the t interval is the
     one to quote, and of strongly skewed values neither holds. `paired.paired_t` is less exposed:
     a skew that two optimizers share cancels in their differences.
+
+    Args:
+        values: The sample.
+        bounds: What values can be at least and at most; intervals end there, which costs no
+            coverage, since the mean cannot lie beyond.
+        overlap: Of units with a split each of the same data ``n_test / n_train``: the t interval is
+            Nadeau and Bengio's, as in `sgdlab.analysis.statistics.paired_t`, and there is no BCa.
     """
     sample = np.asarray([value for value in values if math.isfinite(value)], dtype=float)
     n = len(sample)
@@ -65,6 +76,8 @@ def describe(values: Sequence[float]) -> Description:
     if is_constant(sample):
         return Description(n, mean, median, 0.0, smallest=smallest, largest=largest)
     sd = float(np.std(sample, ddof=1))
-    half = half_width(n, sd)
-    bca = bca_of_mean(sample)
-    return Description(n, mean, median, sd, mean - half, mean + half, *bca, smallest, largest)
+    half = math.sqrt(1 + n * overlap) * half_width(n, sd)
+    bca = (NAN, NAN) if overlap else bca_of_mean(sample)
+    ends = np.clip([mean - half, mean + half, *bca], *bounds)
+    low, high, bca_low, bca_high = map(float, ends)
+    return Description(n, mean, median, sd, low, high, bca_low, bca_high, smallest, largest)

@@ -20,3 +20,12 @@ UNDECIDED = "undecided"
 
 ROUNDINGS = 8 * 2.0**-52
 """What is below this share of the largest value is rounding, not a difference."""
+
+FIXED = "fixed"
+"""One look, at a number of units that was settled before."""
+
+PLANNED = "planned"
+"""Looks at numbers of units that were settled before the first one."""
+
+ANYTIME = "anytime"
+"""Looks whenever one wants."""

@@ -8,9 +8,18 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from sgdlab.analysis import words
-from sgdlab.analysis.statistics.family import Judgement, holm, joined, verdict_of
+from sgdlab.analysis.statistics.adjusted import holm_within
+from sgdlab.analysis.statistics.family import (
+    Families,
+    Judgement,
+    joined,
+    one_family,
+    undeclared,
+    verdict_of,
+)
 from sgdlab.analysis.statistics.levels import ALPHA, NAN
 from sgdlab.analysis.statistics.paired import PairedTest
 from sgdlab.analysis.statistics.relabelled import relabelled_sums
@@ -74,12 +83,10 @@ def kaplan_meier_median(times: Sequence[float], reached: Sequence[bool]) -> floa
         return NAN
     if not event.any():
         return math.inf
-    from scipy.stats import CensoredData, ecdf
-
-    survival = ecdf(CensoredData.right_censored(when, ~event)).sf
+    grid, arrived = np.unique(when[event], return_counts=True)
+    survival = np.cumprod(1 - arrived / _on_their_way(when, grid))
     # Products of fractions: one half is reached up to rounding only.
-    low = survival.quantiles[survival.probabilities < 0.5 + 1e-9]
-    below = survival.quantiles[survival.probabilities < 0.5 - 1e-9]
+    low, below = grid[survival < 0.5 + 1e-9], grid[survival < 0.5 - 1e-9]
     return float((low[0] + below[0]) / 2) if len(below) else math.inf
 
 
@@ -144,28 +151,35 @@ def log_rank(
     return LogRank(p, note, statistic, asymptotic)
 
 
-def judge_times(samples: Sequence[tuple[str, Times]]) -> list[Judgement]:
+def judge_times(
+    samples: Sequence[tuple[str, Times]], families: Families = one_family
+) -> list[Judgement]:
     """Compare the times to a target of every pair, in the order given; less is better.
 
     Of each test, ``mean`` is the difference of the Kaplan–Meier medians (NaN where one is not
     reached), ``p`` that of `log_rank`, ``n`` the runs of the smaller sample. The verdict is by
-    Holm's adjustment over all pairs and the sign of the log-rank statistic. The test is not
-    paired, there is no margin, and nothing is said of intervals, effect sizes or seeds needed.
+    Holm's adjustment over all pairs of a family and the sign of the log-rank statistic. The
+    test is not paired, there is no margin, and nothing is said of intervals, effect sizes or seeds
+    needed.
     """
     pairs = list(combinations(samples, 2))
     tests = [log_rank(*_columns(first[1]), *_columns(second[1])) for first, second in pairs]
-    adjusted = holm([test.p for test in tests])
+    of = [families(first[0], second[0]) for first, second in pairs]
+    adjusted = holm_within([test.p for test in tests], of)
     judgements: list[Judgement] = []
-    for (first, second), test, p in zip(pairs, tests, adjusted, strict=True):
+    for (first, second), test, p, family in zip(pairs, tests, adjusted, of, strict=True):
         medians = [kaplan_meier_median(*_columns(times)) for _, times in (first, second)]
         gap = medians[0] - medians[1] if all(map(math.isfinite, medians)) else NAN
         runs = [sum(not math.isnan(time) for time, _ in times) for _, times in (first, second)]
         paired = PairedTest(min(runs), gap, p=test.p, note=test.note)
         verdict = verdict_of(p, NAN, first_ahead=test.statistic > 0)
-        note = joined([test.note, _unmeasured(first), _unmeasured(second)])
+        notes = [undeclared(family), test.note, _unmeasured(first), _unmeasured(second)]
         judgements.append(
-            Judgement(first[0], second[0], paired, p_adjusted=p, verdict=verdict, note=note)
-        )
+            Judgement(
+                first[0], second[0], paired, p_adjusted=p, verdict=verdict, note=joined(notes),
+                family=family,
+            )
+        )  # fmt: skip
     return judgements
 
 
@@ -191,12 +205,15 @@ def _known(
     return np.where(ends, when, np.finfo(float).max), event & ends
 
 
+def _on_their_way(when: NDArray[np.float64], grid: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return how many runs have not ended just before each of some times."""
+    return len(when) - np.searchsorted(np.sort(when), grid, side="left")
+
+
 def _scores(when: NDArray[np.float64], event: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return each run's log-rank score: whether it arrived, less what it was expected to."""
-    grid = np.unique(when[event])
-    arrived = (when[:, None] == grid) & event[:, None]
-    at_risk = (when[:, None] >= grid).sum(axis=0)
-    hazard = np.concatenate(([0.0], np.cumsum(arrived.sum(axis=0) / at_risk)))
+    grid, arrived = np.unique(when[event], return_counts=True)
+    hazard = np.concatenate(([0.0], np.cumsum(arrived / _on_their_way(when, grid))))
     return event - hazard[np.searchsorted(grid, when, side="right")]
 
 
@@ -204,11 +221,8 @@ def _comparable(
     when: NDArray[np.float64], event: NDArray[np.bool_], is_first: NDArray[np.bool_]
 ) -> bool:
     """Return whether the statistic has a variance."""
-    grid = np.unique(when[event])
-    on_the_way = when[:, None] >= grid
-    first = on_the_way[is_first].sum(axis=0)
-    both = on_the_way.sum(axis=0)
-    arrived = ((when[:, None] == grid) & event[:, None]).sum(axis=0)
+    grid, arrived = np.unique(when[event], return_counts=True)
+    first, both = _on_their_way(when[is_first], grid), _on_their_way(when, grid)
     return bool(((first > 0) & (first < both) & (arrived < both)).any())
 
 
@@ -218,10 +232,16 @@ def _asymptotic(
     when_b: NDArray[np.float64],
     event_b: NDArray[np.bool_],
 ) -> tuple[float, float]:
-    """Return SciPy's statistic and p of samples that are comparable."""
-    from scipy.stats import CensoredData, logrank
+    """Return the statistic over its standard deviation, and its p, of samples that are comparable.
 
-    found = logrank(
-        CensoredData.right_censored(when_a, ~event_a), CensoredData.right_censored(when_b, ~event_b)
+    They are `scipy.stats.logrank`'s, whose import takes longer than all tests of a report.
+    """
+    when = np.concatenate((when_a, when_b))
+    grid, arrived = np.unique(
+        np.concatenate((when_a[event_a], when_b[event_b])), return_counts=True
     )
-    return float(found.statistic), float(found.pvalue)
+    first, both = _on_their_way(when_a, grid), _on_their_way(when, grid)
+    share = first / both
+    variance = arrived * share * (1 - share) * (both - arrived) / np.maximum(both - 1, 1)
+    statistic = float((event_a.sum() - (arrived * share).sum()) / np.sqrt(variance.sum()))
+    return statistic, 2 * float(ndtr(-abs(statistic)))

@@ -5,10 +5,13 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from sgdlab.config.run_id import RUN_NAMES
+from sgdlab.config.run_id import RUN_NAMES, run_name
 from sgdlab.config.schema import RunConfig
+from sgdlab.config.torchrun import restarts
 
 _KEY = re.compile(r"\$\{(\w+)\}")
+_DATED = re.compile(r"/\d{4}-\d\d-\d\d/\d\d-\d\d-\d\d-[^/]+$")
+"""How the default place of a run ends."""
 _NAMES = {f"${{{name}:}}": name_of for name, name_of in RUN_NAMES.items()}
 
 
@@ -55,3 +58,18 @@ def folder_of(folders: tuple[str, str], config: RunConfig, identity: str) -> tup
     if name is None or not known or re.search(r"[$\\]|\?\?\?", _KEY.sub("", folder)):
         return None
     return _KEY.sub(lambda match: str(values[match[1]]), folder), name(config, identity)
+
+
+def run_dir_of(composed: DictConfig, config: RunConfig, identity: str) -> Path:
+    """Return the folder of a run; that of the start before, where torchrun starts it again."""
+    folder = name_run_dir(composed, config, identity)
+    if not restarts() or not _DATED.search(str(folder)):
+        return folder
+    before = folder.parent.parent.glob(f"*/??-??-??-{run_name(config, identity)}")
+    unfinished = [other for other in before if not (other / "summary.csv").exists()]
+    if not unfinished:
+        return folder
+    newest = max(unfinished, key=lambda other: (other.parent.name, other.name))
+    with read_write(composed.hydra), open_dict(composed.hydra):
+        composed.hydra.run.dir = str(newest)
+    return newest

@@ -1,10 +1,10 @@
 """The jobs of a sweep, composed quickly."""
 
-import contextlib
 import copy
+import functools
 import pickle
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -14,18 +14,18 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
-from omegaconf.errors import OmegaConfBaseException
 
 from sgdlab.config.compose.folders import folder_of, folders_in
+from sgdlab.config.compose.of_job import explained
 from sgdlab.config.compose.pattern import Number, Pattern, find, follows_numbers, number_of
-from sgdlab.config.explain import explain
+from sgdlab.config.interpolation import seen_by_hydra
 from sgdlab.config.job import Job
-from sgdlab.config.resolve import own_part, resolve, unchecked, validate
+from sgdlab.config.resolve import resolve, unchecked
 from sgdlab.config.run_id import run_id
 from sgdlab.config.schema import RunConfig
+from sgdlab.config.validate import validate
 from sgdlab.errors import InputError
 
 _Entry = str | tuple[str, Number]
@@ -87,6 +87,14 @@ class QuickLoader(ConfigLoaderImpl):
         self.listed: Sequence[Job] = ()
         """All jobs of the sweep that is being launched, those that are finished, too."""
 
+    def into(self, folder: Path) -> "QuickLoader":
+        """Return a loader of the same runs, for a machine on which the study has another folder."""
+        moved = copy.copy(self)
+        moved._adapt = functools.partial(_adapted, self._adapt, str(folder))
+        moved._token = uuid.uuid4().hex
+        moved._forget()
+        return moved
+
     def __getstate__(self) -> dict[str, Any]:
         """Return what a worker needs: a launcher may send it along with each of its jobs."""
         return {k: v for k, v in self.__dict__.items() if k not in _CACHES}
@@ -128,10 +136,11 @@ class QuickLoader(ConfigLoaderImpl):
     def _job(self, master: DictConfig, key: tuple[str, ...]) -> Job:
         with explained(master, key):
             composed = self.load_sweep_config(master, list(key))
-        config = resolve(composed)
-        identity = run_id(config)
-        own = composed.hydra.sweep
-        folder = folder_of(folders_in(composed), config, identity) or (own.dir, own.subdir)
+            config = resolve(composed)
+            identity = run_id(config)
+            own = composed.hydra.sweep
+            with seen_by_hydra(composed):
+                folder = folder_of(folders_in(composed), config, identity) or (own.dir, own.subdir)
         return Job(config, identity, Path(*folder), key)
 
     def _quick_job(self, master: DictConfig, key: tuple[str, ...]) -> Job | None:
@@ -166,7 +175,7 @@ class QuickLoader(ConfigLoaderImpl):
         numbers = [e[1] for e in entries if not isinstance(e, str)]
         try:
             one = composed(numbers)
-            if not follows_numbers(own_part(one)):
+            if not follows_numbers(one):
                 return "an interpolation may do anything with a number"
             found = find(lambda n: unchecked(one if n is numbers else composed(n)), numbers)
         except Exception as error:  # whatever it is, composing the job itself says it
@@ -187,6 +196,8 @@ class QuickLoader(ConfigLoaderImpl):
         key = tuple(str(o.input_line) for o, is_structural in parsed if is_structural)
         if key not in self._bases:
             composed = super().load_sweep_config(master_config, [*self._common, *key])
+            with read_write(composed.hydra):  # a worker may be elsewhere than the command
+                composed.hydra.runtime.cwd = master_config.hydra.runtime.cwd
             if self._adapt is not None:
                 self._adapt(composed)
             self._bases[key] = _Base(composed, _pickled(composed))
@@ -217,27 +228,15 @@ _BASES: dict[str, dict[tuple[str, ...], _Base]] = {}
 _CACHES = ("_bases", "_parsed", "_forms", "_jobs", "listed")
 
 
+def _adapted(adapt: Callable[[DictConfig], None] | None, folder: str, composed: DictConfig) -> None:
+    if adapt is not None:
+        adapt(composed)
+    with read_write(composed.hydra), open_dict(composed.hydra):
+        composed.hydra.sweep.dir = folder
+
+
 def _pickled(composed: DictConfig) -> bytes | None:
     try:
         return pickle.dumps(composed)
     except (pickle.PicklingError, TypeError, AttributeError):
         return None
-
-
-@contextlib.contextmanager
-def explained(master: DictConfig, overrides: Sequence[str]) -> Iterator[None]:
-    """Turn what Hydra says of a job into one line that ends with the job.
-
-    Raises:
-        InputError: The line.
-    """
-    try:
-        yield
-    except (HydraException, OmegaConfBaseException) as error:
-        line = explain(error, master.hydra.job.config_name, overrides=overrides)
-        raise InputError(f"{line} (in the run {typed(overrides)})") from error
-
-
-def typed(overrides: Sequence[str]) -> str:
-    """Return the overrides of a job as they were typed, without the study's name."""
-    return " ".join(o for o in overrides if not o.startswith("study="))

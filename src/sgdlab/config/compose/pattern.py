@@ -11,7 +11,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -24,7 +24,7 @@ _NUMBER = re.compile(
     re.ASCII,
 )
 # Whose value is that of one key, or of none: others may do anything with a number.
-_HARMLESS = re.compile(r"\$\{(?:oc\.select:|oc\.env:|now:)?[^${}:]*\}")
+_HARMLESS = re.compile(r"\$\{(?:oc\.select:|oc\.env:|now:|hydra:runtime\.)?[^${}:]*\}")
 
 
 def number_of(override: str) -> tuple[str, Number] | None:
@@ -36,9 +36,13 @@ def number_of(override: str) -> tuple[str, Number] | None:
 
 
 def follows_numbers(config: DictConfig) -> bool:
-    """Say whether every interpolation of a config passes values on as they are."""
-    unresolved = OmegaConf.to_container(config, resolve=False)
-    texts = [value for _, value in _leaves(unresolved, ()) if isinstance(value, str)]
+    """Say whether every interpolation of a composed config passes values on as they are.
+
+    Hydra's own section is left aside.
+    """
+    unresolved = cast("dict[str, Any]", OmegaConf.to_container(config, resolve=False))
+    own = {key: value for key, value in unresolved.items() if key != "hydra"}
+    texts = [value for _, value in _leaves(own, ()) if isinstance(value, str)]
     return not any("$" in _HARMLESS.sub("", text) or "\\$" in text for text in texts)
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sgdlab.report.charts.model import Area, Axis, Chart, Line, Points, ReferenceLine, Series
+from sgdlab.report.charts.model import Area, Axis, Cells, Chart, Line, Points, ReferenceLine, Series
 from sgdlab.report.charts.style import Look
 from sgdlab.report.charts.thin import decimated
 
@@ -45,11 +45,14 @@ def _axis(axis: Axis) -> dict[str, Any]:
 
 def _series(series: Series, names: Sequence[str]) -> dict[str, Any]:
     match series:
-        case ReferenceLine(at, axis, label):
-            return {"kind": "rule", "at": rounded([at])[0], "axis": axis, "label": label}
+        case ReferenceLine(at, axis, label, whole):
+            place = {"at": rounded([at])[0], "axis": axis, "label": label}
+            return {"kind": "rule", **place, **_told(whole=whole)}
         case Area(name, edges, heights, base):
             sides = {"x": rounded(edges), "y": rounded(heights)}
             return {"kind": "area", "of": names.index(name), **sides, "base": base}
+        case Cells():
+            return _cells(series)
         case Line():
             kept = decimated(series.x, LINE_POINTS)
             sides = {key: getattr(series, key) for key in ("x", "y", "low", "high")}
@@ -61,6 +64,19 @@ def _series(series: Series, names: Sequence[str]) -> dict[str, Any]:
             return {"kind": series.kind, **_of(series, names), **found, **_told(end=series.end)}
         case Points():
             return _points(series, names)
+
+
+def _cells(series: Cells) -> dict[str, Any]:
+    """Return a map as one list of cells, row by row, ``z`` from the pale to the dark end."""
+    places = [(i, j) for j, row in enumerate(series.values) for i in range(len(row))]
+    return {
+        "kind": "cells",
+        "x": [i for i, _ in places],
+        "y": [j for _, j in places],
+        "z": rounded([series.share(series.values[j][i]) for i, j in places]),
+        "lines": [series.texts[j][i].split("\n") for i, j in places],
+        "hovers": [series.hovers[j][i] for i, j in places],
+    }
 
 
 def _of(series: Line | Points, names: Sequence[str]) -> dict[str, Any]:

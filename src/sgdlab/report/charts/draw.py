@@ -1,6 +1,6 @@
 """A chart as a matplotlib figure, for files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,8 +15,9 @@ from matplotlib.ticker import (
 )
 
 from sgdlab.report.charts import labels
-from sgdlab.report.charts.model import Area, Chart, Line, Points, ReferenceLine
-from sgdlab.report.charts.style import FAINT, INK, Look, plain, shorten
+from sgdlab.report.charts.cells import cells, names_beside
+from sgdlab.report.charts.model import Area, Cells, Chart, Line, Points, ReferenceLine
+from sgdlab.report.charts.style import FAINT, INK, SOFT, Look, plain, shorten
 
 WIDTH, HEIGHT = 4.7, 3.1
 """The size of a figure in inches: the width is that of a column of a page."""
@@ -24,6 +25,10 @@ WIDTH, HEIGHT = 4.7, 3.1
 DIRECT_LABELS = 7
 """Up to this many optimizers, a line carries its name; more get a legend."""
 
+LEGEND_NAME = 60
+"""Letters of a name in a legend at most."""
+
+_DASH = (0, (4, 3))
 _MARKERS = {"diamond": "D", "x": "x", "ring": "o", "down": 7, "bar": "|", "_": "_"}
 
 
@@ -31,10 +36,13 @@ def draw(chart: Chart, looks: Mapping[str, Look]) -> Figure:
     """Return the figure of a chart; call inside `sgdlab.report.charts.style.context`."""
     direct = _labelled(chart)
     handles = [] if direct else _legend(chart, looks)
-    figure = Figure(figsize=(WIDTH, _height(chart, len(handles))), layout="constrained")
+    figure = Figure(
+        figsize=(WIDTH, _height(chart, -(-len(handles) // _columns(handles)))), layout="constrained"
+    )
     axes = figure.add_subplot()
     axes.set_axisbelow(True)
-    axes.grid(True, axis="x" if chart.y.categories else "y")
+    if not chart.x.categories:
+        axes.grid(True, axis="x" if chart.y.categories else "y")
     if chart.x.log:
         axes.set_xscale("log")
     if chart.y.log:
@@ -51,6 +59,8 @@ def draw(chart: Chart, looks: Mapping[str, Look]) -> Figure:
                     edges, base, top, step="post", color=looks[name].colour, alpha=0.55,
                     linewidth=0, zorder=3,
                 )  # fmt: skip
+            case Cells():
+                cells(axes, series)
             case ReferenceLine():
                 pass
     _frame(axes, chart)
@@ -58,7 +68,7 @@ def draw(chart: Chart, looks: Mapping[str, Look]) -> Figure:
     if direct:
         labels.direct(axes, chart, looks)
     elif handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(3, len(handles)))
+        figure.legend(handles=handles, loc="outside lower center", ncols=_columns(handles))
     return figure
 
 
@@ -66,14 +76,23 @@ def _labelled(chart: Chart) -> bool:
     """Whether lines carry their names: all are lines, and they are few."""
     owners = [s for s in chart.series if isinstance(s, Line) and s.kind != "link"]
     marked = any(isinstance(s, Points) for s in chart.series)
-    return bool(owners) and not marked and len(chart.names) <= DIRECT_LABELS
+    short = all(name == shorten(name) for name in chart.names)
+    return bool(owners) and not marked and short and len(chart.names) <= DIRECT_LABELS
 
 
-def _height(chart: Chart, handles: int) -> float:
+def _columns(handles: Sequence[Line2D]) -> int:
+    """Return how many columns a legend has: as many of its longest name as fit, three at most."""
+    longest = max((len(str(handle.get_label())) for handle in handles), default=0)
+    return max(1, min(3, len(handles), 84 // (longest + 6)))
+
+
+def _height(chart: Chart, lines: int) -> float:
+    if chart.x.categories:
+        return 1.1 + 0.42 * len(chart.y.categories)
     if rows := len(chart.y.categories):
         each = 0.75 if rows <= 3 else 0.3
-        return 1.1 + each * rows + 0.19 * -(-handles // 3)
-    return HEIGHT + 0.19 * -(-handles // 3)
+        return 1.1 + each * rows + 0.19 * lines
+    return HEIGHT + 0.19 * lines
 
 
 def _line(axes: Axes, line: Line, looks: Mapping[str, Look]) -> None:
@@ -99,7 +118,7 @@ def _line(axes: Axes, line: Line, looks: Mapping[str, Look]) -> None:
 
 def _points(axes: Axes, points: Points, looks: Mapping[str, Look]) -> None:
     look = looks.get(points.name)
-    colour = INK if look is None else look.colour
+    colour = SOFT if look is None else look.colour
     marker = look.marker if points.marker == "own" and look else _MARKERS.get(points.marker, "o")
     if points.edge:
         place = (0.035 if points.edge == "bottom" else 0.965) if marker == "x" else 1.0
@@ -131,6 +150,9 @@ def _frame(axes: Axes, chart: Chart) -> None:
     for which, axis in (("x", chart.x), ("y", chart.y)):
         side = axes.xaxis if which == "x" else axes.yaxis
         limits = axes.set_xlim if which == "x" else axes.set_ylim
+        if axis.categories and chart.x.categories:
+            names_beside(axes, which, axis)
+            continue
         if axis.categories:
             ticks = [plain(shorten(name, 30)) for name in axis.categories]
             axes.set_yticks(range(len(ticks)), ticks)
@@ -144,7 +166,9 @@ def _frame(axes: Axes, chart: Chart) -> None:
             _log_ticks(axes, which)
         else:
             side.set_major_locator(MaxNLocator(6))
-            side.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+            side.set_major_formatter(
+                FuncFormatter(lambda value, _: f"{value:,.10g}".replace("-", "−"))
+            )
 
 
 def _log_ticks(axes: Axes, which: str) -> None:
@@ -168,7 +192,8 @@ def _rules(axes: Axes, chart: Chart) -> None:
         low, high = sorted(axes.get_xlim() if rule.axis == "x" else axes.get_ylim())
         if low <= rule.at <= high:
             line = axes.axvline if rule.axis == "x" else axes.axhline
-            line(rule.at, color=INK, linewidth=0.7, linestyle=(0, (2, 2)), zorder=1)
+            dash = "-" if rule.whole else _DASH
+            line(rule.at, color=INK, linewidth=0.9, linestyle=dash, zorder=2)
 
 
 def _legend(chart: Chart, looks: Mapping[str, Look]) -> list[Line2D]:
@@ -181,8 +206,8 @@ def _legend(chart: Chart, looks: Mapping[str, Look]) -> list[Line2D]:
             lines = any(isinstance(s, Line) and s.name == name for s in chart.series)
             handles.append(
                 Line2D(
-                    [], [], color=look.colour, label=plain(shorten(name)), markersize=4.5,
-                    marker=look.marker if points else "",
+                    [], [], color=look.colour, label=plain(shorten(name, LEGEND_NAME)),
+                    markersize=4.5, marker=look.marker if points else "",
                     linestyle=look.dash if lines else "none",  # type: ignore[arg-type]
                 )
             )  # fmt: skip
@@ -195,7 +220,7 @@ def _legend(chart: Chart, looks: Mapping[str, Look]) -> list[Line2D]:
         handles.append(
             Line2D(
                 [], [], marker=_MARKERS.get(marker, "o"), linestyle="none", color=INK,
-                markersize=5, label=label,
+                markersize=5, label=plain(label),
                 markerfacecolor="none" if marker == "ring" else INK,
             )
         )  # fmt: skip

@@ -95,14 +95,43 @@ class Area:
 
 @dataclass(frozen=True)
 class ReferenceLine:
-    """A reference line across the frame at a value of ``axis``."""
+    """A reference line across the frame at a value of ``axis``; ``whole`` ones are not dashed."""
 
     at: float
     axis: Literal["x", "y"]
     label: str = ""
+    whole: bool = False
 
 
-Series = Line | Points | Area | ReferenceLine
+@dataclass(frozen=True)
+class Cells:
+    """A map: a coloured cell for every pair of names of the two axes.
+
+    Attributes:
+        values: The value of each cell, row by row from the top; NaN where there is none.
+        texts: What stands in each cell, one line or two.
+        hovers: What hovering over each cell says, and what is read aloud.
+        low: The value at the pale end of the scale, or at the dark one where less is better.
+        high: The value at the other end.
+        more_is_better: Whether the dark end is that of large values.
+    """
+
+    values: Sequence[Floats]
+    texts: Sequence[Sequence[str]]
+    hovers: Sequence[Sequence[str]]
+    low: float
+    high: float
+    more_is_better: bool = True
+
+    def share(self, value: float) -> float:
+        """Return how far from the pale to the dark end a value is, 0 to 1; NaN stays NaN."""
+        if not self.high > self.low:
+            return value if value != value else 0.5
+        part = (value - self.low) / (self.high - self.low)
+        return part if self.more_is_better else 1.0 - part
+
+
+Series = Line | Points | Area | ReferenceLine | Cells
 
 
 @dataclass(frozen=True)
@@ -128,5 +157,6 @@ class Chart:
     @property
     def names(self) -> list[str]:
         """The optimizers in it, in order."""
-        named = [s.name for s in self.series if not isinstance(s, ReferenceLine) and s.name]
+        nameless = ReferenceLine, Cells
+        named = [s.name for s in self.series if not isinstance(s, nameless) and s.name]
         return list(dict.fromkeys(named))

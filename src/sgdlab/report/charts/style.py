@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,18 @@ import matplotlib as mpl
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from sgdlab.errors import InputError
+from sgdlab.errors import InputError, refuse_typed
+from sgdlab.results import atomic_write, atomic_write_by, shows
+from sgdlab.visible import visible, visible_lines
 
 INK = "#1b1f24"
 """Text and axes."""
 
 PAPER = "#fefefe"
 """Behind a figure."""
+
+SOFT = "#57606a"
+"""Points that belong to no optimizer."""
 
 FAINT = "#9aa3ad"
 """Grid lines and links between points; legible on light and dark."""
@@ -101,7 +107,7 @@ def looks(optimizers: Sequence[str]) -> dict[str, Look]:
 
 def plain(name: str) -> str:
     """Return text that matplotlib draws as it is: a dollar sign starts no formula."""
-    return name.replace("$", r"\$")
+    return visible_lines(name).replace("$", r"\$")
 
 
 def shorten(name: str, most: int = 22) -> str:
@@ -112,7 +118,7 @@ def shorten(name: str, most: int = 22) -> str:
 def svg(figure: Figure, description: str) -> str:
     """Return a figure as SVG, the same bytes for the same content."""
     out = io.BytesIO()
-    metadata = {"Date": None, "Creator": None, "Title": description}
+    metadata = {"Date": None, "Creator": None, "Title": visible(description)}
     FigureCanvasSVG(figure).print_svg(out, metadata=metadata)
     text = out.getvalue().decode().replace("'DejaVu Sans'", _FONTS)
     return re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE)
@@ -124,15 +130,25 @@ def save(figure: Figure, path: Path, description: str, option: str = "") -> None
     The error names the ``option`` of the command line that gave the path.
 
     Raises:
-        InputError: The file cannot be written.
+        InputError: The path can be no file, or is one that is not an earlier one of this figure.
+        UnwritableError: The machine refused.
     """
+    is_taken = path.is_symlink() or (path.is_file() and path.stat().st_size)
+    if is_taken and not shows(path, [description.encode()], whole=True):
+        raise InputError(
+            f"{option}{path}: not this figure as sgdlab draws it, so it is not replaced; "
+            "move it, or choose another name"
+        )
     try:
         if path.suffix.lower() == ".svg":
-            path.write_text(svg(figure, description))
+            atomic_write(path, svg(figure, description), durable=False)
         else:
-            figure.savefig(path, dpi=150)
+            ending = path.suffix.lower()[1:]
+            draw = partial(figure.savefig, format=ending, dpi=150, metadata={"Title": description})
+            atomic_write_by(draw, path, durable=False)
     except OSError as error:
-        raise InputError(f"{option}{path}: {error.strerror}") from error
+        refuse_typed(error, f"{option}{path}")
+        raise
 
 
 def context() -> AbstractContextManager[None]:

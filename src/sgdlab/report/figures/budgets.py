@@ -46,4 +46,31 @@ def budgets(scene: Scene) -> list[Chart]:
             caption += " Seconds: trials times the mean seconds of a trial."
         y = scene.axis(f"best validation {metric}")
         found.append(Chart(scene.name(name), title, caption, Axis(label), y, series))
-    return found
+    return [*found, *_banded(scene)]
+
+
+def _banded(scene: Scene) -> list[Chart]:
+    """Return the medians of the best of k trials with their simultaneous bands; none without."""
+    metric = scene.result.workload.metric
+    series: list[Series] = []
+    for curve in scene.result.budgets:
+        sides = [
+            [scene.scale * value for value in side]
+            for side in (curve.median, curve.band_low, curve.band_high)
+        ]
+        # Where no trial says anything of an end, and the metric has no bound, there is no band.
+        keep = [i for i in range(len(sides[0])) if all(math.isfinite(s[i]) for s in sides)]
+        if len(keep) > 1:
+            x = [float(curve.k[i]) for i in keep]
+            middle, lower, upper = ([side[i] for i in keep] for side in sides)
+            series.append(Line(curve.optimizer, x, middle, lower, upper))
+    if not series:
+        return []
+    title = f"Median best validation {metric} of so many trials"
+    caption = (
+        f"{title}, with 95 % bands that hold for all numbers of trials at once (Learned-Miller and "
+        "DeStefano's for the distribution of a trial, over the trials of all searches; Lourie, Cho "
+        "and He 2024). Where bands of two do not overlap, one is ahead at that budget."
+    )
+    y = scene.axis(f"best validation {metric}")
+    return [Chart(scene.name("budget-bands"), title, caption, Axis("trials"), y, series)]

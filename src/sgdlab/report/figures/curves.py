@@ -45,6 +45,8 @@ class FigureCurves:
     def validation(self) -> list[Chart]:
         """Return the validation metric against steps, examples and seconds."""
         workload, target = self.scene.result.workload, self.scene.result.target.value
+        name = self.scene.result.evaluated
+        head = name if workload.logged else f"{name[0].upper()}{name[1:]}"
         rules: list[Series] = []
         dashed = ""
         if target is not None:
@@ -52,7 +54,7 @@ class FigureCurves:
             dashed = f" Dashed: target, {words.metric(target, workload.metric)}."
         found: list[Chart] = []
         for x in _SHORT:
-            title = f"Validation {workload.metric} against {_plain(x)}"
+            title = f"{head} against {_plain(x)}"
             caption = (
                 f"{title}.{self._clock(x)} {self._band}{dashed} The first sixth may lie outside "
                 "the frame."
@@ -60,7 +62,7 @@ class FigureCurves:
             found += self._chart(
                 f"validation-{_SHORT[x]}", title, caption, x,
                 partial(self._evaluations, workload.metric, "val", x),
-                f"validation {workload.metric}", metric=True, extra=rules,
+                name, metric=True, extra=rules,
             )  # fmt: skip
         return found
 
@@ -145,7 +147,11 @@ class FigureCurves:
         counts = seeds(self.runs, self.entries)
         done, lost = completed(self.runs, self.chosen), ""
         if missing := len(self.chosen) - len(done):
-            some = f", up to {MOST_LOST} of each optimizer" if missing > MOST_LOST else ""
+            some = (
+                f", up to {MOST_LOST} of each {self.scene.result.noun}"
+                if missing > MOST_LOST
+                else ""
+            )
             lost = f" Thin lines: runs that did not complete (× diverged, | others{some})."
         if not counts:
             return f"No run completed.{lost}"

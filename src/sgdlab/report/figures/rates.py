@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from sgdlab.analysis import words
-from sgdlab.analysis.entries import Entry
 from sgdlab.checks import is_number
 from sgdlab.report.charts.model import Axis, Chart, Line, Points, Series
 from sgdlab.report.charts.thin import thinned
@@ -32,19 +31,19 @@ def learning_rates(scene: Scene) -> list[Chart]:
     workload = scene.result.workload
     log = is_log(scene, values)
     most = max(SPOTS // len(found), 20)
-    by_name = {entry.optimizer: entry for entry in scene.entries}
     series: list[Series] = []
-    lost, several = False, False
+    lost, several, marked = False, False, False
     for item in found:
         points = [(lr, scene.scale * v) for lr, v, s in item.points if s == COMPLETED]
         points = [point for point in points if is_number(point[1])]
-        series += trial_series(item.optimizer, points, most, log)
-        several = several or len({x for x, _ in points}) > LINE_BINS
+        series += trial_series(item.optimizer, points, most, log, joined=not item.pooled)
+        several = several or (not item.pooled and len({x for x, _ in points}) > LINE_BINS)
         failed = sorted({lr for lr, _, status in item.points if status != COMPLETED})
         if failed:
             lost = True
             series.append(_lost(item.optimizer, failed, most // 10, workload.maximise))
-        if (entry := by_name.get(item.optimizer)) and (chosen := rates_chosen(entry)):
+        if chosen := list(item.compared):
+            marked = True
             series.append(
                 Points(
                     item.optimizer, chosen, [], marker="down", edge="top", label="compared",
@@ -52,14 +51,11 @@ def learning_rates(scene: Scene) -> list[Chart]:
                 )
             )  # fmt: skip
         series += _basin(scene, item)
-    line = "Where a rate was run more than once, the line is the median."
-    if several:
-        line = f"The line is the median over a {LINE_BINS}th of the range of rates."
     what = "tuning trials" if any(entry.trials for entry in scene.entries) else "all runs"
-    caption = (
-        f"Final validation {workload.metric} against learning rate, {what}. {line} Triangles: the "
-        "learning rates compared."
-    )
+    caption = f"Final validation {workload.metric} against learning rate, {what}."
+    caption += _line(several, sorted({key for item in found for key in item.pooled}))
+    if marked:
+        caption += " Triangles: the learning rates compared."
     if any(s.basin is not None for s in found):
         caption += " Bars: the basin, rates whose result is within a tolerance of the best one."
     if lost:
@@ -70,15 +66,19 @@ def learning_rates(scene: Scene) -> list[Chart]:
     return [Chart(scene.name("learning-rate"), title, caption, axis, y, series)]
 
 
+def _line(several: bool, pooled: Sequence[str]) -> str:
+    """Say what the lines are, or why there are none."""
+    if pooled:
+        named = words.listing([*pooled[:4], *(["others"] if len(pooled) > 4 else [])])
+        return f" No line joins the points: other settings vary, too: {named}."
+    if several:
+        return f" The line is the median over a {LINE_BINS}th of the range of rates."
+    return " Lines join the medians of each rate."
+
+
 def is_log(scene: Scene, values: Sequence[float]) -> bool:
     """Whether values are to be on a log axis: positive, no shares, over a factor of 20."""
     return not scene.percent and bool(values) and 0 < min(values) < max(values) / 20
-
-
-def rates_chosen(entry: Entry) -> list[float]:
-    """Return the learning rates of the runs compared."""
-    rates = {settings.get("lr") for settings in entry.settings_of.values()}
-    return sorted(float(rate) for rate in rates if is_number(rate) and rate > 0)
 
 
 def metric_axis(scene: Scene, values: Sequence[float], lost: bool, log: bool) -> Axis:
@@ -107,13 +107,13 @@ def _room(
 
 
 def trial_series(
-    name: str, points: Sequence[tuple[float, float]], most: int, log: bool
+    name: str, points: Sequence[tuple[float, float]], most: int, log: bool, joined: bool = True
 ) -> list[Series]:
-    """Return learning rate and metric of runs as points, and their median as a line."""
+    """Return learning rate and metric of runs as points, and their median as a line if asked."""
     if not points:
         return []
     series: list[Series] = []
-    xs, medians = median_line(points)
+    xs, medians = median_line(points) if joined else ([], [])
     if len(xs) > 1:
         series.append(Line(name, xs, medians))
     kept = [points[place] for place in thinned(points, most, log)]
@@ -157,7 +157,5 @@ def median_line(points: Sequence[tuple[float, float]]) -> tuple[list[float], lis
         part = np.floor((logs - logs.min()) / (np.ptp(logs) / LINE_BINS)).clip(0, LINE_BINS - 1)
         members = [[points[int(i)] for i in np.flatnonzero(part == p)] for p in np.unique(part)]
         by_lr = {float(np.median([x for x, _ in m])): [y for _, y in m] for m in members}
-    elif len(by_lr) == len(points):
-        return [], []
     xs = sorted(by_lr)
     return xs, [float(np.median(by_lr[x])) for x in xs]

@@ -53,6 +53,21 @@ class Scene:
         """Return a value of the metric as text."""
         return words.metric(number, self.result.workload.metric)
 
+    def row(self, name: str) -> str:
+        """Return a name as a row of a figure has it: of several settings their values alone."""
+        by = self.result.workload.by
+        if len(by) < 2:
+            return name
+        for key in by:
+            name = name.replace(f"{key}=", "")
+        return name
+
+    @property
+    def rows_note(self) -> str:
+        """Say what the names of rows are, where they are values alone."""
+        by = self.result.workload.by
+        return f" Rows: {words.listing(by)}." if len(by) > 1 else ""
+
     def name(self, figure: str) -> str:
         """Return the file name of a figure."""
         return f"{self.prefix}-{figure}"

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from sgdlab.analysis.statistics import Description, describe
-from sgdlab.analysis.units import unit_values
+from sgdlab.analysis.units import RUN, unit_values
 from sgdlab.report.charts.model import Area, Axis, Chart, Line, Points, Series
 from sgdlab.report.figures.scene import Scene
 
@@ -32,18 +32,21 @@ def seeds(scene: Scene) -> list[Chart]:
         values = unit_values(scene.runs, entry.units, scene.result.column)
         scaled = {number: scene.scale * value for number, value in values.items()}
         if scaled:
-            found = describe(list(scaled.values()))
+            low, high = (scene.scale * end for end in scene.result.workload.bounds)
+            found = describe(list(scaled.values()), (low, high))
             samples.append(Sample(entry.optimizer, scaled, found, entry.unit))
     if not samples:
         return []
     name, unit = scene.metric, samples[0].unit
-    title = f"{name[0].upper()}{name[1:]} by {unit}"
+    title = f"{scene.result.metric_title} by {unit}"
     if crowd(samples):
         how = f"{title}, as histograms of equal area"
+    elif unit == RUN:
+        how = f"{title}; equal values are stacked"
     else:
         how = f"{title}. Grey lines link the same {unit} of neighbours; equal values are stacked"
-    caption = f"{how}; diamond and bar: mean and its 95 % interval."
-    y = Axis("", categories=tuple(sample.optimizer for sample in samples))
+    caption = f"{how}; diamond and bar: mean and its 95 % interval.{scene.rows_note}"
+    y = Axis("", categories=tuple(scene.row(sample.optimizer) for sample in samples))
     series = drawn(samples)
     return [Chart(scene.name("seeds"), title, caption, scene.axis(name), y, series)]
 

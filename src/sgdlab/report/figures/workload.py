@@ -9,12 +9,13 @@ from sgdlab.report.charts.model import Chart
 from sgdlab.report.figures.budgets import budgets
 from sgdlab.report.figures.curves import FigureCurves
 from sgdlab.report.figures.forest import forest
+from sgdlab.report.figures.heat import heat
 from sgdlab.report.figures.rates import learning_rates
 from sgdlab.report.figures.scene import Scene
 from sgdlab.report.figures.seeds import seeds
 from sgdlab.report.figures.slug import slug
 from sgdlab.report.figures.tuning import scatters
-from sgdlab.results import DEFAULTS
+from sgdlab.results import APART
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Figures:
     """Charts of a workload; a part without any has nothing to show.
 
     Attributes:
+        heat: The maps of the two settings compared.
         units: The figure of the metric of every replicate or seed.
         curves: The figures of validation metric and loss against steps, examples and seconds.
         gradient: The figure of the gradient norm.
@@ -31,6 +33,7 @@ class Figures:
         tuning: The figures of every trial, one per optimizer.
     """
 
+    heat: list[Chart] = field(default_factory=list[Chart])
     units: list[Chart] = field(default_factory=list[Chart])
     curves: list[Chart] = field(default_factory=list[Chart])
     gradient: list[Chart] = field(default_factory=list[Chart])
@@ -43,10 +46,11 @@ class Figures:
 def figures(runs: Runs, result: Result, prefix: str) -> Figures:
     """Return the figures of a workload; of a track of defaults those of its runs alone."""
     scene = Scene(runs, result, prefix)
-    if result.track == DEFAULTS:
+    if result.track in APART:
         return Figures(units=seeds(scene), forest=forest(scene))
     curves = FigureCurves(scene)
     return Figures(
+        heat=heat(scene),
         units=seeds(scene),
         curves=curves.all(),
         gradient=curves.gradient(),
@@ -62,8 +66,8 @@ def prefixes(results: Sequence[Result]) -> list[str]:
     found: list[str] = []
     for result in results:
         prefix = slug(result.workload.name)
-        if result.track == DEFAULTS:
-            prefix += "-defaults"
+        if result.track in APART:
+            prefix += f"-{result.track}"
         while prefix in found:
             prefix += "-x"
         found.append(prefix)

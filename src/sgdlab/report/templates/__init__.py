@@ -3,6 +3,9 @@
 from collections.abc import Callable
 
 from markupsafe import Markup
+from markupsafe import escape as as_it_is
+
+from sgdlab.visible import visible_lines
 
 
 def filled(name: str, escape: Callable[[str], str], **content: object) -> str:
@@ -23,5 +26,6 @@ def filled(name: str, escape: Callable[[str], str], **content: object) -> str:
         loader=PackageLoader("sgdlab.report"), undefined=StrictUndefined, finalize=escaped,
         autoescape=True, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
+    environment.filters["e"] = lambda value: as_it_is(visible_lines(str(value)))
     environment.filters["kind"] = lambda block: type(block).__name__
     return environment.get_template(name).render(**content)

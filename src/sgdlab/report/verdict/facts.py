@@ -1,6 +1,5 @@
 """Facts beside the verdict: what was measured, not tested."""
 
-import math
 from collections.abc import Sequence
 
 from sgdlab.analysis import Result, words
@@ -12,9 +11,8 @@ from sgdlab.search.halving import Saved
 
 
 def facts(runs: Runs, result: Result) -> list[str]:
-    """Return what was measured and not tested: losses, speed, memory, and what halving saved."""
-    rows = result.rows
-    return [*_lost(rows), *_missing(runs, result), *_speed(result), *_memory(rows), *_saved(rows)]
+    """Return what was measured and not tested: what was lost, and what halving saved."""
+    return [*_lost(result.rows), *_missing(runs, result), *_saved(result.rows)]
 
 
 def _lost(rows: Sequence[Row]) -> list[str]:
@@ -54,33 +52,6 @@ def _replicates(numbers: Sequence[float], of: int) -> str:
         return f"all {words.count(of, 'replicate')}"
     shown = words.listing([words.number(number) for number in numbers])
     return f"replicate{'' if len(numbers) == 1 else 's'} {shown} of {of}"
-
-
-def _speed(result: Result) -> list[str]:
-    """Say who reached the target first, by median steps."""
-    target, metric = result.target.value, result.workload.metric
-    if target is None:
-        return []
-    steps = [(row.get("median_steps_to_target", math.nan), row["optimizer"]) for row in result.rows]
-    there = sorted((s, name) for s, name in steps if math.isfinite(s))
-    if len(there) < 2:
-        return []
-    (fast, quickest), (slow, second) = there[0], there[1]
-    goal = f"{words.metric(target, metric)} validation {metric}"
-    text = f"To {goal} {quickest} took {fast:,.0f} steps"
-    if slow == fast:
-        return [f"{text}, as did {second} (medians)."]
-    return [f"{text}, {second} {slow:,.0f} (medians)."]
-
-
-def _memory(rows: Sequence[Row]) -> list[str]:
-    """Say which optimizer state is smallest and largest."""
-    sizes = [(row["optimizer_state_bytes"], row["optimizer"]) for row in rows]
-    known = sorted((size, name) for size, name in sizes if math.isfinite(size))
-    if len(known) < 2 or known[0][0] == known[-1][0]:
-        return []
-    (small, thrifty), (large, greedy) = known[0], known[-1]
-    return [f"Optimizer state: {thrifty} {words.memory(small)}, {greedy} {words.memory(large)}."]
 
 
 def _saved(rows: Sequence[Row]) -> list[str]:

@@ -5,11 +5,14 @@ from collections.abc import Sequence
 
 from sgdlab.analysis import Result, words
 from sgdlab.analysis.entries import Entry
+from sgdlab.analysis.questions import describe_pooled
 from sgdlab.analysis.result import Row
-from sgdlab.analysis.statistics import ALPHA, smallest_signed_rank
+from sgdlab.analysis.statistics import ALPHA, FIXED, PLANNED, smallest_signed_rank
+from sgdlab.analysis.units import RUN
+from sgdlab.checks import is_number
 from sgdlab.report.verdict.facts import halved
 from sgdlab.report.verdict.phrases import size
-from sgdlab.results import DEFAULTS
+from sgdlab.results import APART
 
 
 def notes(result: Result) -> list[str]:
@@ -17,8 +20,11 @@ def notes(result: Result) -> list[str]:
     return [
         *_by_validation(result),
         *_picked(result.entries),
+        *_pooled(result),
+        *_questions(result),
+        *_looks(result),
         *_margin(result),
-        *_wilcoxon(result.primary),
+        *_wilcoxon(result),
         *_uneven(result.primary),
         *_target(result),
         *_times(result.rows),
@@ -30,11 +36,17 @@ def notes(result: Result) -> list[str]:
 def _by_validation(result: Result) -> list[str]:
     """Say why the verdict is not by the test split, where it is not."""
     metric = result.workload.metric
-    if result.column == "test_metric" or not result.alive:
+    if result.column == "test_metric" or not result.alive or result.workload.logged:
         return []
+    tested = any(is_number(row["test_metric_mean"]) for row in result.alive)
+    why = (
+        f"Not every completed run has a finite test {metric}"
+        if tested
+        else ("The test split was not evaluated")
+    )
     return [
-        f"Not every completed run has a finite test {metric}, so the verdict is by final "
-        f"validation {metric}: where that chose the settings, too, it is optimistic."
+        f"{why}, so the verdict is by final validation {metric}: where that chose the settings, "
+        "too, it is optimistic."
     ]
 
 
@@ -63,14 +75,62 @@ def _margin(result: Result) -> list[str]:
     limit = size(result.margin, metric)
     return [
         f"Equivalent means a difference within ±{limit}, shown by two one-sided tests, Holm over "
-        "all pairs."
+        f"{'the pairs of a question' if len(result.families) > 1 else 'all pairs'}."
     ]
 
 
-def _wilcoxon(pairs: Sequence[Row]) -> list[str]:
+def _pooled(result: Result) -> list[str]:
+    """Say which settings stand behind each value compared."""
+    said = describe_pooled(result.workload)
+    return [said] if said else []
+
+
+def _questions(result: Result) -> list[str]:
+    """Say that pairs are adjusted by question, where several were declared."""
+    families = result.families
+    if len(families) < 2:
+        return []
+    sizes = sorted({len(pairs) for pairs in families.values()})
+    each = " or ".join(map(str, sizes))
+    return [
+        f"{len(families)} questions were declared; p-values are adjusted by Holm within each "
+        f"({each} {'pair' if sizes == [1] else 'pairs'}), not over all of them together. Pairs "
+        "that differ in more than one thing are in pairwise.csv, and are not judged."
+    ]
+
+
+def _looks(result: Result) -> list[str]:
+    """Say how the error rate is kept over several looks."""
+    if not result.primary or result.design == FIXED:
+        return []
+    made = result.primary[0]["looks"]
+    rest = "Wilcoxon's test has no p-value over several looks; those of times are not corrected."
+    if result.design == PLANNED:
+        return [
+            f"The verdict was looked at {words.count(made, 'time')}, as planned before the first: "
+            "p-values are the least level of a group-sequential test (Lan–DeMets, O'Brien–Fleming "
+            f"shape) at which a look so far decides, intervals are repeated ones. {rest}"
+        ]
+    known = math.isfinite(made)
+    again = (
+        f"This is look {made:.0f} at this study, and was not planned. The first was judged as the "
+        "only one, which it was not to be: the errors of both together are in "
+        "docs/comparisons.md. "
+        if known
+        else ""
+    )
+    return [
+        f"{again}p-values and intervals are those of a confidence sequence (Lai 1976; Wang & "
+        "Ramdas 2024): they hold however often one looks, and whenever one stops, and decide "
+        f"nothing with fewer than 5 units. {rest}"
+    ]
+
+
+def _wilcoxon(result: Result) -> list[str]:
     """Say where the signed-rank test could not have confirmed anything."""
+    pairs = min(result.families.values(), key=len, default=[])
     most = max((pair["n_pairs"] for pair in pairs), default=0)
-    if most < 2:
+    if most < 2 or result.unit == RUN or result.design != FIXED:
         return []
     least = smallest_signed_rank(most)
     if least * len(pairs) <= ALPHA:
@@ -87,7 +147,7 @@ def _wilcoxon(pairs: Sequence[Row]) -> list[str]:
 def _uneven(pairs: Sequence[Row]) -> list[str]:
     """Say that some pairs have fewer units than others."""
     counts = [pair["n_pairs"] for pair in pairs]
-    if not counts or min(counts) == max(counts):
+    if not counts or min(counts) == max(counts) or pairs[0]["unit"] == RUN:
         return []
     fewer = sum(count < max(counts) for count in counts)
     unit = pairs[0]["unit"]
@@ -104,21 +164,22 @@ def _target(result: Result) -> list[str]:
         if not target.reference:
             return []
         return [f"No target: {target.reference}, its reference, has no completed run here."]
-    goal = f"Target: validation {metric} {words.metric(target.value, metric)}"
-    where = " in the tuned track" if result.track == DEFAULTS else ""
+    goal = f"Target: {result.evaluated} {words.metric(target.value, metric)}"
+    where = " in the tuned track" if result.track in APART else ""
     censored = (
         "Medians to it are Kaplan–Meier medians: a run that never reached it is censored, "
         "neither left out nor given a time."
     )
     if target.given:
-        return [f"{goal}, as given. {censored}"]
+        by = f"fixed beforehand by another study ({target.origin})" if target.origin else "as given"
+        return [f"{goal}, {by}. {censored}"]
     if target.reference:
         return [
             f"{goal}, the median of the best values of the final runs of "
             f"{target.reference}{where}. {censored}"
         ]
     return [
-        f"{goal}, the median over optimizers of the median best value of their completed "
+        f"{goal}, the median over {result.noun}s of the median best value of their completed "
         f"runs{where} (of two in the middle the less demanding). {censored} --target sets another."
     ]
 

@@ -2,6 +2,8 @@
 
 import math
 
+from sgdlab.analysis.statistics import ANYTIME, PLANNED
+from sgdlab.analysis.units import RUN
 from sgdlab.analysis.words import NOTHING, number, p_value
 
 _PARTS = {0.5: "half", 1 / 3: "a third of", 0.25: "a quarter of", 0.2: "a fifth of"}
@@ -37,6 +39,17 @@ def interval(low: float, high: float, name: str) -> str:
     if name == "accuracy":
         return f"{100 * low:.2f} to {100 * high:.2f} %"
     return f"{number(low)} to {number(high)}"
+
+
+def tests_named(unit: str, design: str) -> str:
+    """Return by what tests pairs are compared: ``paired t-tests``, with how often one looks."""
+    test = "Welch's t-tests" if unit == RUN else "paired t-tests"
+    if design == PLANNED:
+        return f"{test} over planned looks"
+    if design == ANYTIME:
+        independent = "confidence sequences of both means" if unit == RUN else "t-martingales"
+        return f"{independent}, valid at any time"
+    return test
 
 
 def p_equals(value: float) -> str:

@@ -16,6 +16,13 @@ function short(text, most) {
   return letters.length <= most ? String(text) : letters.slice(0, most - 1).join("") + "…";
 }
 
+// A name in one line or two: those of settings differ at their ends.
+function twoLines(name, most) {
+  const at = name.lastIndexOf(" ", most);
+  if (name.length <= most || at < 1) return escapeText(short(name, most));
+  return `${escapeText(name.slice(0, at))}<br>${escapeText(short(name.slice(at + 1), most))}`;
+}
+
 function number(value, axis) {
   if (value === null || value === undefined) return "–";
   const digits = axis && axis.percent ? Number(value.toFixed(2)) : Number(value.toPrecision(4));
@@ -27,6 +34,7 @@ function number(value, axis) {
 
 // The value of a point in words, in parts: read aloud, and shown when hovering, a line each.
 function described(chart, series, i) {
+  if (series.kind === "cells") return [series.hovers[i]];
   const parts = [];
   if (series.of !== undefined) parts.push(chart.names[series.of]);
   const own = series.texts && series.texts[i];
@@ -59,7 +67,7 @@ function describe(chart, series, i) {
 }
 
 function readable(series) {
-  return series.kind === "line" || series.kind === "steps" || series.kind === "points" || series.kind === "thin";
+  return series.kind === "line" || series.kind === "steps" || series.kind === "points" || series.kind === "thin" || series.kind === "cells";
 }
 
 function wrapped(part) {
@@ -94,6 +102,7 @@ function traces(chart, colours, state) {
     const add = (trace) => found.push({ ...common, ...trace });
     const spoken = readable(series)
       ? { hoverinfo: "text", hovertext: series.x.map((_, i) => described(chart, series, i).map(wrapped).join("<br>")) } : {};
+    if (series.kind === "cells") return addCells(add, series, colours, spoken);
     if (series.kind === "area") return addArea(add, series, colour);
     if (series.kind === "points") return addPoints(add, series, look, colour, colours, spoken);
     const shape = series.kind === "steps" ? "hv" : "linear";
@@ -117,6 +126,42 @@ function traces(chart, colours, state) {
       line: { color: colours.faint, width: 1 }, opacity: 0.6, meta: -1 });
   }
   return found;
+}
+
+function rgb(colour) {
+  return [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+}
+
+// Black or white, whichever has the greater contrast (WCAG 2).
+function inkOn(colour) {
+  const [r, g, b] = colour.map((part) => {
+    const c = part / 255;
+    return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  });
+  const light = 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  return 1.05 / (light + 0.05) > (light + 0.05) / 0.05 ? "#ffffff" : "#000000";
+}
+
+function mixed(share, colours) {
+  const [pale, dark] = [rgb(colours.tint), rgb(colours.series[0])];
+  return pale.map((from, i) => Math.round(from + share * (dark[i] - from)));
+}
+
+// Rectangles, since Plotly's own map is a picture, which the policy of the page does not load.
+function cellShapes(series, colours) {
+  return series.z.map((share, i) => ({
+    type: "rect", layer: "below", x0: series.x[i] - 0.48, x1: series.x[i] + 0.48,
+    y0: series.y[i] - 0.46, y1: series.y[i] + 0.46,
+    fillcolor: share === null ? "rgba(0,0,0,0)" : `rgb(${mixed(share, colours).join(",")})`,
+    line: { width: share === null ? 1 : 0, color: colours.line },
+  }));
+}
+
+// The text of every cell, which is what hovering and reading find.
+function addCells(add, series, colours, spoken) {
+  const ink = series.z.map((share) => (share === null ? colours.ink : inkOn(mixed(share, colours))));
+  add({ mode: "text", text: series.lines.map((lines) => lines.map(escapeText).join("<br>")),
+    textfont: { color: ink, size: Math.max(8, Math.min(13, colours.wide / (Math.max(...series.x) + 1) / 4.6)) }, ...spoken });
 }
 
 function addArea(add, series, colour) {
@@ -153,7 +198,7 @@ function addPoints(add, series, look, colour, colours, spoken) {
   add(trace);
 }
 
-function axisOf(axis, colours, narrow) {
+function axisOf(axis, colours, narrow, map) {
   const log = (value) => (axis.log ? Math.log10(value) : value);
   const found = {
     title: { text: escapeText(axis.label), standoff: 8 }, type: axis.log ? "log" : "linear",
@@ -166,9 +211,11 @@ function axisOf(axis, colours, narrow) {
     const count = axis.categories.length;
     Object.assign(found, {
       tickvals: axis.categories.map((_, i) => i), showline: false, ticks: "", showgrid: false,
-      ticktext: axis.categories.map((name) => escapeText(short(name, narrow ? 16 : 34)) + " "),
+      ticktext: axis.categories.map((name) => (narrow ? twoLines(name, 16) : escapeText(short(name, 34))) + " "),
       range: [count - 0.45, -0.55],
     });
+    if (narrow && axis.categories.some((name) => name.length > 16)) found.tickfont = { size: 10 };
+    if (map) found.range = map === "x" ? [-0.5, count - 0.5] : [count - 0.5, -0.5];
   }
   return found;
 }
@@ -199,18 +246,20 @@ function logTicks(range, narrow) {
 }
 
 function layout(chart, colours, narrow, still) {
+  const map = Boolean(chart.x.categories);
   return {
     margin: { l: narrow ? 46 : 56, r: 14, t: 14, b: 44 }, paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, hovermode: "closest", hoverdistance: 30,
     dragmode: still ? false : "zoom", uirevision: "kept",
     font: { family: "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif", size: 12, color: colours.soft },
     hoverlabel: { bgcolor: colours.paper, bordercolor: colours.soft, font: { color: colours.ink, size: 13 }, align: "left" },
-    xaxis: axisOf(chart.x, colours, narrow), yaxis: axisOf(chart.y, colours, narrow),
+    xaxis: axisOf(chart.x, colours, narrow, map && "x"), yaxis: axisOf(chart.y, colours, narrow, map && "y"),
     yaxis2: { overlaying: "y", range: [0, 1], visible: false, fixedrange: true },
-    shapes: chart.series.filter((s) => s.kind === "rule").map((rule) => ({
-      type: "line", layer: "below", line: { color: colours.ink, width: 1, dash: "2px,3px" },
+    shapes: chart.series.filter((s) => s.kind === "cells").flatMap((s) => cellShapes(s, colours)).concat(
+      chart.series.filter((s) => s.kind === "rule").map((rule) => ({
+      type: "line", layer: "below", line: { color: colours.ink, width: rule.whole ? 1.5 : 1, dash: rule.whole ? "solid" : "5px,4px" },
       ...(rule.axis === "x" ? { x0: rule.at, x1: rule.at, yref: "paper", y0: 0, y1: 1 }
         : { y0: rule.at, y1: rule.at, xref: "paper", x0: 0, x1: 1 }),
-    })),
+    }))),
   };
 }

@@ -8,7 +8,7 @@ function palette() {
   const style = getComputedStyle(document.documentElement);
   const read = (name) => style.getPropertyValue(name).trim();
   const series = [0, 1, 2, 3, 4, 5, 6].map((i) => read(`--c${i}`));
-  return { series, ink: read("--ink"), soft: read("--soft"), line: read("--line"), paper: read("--paper"), faint: read("--faint") };
+  return { series, ink: read("--ink"), soft: read("--soft"), line: read("--line"), paper: read("--paper"), faint: read("--faint"), tint: read("--tint") };
 }
 
 function element(tag, attributes, text) {
@@ -23,7 +23,7 @@ function draw(figure) {
   if (!plot.clientWidth || !window.Plotly) return;
   const narrow = plot.clientWidth < 480;
   const still = matchMedia("(pointer: coarse)").matches;
-  const colours = palette();
+  const colours = { ...palette(), wide: plot.clientWidth - 90 };
   figure.drawn = true;
   figure.width = plot.clientWidth;
   const done = Plotly.react(plot, traces(chart, colours, state), layout(chart, colours, narrow, still), CONFIG);

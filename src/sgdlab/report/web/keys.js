@@ -12,7 +12,7 @@ function relayout(figure, change) {
 
 // Names on an axis stay where they are.
 function movable(figure) {
-  return AXES.filter((axis) => !(axis === "yaxis" && figure.chart.y.categories));
+  return AXES.filter((axis) => !figure.chart[axis[0]].categories);
 }
 
 function zoom(figure, factor) {

@@ -46,6 +46,7 @@ function print(on) {
 async function start() {
   document.documentElement.classList.add("script");
   copyButtons();
+  reload();
   const nodes = [...document.querySelectorAll("figure[data-chart]")];
   if (!nodes.length) return;
   try {

@@ -1,5 +1,7 @@
 """Batch normalisation of many runs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
@@ -63,6 +65,17 @@ class BatchNorm(Layer):
         if params:
             y.add_(params[1].unsqueeze(axis))
         return y.view(x.shape), saved
+
+    @contextmanager
+    def anew(self) -> Iterator[None]:
+        """Begin in the block with statistics of no batch, and average all that follow."""
+        kept, momentum = self.buffers, self._momentum
+        self.buffers = {name: torch.zeros_like(buffer) for name, buffer in kept.items()}
+        self._momentum = None
+        try:
+            yield
+        finally:
+            self.buffers, self._momentum = kept, momentum
 
     def backward(self, params: Params, saved: Saved, d: Tensor, wants_dx: bool) -> Gradients:
         """See `Layer.backward`."""

@@ -2,9 +2,9 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -30,6 +30,9 @@ Norm = Callable[[Tensor], Tensor]
 State = tuple[Tensor, ...]
 """The state tensors of one parameter, in the order of the rule's ``slots``."""
 
+States = list[State]
+"""The states of all parameters."""
+
 Moved = tuple[Tensor, State]
 """A parameter and its state after a step."""
 
@@ -46,7 +49,7 @@ class Rule(ABC):
     dataclasses; their fields are flags of the optimizer that all runs of a stack have in common.
 
     The engine applies the decay before `update`, ``g + wd·w`` or ``(1 - lr·wd)·w``, unless the
-    optimizer's trait ``decay`` is ``own``: then it is among the settings.
+    optimizer's trait ``decay`` is ``own``, or the rule `decays`: then it is among the settings.
     """
 
     slots: tuple[str, ...]
@@ -55,24 +58,54 @@ class Rule(ABC):
     settings: ClassVar[tuple[str, ...]]
     """Settings of the optimizer that may differ between runs, ``lr`` excepted."""
 
+    off: ClassVar[tuple[str, ...]] = ()
+    """Settings that must be false, 0 or null: the rule has not what they add."""
+
+    decays: ClassVar[bool] = False
+    """Whether `update` decays in the place where the optimizer does, by ``weight_decay``."""
+
+    averages: ClassVar[bool] = False
+    """Whether other weights are evaluated than are trained: those of `evaluated`."""
+
+    by_shape: ClassVar[bool] = False
+    """Whether shapes of modules matter: then all tensors are ``[R, *shape]``, as modules have them,
+    ``update`` is called for stacks only, and states may have any shape that begins with ``R``."""
+
+    run_by_run: ClassVar[bool] = False
+    """Whether `update` goes over the runs one by one: such a loop is not worth compiling."""
+
     @classmethod
-    def of(cls, group: Mapping[str, Any]) -> Self:
-        """Return the rule of an optimizer's parameter group."""
-        return cls(**{field.name: bool(group[field.name]) for field in fields(cls)})  # type: ignore[arg-type]
+    def of(cls, groups: Sequence[Mapping[str, Any]]) -> "Rule | None":
+        """Return the rule of an optimizer's parameter groups; None where they differ in it."""
+        names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
+        flags = {tuple(bool(group[name]) for name in names) for group in groups}
+        return cls(*flags.pop()) if len(flags) == 1 else None
 
     def numbers(self, group: Mapping[str, Any]) -> dict[str, float]:
         """Return the settings of a group as numbers: flags as 0 or 1, no bound as infinity.
 
-        ``betas`` become ``beta1`` and ``beta2``. A scheduled momentum replaces the one called
-        ``momentum``, or else ``beta1``.
+        ``betas`` become ``beta1``, ``beta2`` and so on. A scheduled momentum replaces the one
+        called ``momentum``, or else ``beta1``.
         """
         found: dict[str, float] = {}
         for name in self.settings:
             if name == "betas":
-                found |= zip(("beta1", "beta2"), map(float, group[name]), strict=True)
+                found |= {f"beta{i}": float(beta) for i, beta in enumerate(group[name], 1)}
             else:
                 found[name] = math.inf if group[name] is None else float(group[name])
         return found
+
+    def numbers_of_each(self, group: Mapping[str, Any]) -> list[dict[str, float]]:
+        """Return `numbers` for each parameter of a group."""
+        return [self.numbers(group)] * len(group["params"])
+
+    def operations(self, params: Sequence[Tensor]) -> float:
+        """Return the floating-point operations of a step of one run that a stack does not share.
+
+        Args:
+            params: The parameters of one run.
+        """
+        return 0.0
 
     def init(self, w: Tensor, first: Coefficients) -> State:
         """Return the state before the first step, a tensor for each slot: zeros.
@@ -88,8 +121,7 @@ class Rule(ABC):
         """Return the coefficients of a block of steps.
 
         Args:
-            h: ``lr``, the settings of `numbers`, and the number of dimensions ``ndim`` of the
-                parameter of one run.
+            h: ``lr``, and the settings of `numbers_of_each`.
             t: The steps, counted from 1.
             carry: What the blocks before handed on, empty at first; changed in place.
         """
@@ -105,6 +137,38 @@ class Rule(ABC):
             c: The coefficients of the step, by name.
             norm: Gives the norm of a tensor of a run.
         """
+
+    def update_all(
+        self, ws: Sequence[Tensor], gs: Sequence[Tensor], states: Sequence[State],
+        cs: Sequence[Coefficients], norm: Norm,
+    ) -> tuple[list[Tensor], States]:  # fmt: skip
+        """Return all parameters and states after a step: by `update`, one by one.
+
+        A rule whose runs ask something of all their parameters together has its own.
+        """
+        quadruples = zip(ws, gs, states, cs, strict=True)
+        made = [self.update(*of_parameter, norm) for of_parameter in quadruples]
+        return [w for w, _ in made], [state for _, state in made]
+
+    def found(self, states: Sequence[State], row: int, step: int) -> Mapping[str, Any]:
+        """Return what the optimizer of a run found out by itself, as fields of its `Built`.
+
+        Args:
+            states: The states of all parameters.
+            row: The run.
+            step: The last step that counts.
+        """
+        return {}
+
+    def evaluated(self, w: Tensor, state: State, carry: Coefficients) -> Tensor:
+        """Return the weights that are evaluated after a step, a new tensor where they differ.
+
+        Args:
+            w: The parameter.
+            state: Its state.
+            carry: What `coefficients` carry from block to block, by name, as in `update`.
+        """
+        return w
 
     @staticmethod
     def without_idle(coefficients: Mapping[str, NDArray[np.float64]], **idle: float) -> Table:

@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sgdlab.stacked.rules.base import Coefficients, Moved, Norm, Numbers, Rule, State, Steps, Table
-from sgdlab.stacked.rules.trust_ratio import is_adapted, trust_ratio
+from sgdlab.stacked.rules.base import Coefficients, Moved, Norm, Numbers, State, Steps, Table
+from sgdlab.stacked.rules.trust_ratio import TrustRatioRule, is_adapted, trust_ratio
 
 
 @dataclass(frozen=True)
-class LAMBRule(Rule):
+class LAMBRule(TrustRatioRule):
     """``u = m̂ / (sqrt(ŝ) + eps) + λ·w``, ``w <- w - lr·q·u``.
 
     ``q = φ(|w|) / |u|`` with ``φ`` clamping to ``[phi_lower, phi_upper]``, or 1 where one of both
@@ -22,7 +22,6 @@ class LAMBRule(Rule):
     slots = ("exp_avg", "exp_avg_sq")
     settings = (
         "betas", "eps", "weight_decay", "bias_correction", "phi_lower", "phi_upper",
-        "exclude_bias_and_norm",
     )  # fmt: skip
 
     def coefficients(self, h: Numbers, t: Steps, carry: Table) -> Table:

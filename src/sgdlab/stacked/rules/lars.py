@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sgdlab.stacked.rules.base import Coefficients, Moved, Norm, Numbers, Rule, State, Steps, Table
-from sgdlab.stacked.rules.trust_ratio import is_adapted, trust_ratio
+from sgdlab.stacked.rules.base import Coefficients, Moved, Norm, Numbers, State, Steps, Table
+from sgdlab.stacked.rules.trust_ratio import TrustRatioRule, is_adapted, trust_ratio
 
 
 @dataclass(frozen=True)
-class LARSRule(Rule):
+class LARSRule(TrustRatioRule):
     """``d = inside·q·(g + λ·w)``, ``v <- μ·v + d``, ``w <- w - direct·d - through·v``.
 
     ``q = trust_coefficient·|w| / (|g| + λ·|w| + eps)``, or 1 where a norm is zero or the tensor is
@@ -22,7 +22,6 @@ class LARSRule(Rule):
     slots = ("velocity",)
     settings = (
         "momentum", "weight_decay", "trust_coefficient", "eps", "nesterov", "lr_in_velocity",
-        "exclude_bias_and_norm",
     )  # fmt: skip
 
     def coefficients(self, h: Numbers, t: Steps, carry: Table) -> Table:

@@ -1,0 +1,11 @@
+from sgdlab import optim as optim
+from sgdlab import schedules as schedules
+from sgdlab.api.load import Comparison as Comparison
+from sgdlab.api.load import Run as Run
+from sgdlab.api.load import RunFailedError as RunFailedError
+from sgdlab.api.load import load as load
+from sgdlab.api.study import Study as Study
+from sgdlab.api.train import compare as compare
+from sgdlab.api.train import sweep as sweep
+from sgdlab.api.train import train as train
+from sgdlab.errors import InputError as InputError

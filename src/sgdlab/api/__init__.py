@@ -1,0 +1,1 @@
+"""sgdlab from Python: the commands as functions, and their results as tables and figures."""

@@ -1,0 +1,1 @@
+"""``conform``: whether two optimizers are the same, and if not, which convention they differ in."""

@@ -1,0 +1,1 @@
+"""Several steps of small stacks in one call of compiled code."""

@@ -1,0 +1,66 @@
+"""The site of the documentation: its reference has everything, and its links lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from build_site import PAGES, ROOT, main, menu_of_all, write_pages
+from sgdlab.cli import COMMANDS
+from sgdlab.config.catalogue import groups, members
+from sgdlab.results import STEP_COLUMNS
+from site_reference import FILES, pages
+
+
+@pytest.fixture(scope="module")
+def reference() -> dict[str, str]:
+    return pages()
+
+
+def test_the_reference_has_every_key_of_a_run_with_its_comment(reference: dict[str, str]) -> None:
+    text = (ROOT / "conf" / "train.yaml").read_text()
+    assert text.strip() in reference["reference/keys.md"]
+
+
+def test_the_reference_has_every_member_with_its_settings(reference: dict[str, str]) -> None:
+    for group in groups():
+        page = reference[f"reference/{group}.md"]
+        for member in members(group):
+            assert f"\n## {member}\n" in page
+            text = (ROOT / "conf" / group / f"{member}.yaml").read_text().strip()
+            assert text.splitlines()[-1] in page
+    assert "Lion" in reference["reference/optimizer.md"]
+
+
+def test_the_reference_has_the_columns_of_every_file(reference: dict[str, str]) -> None:
+    page = reference["reference/columns.md"]
+    assert len(re.findall(r"^## ", page, re.M)) == len(FILES)
+    for column in STEP_COLUMNS:
+        assert f"`{column}`" in page
+
+
+def test_the_reference_has_the_help_of_every_command(reference: dict[str, str]) -> None:
+    for name in COMMANDS:
+        section = (
+            reference["reference/commands.md"].split(f"## sgdlab {name}\n")[1].split("\n## ")[0]
+        )
+        assert "usage" in section.lower() or "sgdlab" in section
+
+
+def test_every_page_is_in_the_menu_and_every_entry_is_a_page() -> None:
+    write_pages()
+    named = set(re.findall(r"[\w/-]+\.md", str(menu_of_all()["nav"])))
+    assert named == {path.relative_to(PAGES).as_posix() for path in PAGES.rglob("*.md")}
+
+
+@pytest.mark.slow
+def test_the_site_is_built_and_loads_nothing_from_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("material")
+    monkeypatch.setattr("sys.argv", ["build_site.py"])
+    assert main() == 0, capfd.readouterr()
+    for path in (ROOT / "site").rglob("*.html"):
+        page = Path(path).read_text()
+        assert not re.findall(r'<(?:script|img|iframe)[^>]+src="https?:', page), path
+        assert not re.findall(r'<link[^>]+rel="stylesheet"[^>]+href="https?:', page), path
