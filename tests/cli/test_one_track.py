@@ -53,6 +53,9 @@ def test_it_is_a_track_of_its_own_with_replicates_as_units(study: Path) -> None:
     assert {row["track"] for row in joint} == {"tuned", "one"}
     page = (study / "report/report.md").read_text()
     assert "One setting for all workloads" in page
+    for track in ("", "-one"):  # no track's figure takes the place of another's
+        found = list((study / "report/figures").glob(f"joint-difference-*adam*{track}.*"))
+        assert {path.stem.endswith("-one") for path in found} >= {track == "-one"}, track
     assert "chosen by the mean rank in validation" in page
 
 

@@ -103,6 +103,7 @@ def test_the_shipped_settings_are_those_of_the_classes() -> None:
 
 def test_packed_runs_are_not_said_to_be_sent(here: Cli) -> None:
     pytest.importorskip("pyarrow")
+    pytest.importorskip("tensorboard")
     assert here("train", "-m", *QUICK, "max_steps=2", "seed=0,1", "study=s").code == 0
     assert here("pack", "runs/s").code == 0
     result = here("report", "runs/s", "--to", "tensorboard")

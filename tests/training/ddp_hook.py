@@ -5,6 +5,7 @@ run of the case. Rank 0 writes the weights that it came to.
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -34,6 +35,9 @@ def main(out: str, compression: str, rank: int, case: str) -> None:
         Path(out).write_text(json.dumps([p.flatten().tolist() for p in run.model.parameters()]))
     dist.barrier()
     dist.destroy_process_group()
+    # A thread of gloo that still lets go of a hook's Python objects as the interpreter ends is
+    # ended by it, which aborts the process.
+    os._exit(0)
 
 
 if __name__ == "__main__":

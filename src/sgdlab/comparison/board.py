@@ -10,7 +10,7 @@ from sgdlab.comparison.contenders import SearchId
 from sgdlab.comparison.protocol import candidates_of
 from sgdlab.config.job import Job
 from sgdlab.errors import InputError
-from sgdlab.results import DEFAULTS, FINAL, TUNE, Cell, read_summary
+from sgdlab.results import DEFAULTS, FINAL, ONE, TUNE, Cell, has_result, read_summary
 from sgdlab.search.objective import objective_value
 from sgdlab.terminal.board import BoardRow, board_lines
 from sgdlab.terminal.progress import boards
@@ -41,8 +41,8 @@ class SearchBoard:
         self._select_by = str(master.select_by)
         self._factors = len(candidates_of(master)) or 1
         tracks = list(master.tracks)
-        self._again = {FINAL: master.seeds if "tuned" in tracks else 0}
-        self._again[DEFAULTS] = master.seeds if DEFAULTS in tracks else 0
+        phases = {FINAL: "tuned", DEFAULTS: DEFAULTS, ONE: ONE}
+        self._again = {p: master.seeds if t in tracks else 0 for p, t in phases.items()}
         self._searches: dict[_Key, _Search] = {}
 
     def plan(
@@ -78,7 +78,8 @@ class SearchBoard:
         search.ended.setdefault(phase, set()).add(str(summary.get("run_id")))
         if phase != TUNE:
             return
-        value = summary.get(self._select_by) if summary.get("status") == "completed" else None
+        is_one = has_result(summary.get("status"), summary.get("reason"))
+        value = summary.get(self._select_by) if is_one else None
         objective = objective_value(value, self._select_by, summary.get("metric_direction"))
         if objective < search.objective:
             search.best, search.objective = summary, objective
@@ -103,8 +104,8 @@ def _key_of(search_id: SearchId) -> _Key:
 def _row(search: _Search) -> BoardRow:
     row = BoardRow(search.id.name, str(search.id.replicate))
     row.trials = _counts(search, TUNE)
-    finals, defaults = _counts(search, FINAL), _counts(search, DEFAULTS)
-    row.again = finals[0] + defaults[0], finals[1] + defaults[1]
+    again = [_counts(search, phase) for phase in (FINAL, DEFAULTS, ONE)]
+    row.again = sum(ended for ended, _ in again), sum(planned for _, planned in again)
     if search.best is not None:
         loss = search.best.get("final_val_loss")
         row.losses = [float(loss)] if isinstance(loss, int | float) else []

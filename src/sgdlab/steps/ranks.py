@@ -79,13 +79,28 @@ class Ranks:
         A server that cannot reach a worker has no word for the others: they end by themselves.
         """
         try:
-            yield
+            with self.reaching_all():
+                yield
         except Lost:
             raise
         except BaseException:
             self.end()
             raise
         self.end()
+
+    @contextlib.contextmanager
+    def reaching_all(self) -> Iterator[None]:
+        """Say which process is lost where torch's own messages in the block break off.
+
+        Those of a model in parts are sent within its passes, not by this class: without it a killed
+        process would end the run as failed, and nothing would go on from its checkpoint.
+        """
+        try:
+            yield
+        except RuntimeError as error:
+            if not _is_of_a_connection(error):
+                raise
+            raise self._lost(error) from error
 
     @contextlib.contextmanager
     def _reaching(self) -> Iterator[None]:
@@ -212,3 +227,7 @@ class Ranks:
         with self._reaching():
             dist.all_gather_object(found, value, group=self._control)
         return found
+
+
+def _is_of_a_connection(error: RuntimeError) -> bool:
+    return isinstance(error, dist.DistError) or "gloo/transport" in str(error)

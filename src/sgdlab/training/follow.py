@@ -69,4 +69,5 @@ def follow(run: Run, ranks: Ranks) -> None:
             def save(_: TrainState) -> None:
                 checkpoint.help_save(run, ranks)
 
-            fit(run, _Nobody(), NoDisplay(), state, save, pauses_of(run, memory))
+            with ranks.reaching_all():
+                fit(run, _Nobody(), NoDisplay(), state, save, pauses_of(run, memory))

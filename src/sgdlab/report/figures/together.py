@@ -9,6 +9,7 @@ from sgdlab.report.charts.model import Axis, Chart, Marker, Points, ReferenceLin
 from sgdlab.report.charts.style import shorten
 from sgdlab.report.figures.slug import slug
 from sgdlab.report.verdict.together import FEW, WINNERS, leader, ordered, times
+from sgdlab.results import APART
 
 _Z = 1.959963984540054
 """Half the width of a normal 95 % interval, in standard errors."""
@@ -67,6 +68,7 @@ def _forest(pair: JointPair, unit: str) -> Chart:
     )
     bounds = _bounds(series, judged)
     figure = f"joint-{'difference' if judged else 'speed-up'}-{slug(f'{first}-{second}')}"
+    figure += f"-{pair.track}" if pair.track in APART else ""
     axis = Axis(what, log=not judged, low=bounds[0], high=bounds[1])
     categories = tuple(shorten(row) for row in rows)
     return Chart(figure, title, caption, axis, Axis("", categories=categories), series)
