@@ -155,16 +155,6 @@ def trend_of_time(
     return times.apply(_slope, axis=1, x=x)
 
 
-def spread_of_classes(
-    studies: Studies, study: str, where: Mapping[str, Any] | None = None, last: float = 0.05
-) -> pd.Series:
-    """Return how many times as large the loss of the rarest class is as that of the commonest."""
-    columns = [c for c in studies[study].steps.columns if c.startswith("class_loss.")]
-    columns.sort(key=lambda name: int(name.split(".")[1]))
-    rare, common = (end(studies, study, columns[i], last, where) for i in (-1, 0))
-    return rare / common
-
-
 def crossing(
     studies: Studies, study: str, x: str, factor: float, column: str = "final_train_loss",
     where: Mapping[str, Any] | None = None,
@@ -216,6 +206,30 @@ def excess(
     return best(studies, study, column, where, over) - float(table(studies, least)[column].min())
 
 
+def speed_up(
+    studies: Studies, study: str, over: str, horizon: int, column: str = "final_val_loss",
+    where: Mapping[str, Any] | None = None,
+) -> pd.Series:  # fmt: skip
+    """Return the steps that ``over`` needs for what ``study`` reaches, over ``horizon``, by seed.
+
+    Both at the rates that are best for as many steps, each run with a schedule that ends there.
+    Between horizons of ``over`` steps are interpolated in their logarithm; beyond the last one they
+    are as many as that: a lower bound.
+    """
+    at = {**(where or {}), "steps": horizon}
+    reached = best(studies, study, column, at)
+    horizons = sorted(table(studies, over, where)["steps"].unique())
+    losses = pd.DataFrame(
+        {n: best(studies, over, column, {**(where or {}), "steps": int(n)}) for n in horizons}
+    )
+    logs = np.log(np.array(horizons, float))
+    falling = -np.minimum.accumulate(losses.to_numpy(float), axis=1)
+    return pd.Series(
+        {seed: float(np.exp(np.interp(-reached[seed], own, logs))) / horizon
+         for seed, own in zip(losses.index, falling, strict=True)}
+    )  # fmt: skip
+
+
 def ratio(studies: Studies, of_what: Mapping[str, Any], to_what: Mapping[str, Any]) -> pd.Series:
     """Return one measure over another, seed by seed."""
     return value(studies, of_what) / value(studies, to_what)
@@ -238,7 +252,7 @@ def times_bound(
 MEASURES: dict[str, Callable[..., pd.Series]] = {
     f.__name__: f
     for f in (
-        end, best, best_setting, trend_of_best, trend_of_time, spread_of_classes, crossing,
-        at_loss, excess, ratio, difference, times_bound,
+        end, best, best_setting, trend_of_best, trend_of_time, crossing, at_loss,
+        excess, speed_up, ratio, difference, times_bound,
     )
 }  # fmt: skip

@@ -9,8 +9,7 @@ from cli_runs import QUICK, Cli, Result, same_run
 
 SWEEP = ("train", "-m", *QUICK, "max_steps=4", "study=s", "engine=sequential")
 HERE = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=1")
-"""joblib starts no process where one is all that is asked for; it leaves its state in Hydra's, so
-that each command has a process of its own."""
+"""joblib starts no process where one is all that is asked for."""
 
 BLIND = """
 import sys

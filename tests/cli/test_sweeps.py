@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from cli_runs import QUICK, Cli, Result, refused, rows, same_run, summary, write
+from hydra.core.plugins import Plugins
 
 from sgdlab.signals import Interrupted
 from sgdlab.terminal.progress import NoDisplay
@@ -171,6 +172,17 @@ def test_joblib_gives_the_same_runs_in_processes_of_their_own(sgdlab: Cli, tmp_p
     assert set(runs_of(parallel)) == set(runs_of(sgdlab))
     for name, run in runs_of(parallel).items():
         assert same_run(run, runs_of(sgdlab)[name])
+
+
+def test_one_worker_of_joblib_leaves_this_process_as_it_was(sgdlab: Cli):
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    before = vars(Plugins.instance()).copy()
+    for seeds in ("0,1", "2,3"):
+        here = (f"seed={seeds}", "hydra/launcher=joblib", "hydra.launcher.n_jobs=1")
+        assert sgdlab("train", "-m", *QUICK, "max_steps=3", "study=s", *here).code == 0
+    assert vars(Plugins.instance()) == before
+    several = ("lr-find", "-m", *QUICK, "optimizer=sgd,adam", "range.steps=20")
+    assert sgdlab(*several, "hydra.sweep.dir=out").code == 0
 
 
 def test_a_sweep_over_nothing_is_refused(sgdlab: Cli):

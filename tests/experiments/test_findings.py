@@ -3,6 +3,7 @@
 import argparse
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,16 @@ from scipy import stats
 
 from bound import constant_of
 from experiment import Figure, Seen, experiments, read, read_records
-from measures import MEASURES, best, best_setting, crossing, table, trend_of_best, trend_of_time
+from measures import (
+    MEASURES,
+    best,
+    best_setting,
+    crossing,
+    speed_up,
+    table,
+    trend_of_best,
+    trend_of_time,
+)
 from page import PAGE, page
 from run import main, run
 
@@ -78,6 +88,24 @@ def test_the_crossing_is_where_the_line_between_grid_points_is() -> None:
     made = losses({(1.0, 0.0, 0): 1.0, (4.0, 0.0, 0): 1.0, (16.0, 0.0, 0): 4.0})
     # Doubled half-way, in logarithms, between 4 and 16.
     assert crossing(made, "study", "base_lr", 2.0).to_list() == pytest.approx([8.0])
+
+
+def test_a_speed_up_is_in_steps_of_the_other_for_the_same_loss() -> None:
+    def ran(power: float, horizons: list[int]) -> Made:
+        rows = [
+            {"run_id": f"r{steps}{lr}", "status": "completed", "base_lr": lr, "seed": 0,
+             "steps": steps, "final_val_loss": steps ** -power + abs(lr - 1)}
+            for steps in horizons for lr in (0.5, 1.0)
+        ]  # fmt: skip
+        return Made(pd.DataFrame(rows))
+
+    made: dict[str, Any] = {"slow": ran(0.5, [100, 200, 400, 800]), "fast": ran(0.55, [100, 200])}
+    # x^-0.5 = 100^-0.55 at x = 100^1.1.
+    found = speed_up(made, "fast", "slow", 100)
+    assert found.to_list() == pytest.approx([100**0.1], rel=0.03)
+    assert speed_up(made, "slow", "slow", 400).to_list() == pytest.approx([1.0])
+    beyond = {"slow": ran(0.5, [100, 200]), "fast": ran(1.0, [100])}
+    assert speed_up(beyond, "fast", "slow", 100).to_list() == pytest.approx([2.0])
 
 
 def test_the_trend_of_times_is_one_where_the_time_is_in_proportion() -> None:

@@ -173,7 +173,9 @@ def _by_words(message: str, name: str, own: Path | None, overrides: Sequence[str
 
 
 def _first(error: BaseException) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), repr(error))
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # Of a call that fails Hydra says the reason in the second line.
+    return " ".join(lines[: 2 if lines[0].endswith(":") else 1]) if lines else repr(error)
 
 
 def _wrong_type(error: ValidationError, overrides: Sequence[str]) -> str:

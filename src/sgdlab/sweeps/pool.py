@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
+from hydra.core.singleton import Singleton
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
@@ -96,7 +98,7 @@ class Pool:
             config=config,
         )
         payloads = [[base64.b64encode(packed(piece)).decode()] for piece in pieces]
-        with _threads(self.through, self._slots, self.count, len(pieces)):
+        with _threads(self.through, self._slots, self.count, len(pieces)), _plugins_kept():
             returns = launcher.launch(payloads, initial_job_idx=0)
         return [returned._return_value for returned in returns]
 
@@ -157,6 +159,22 @@ def _cores() -> int | None:
 def _own_path() -> list[str]:
     """Return where this process imports from, for workers that were started elsewhere."""
     return [os.path.abspath(place) for place in sys.path if place]
+
+
+@contextlib.contextmanager
+def _plugins_kept() -> Iterator[None]:
+    """Keep Hydra's state in this process as it is.
+
+    With one worker joblib starts no process, and hands the state over to this one: Hydra would then
+    make all its plugins anew, beside those that hold the old ones, and no later command could be.
+    """
+    own, config = vars(Singleton)["set_state"], HydraConfig.instance().cfg
+    Singleton.set_state = staticmethod(lambda state: None)
+    try:
+        yield
+    finally:
+        Singleton.set_state = own
+        HydraConfig.instance().cfg = config
 
 
 @contextlib.contextmanager

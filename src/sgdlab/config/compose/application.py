@@ -47,6 +47,8 @@ class CheckedLoader(ConfigLoaderImpl):
                     config_name, overrides, run_mode, from_shell, validate_sweep_overrides
                 )
         except UserWarning as missing:
+            if "is not available" not in str(missing):
+                raise
             where = str(missing).partition("path=")[2].removesuffix(" is not available.")
             raise InputError(
                 f"--config-name {config_name}: {where}: no such folder of configs; give the one "
