@@ -11,6 +11,7 @@ pytest.importorskip("pty", reason="needs a POSIX system")
 from live_views import BLOCK, COMPARE, PAGE, VIEWS, Drawn, frame_of, in_terminal, recorded
 
 QUICK = ("train", "dataset=wine", "model=linear", "schedule=constant")
+ALWAYS = re.compile("Optimizer|Not finished|Next|sgdlab compare|report:")
 BRAILLE = re.compile("[\u2800-\u28ff]")
 
 
@@ -44,6 +45,8 @@ def test_a_view_is_as_the_page_has_it(name: str, folder: Path) -> None:
     drawn = recorded(name, folder)
     ever = {masked(line) for frame in drawn.frames for line in frame.splitlines()}
     shown = {masked(line) for line in blocks()[name].splitlines()} - {""}
+    if name == "unfinished":  # how far each search was stopped depends on the machine
+        shown = {line for line in shown if ALWAYS.match(line)}
     assert shown <= ever, sorted(shown - ever)
     assert re.search(VIEWS[name].shows, frame_of(name, drawn))
 
