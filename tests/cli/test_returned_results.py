@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_runs import QUICK, Cli, Result, same_run
+from cli_runs import QUICK, Cli, Result, refused, same_run
 
 SWEEP = ("train", "-m", *QUICK, "max_steps=4", "study=s", "engine=sequential")
 HERE = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=1")
@@ -95,8 +95,12 @@ def test_a_packed_sweep_is_resumed_where_it_lies(sgdlab: Cli):
     assert not list((sgdlab.folder / "runs/s").glob("r*/summary.csv"))
     again = sgdlab(*SWEEP, "seed=0,1,2")
     assert "2 of 3 runs are finished" in again.err
-    assert len(runs_of(sgdlab)) == 1
+    (found,) = runs_of(sgdlab)
     table = (sgdlab.folder / "runs/s/runs.csv").read_text().splitlines()
     assert len(table) == 4
+    first = next(line.split(",")[0] for line in table[1:] if line.split(",")[0] != found)
+    longer = (*QUICK, "max_steps=6", "seed=0", f"continue_from=runs/s/{first}")
+    line = refused(sgdlab, "train", *longer, "hydra.run.dir=longer")
+    assert line.endswith("its run lies packed; sgdlab unpack runs/s first\n")
     assert sgdlab("unpack", "runs/s").code == 0
     assert len(runs_of(sgdlab)) == 3

@@ -20,7 +20,9 @@ from sgdlab.results import (
     read_summary,
     without_watched,
 )
+from sgdlab.results.packed import found as packed_run
 from sgdlab.schedules.base import as_schedule
+from sgdlab.terminal.display import shown
 from sgdlab.training.build import Run
 from sgdlab.training.checkpoint_files import tables_of
 from sgdlab.training.evidence import as_evidence, evidence_of
@@ -47,6 +49,9 @@ def check(run: Run) -> dict[str, Any]:
     config = run.config
     directory = Path(str(config.continue_from))
     where = f"continue_from={config.continue_from}"
+    if (packed := packed_run(str(directory))) is not None:
+        study = shown(Path(packed[0].folder).parent)
+        raise InputError(f"{where}: its run lies packed; sgdlab unpack {study} first")
     summary, plain = read_summary(directory), _plain(directory)
     if summary is None or plain is None:
         raise InputError(f"{where}: no finished run there; it names the folder of one")
