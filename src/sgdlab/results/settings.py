@@ -32,7 +32,7 @@ def determining(config: Mapping[str, Any]) -> dict[str, Cell]:
     flat = flatten(without_later(without_watched(own)))
     flat.pop("scaling.candidates", None)  # which factors a sweep tries; each run has its own
     if flat.get("split.vary") is True:
-        del flat["split.seed"]  # of a split that varies it is a seed like any other
+        flat.pop("split.seed", None)  # of a split that varies it is a seed like any other
     if (candidate := flat.get("scaling.candidate")) is not None:
         flat["scaling.candidate"] = float(candidate)  # as its column has it
     return {key: v for key, v in flat.items() if "._traits_." not in key}  # said, not set
