@@ -6,9 +6,9 @@ PAGE = HERE.parent / "docs" / "results.md"
 
 HEAD = """# Results that can be checked
 
-Findings of the literature, looked for with this program at a size that takes a minute of CPU or
-two. Each is looked for by one command, which makes the runs that are not there yet, prints each
-figure with the 95 % t interval of its mean over seeds, and says whether it is within its tolerance
+Findings of the literature, looked for with this program at a size that takes minutes of CPU. Each
+is looked for by one command, which makes the runs that are not there yet, prints each figure with
+the 95 % t interval of its mean over seeds, and says whether it is within its tolerance
 of what stands here (exit code 1 where it is not):
 
 ```sh
@@ -29,8 +29,7 @@ shown.
 
 FOOT = """
 Not looked for yet: the gap of SGD to Adam on transformers over the batch size (Kunstner et al.
-2023), batch sizes at a fixed half-life of β₂ (Marek et al. 2025), and the speed-up of Muon and SOAP
-over a tuned AdamW (Wen et al. 2025).
+2023), and the speed-up of Muon and SOAP over a tuned AdamW (Wen et al. 2025).
 
 This page is written by `python experiments/run.py --page`; a test holds that it is what the
 experiments and their records give, and the slow tests run those that take under a minute.
