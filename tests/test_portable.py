@@ -79,7 +79,6 @@ def test_a_name_that_windows_lacks_is_looked_up_with_care():
         "os.getuid": {"sweeps/gpu_slots.py", "trackers/settings.py"},
         "signal.SIGKILL": {"trackers/process.py"},
         "os.register_at_fork": {"results/lock_file.py"},
-        "os.sched_getaffinity": {"datasets/image_files.py"},
         "signal.pthread_sigmask": {"comparison/solo.py"},
         "signal.setitimer": {"training/pauses.py"},
         "signal.SIGALRM": {"training/pauses.py"},

@@ -177,3 +177,11 @@ def help_torchvision() -> None:
     """Install `TorchvisionHelp` in this process, once."""
     if not any(isinstance(finder, TorchvisionHelp) for finder in sys.meta_path):
         sys.meta_path.insert(0, TorchvisionHelp())  # type: ignore[arg-type]
+
+
+def processors() -> int:
+    """Return how many processors this process may use, which may be fewer than the machine has."""
+    if sys.version_info >= (3, 13):
+        return os.process_cpu_count() or 1
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux has it alone
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -15,6 +15,7 @@ from typing import Any
 from sgdlab.config.parser import Parser
 from sgdlab.config.schema import RunConfig
 from sgdlab.errors import InputError, reason_of
+from sgdlab.startup import processors
 from sgdlab.visible import visible
 
 EXTRAS = {
@@ -124,12 +125,10 @@ def _device() -> dict[str, Any]:
     }
 
 
-def _threads() -> dict[str, int | None]:
+def _threads() -> dict[str, int]:
     import torch
 
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux has it alone
-    allowed = len(affinity(0)) if affinity else os.cpu_count()
-    return {"torch": torch.get_num_threads(), "processors": allowed}
+    return {"torch": torch.get_num_threads(), "processors": processors()}
 
 
 def _compiler() -> dict[str, str] | None:

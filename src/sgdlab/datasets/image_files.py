@@ -1,6 +1,5 @@
 """Images on disk: their headers and pixels, read by several threads, or one by one."""
 
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from torch.utils.data import Dataset
 from sgdlab.datasets.image_decoding import Decoded, PixelFormat, decode
 from sgdlab.datasets.image_folders import ImageFile
 from sgdlab.errors import InputError, one_line
+from sgdlab.startup import processors
 
 T = TypeVar("T")
 
@@ -82,9 +82,8 @@ def read_all(
         except Exception as error:
             return None, reason_of(error, file.path)
 
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     # What Pillow warns of, odd metadata above all, it has got over.
-    with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor(threads) as pool:
+    with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor(processors()) as pool:
         found = list(pool.map(attempt, files))
     reasons = {file.name: why for file, (_, why) in zip(files, found, strict=True) if why}
     return [value for value, _ in found], reasons

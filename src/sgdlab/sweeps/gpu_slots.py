@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from sgdlab.checks import is_whole
 from sgdlab.errors import InputError
 from sgdlab.results.lock_file import LockFile
 
@@ -87,5 +88,5 @@ def slots_of(devices: Any, share: float | None, count: int | None = None) -> Gpu
 
 
 def _are_numbers(numbers: list[Any], there: int) -> bool:
-    whole = all(isinstance(n, int) and not isinstance(n, bool) for n in numbers)
-    return whole and len(set(numbers)) == len(numbers) and all(0 <= n < there for n in numbers)
+    whole = all(is_whole(number, 0) and number < there for number in numbers)
+    return whole and len(set(numbers)) == len(numbers)

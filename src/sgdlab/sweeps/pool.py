@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from sgdlab.errors import InputError
 from sgdlab.results.lock import held, leaders_of, witness_of
+from sgdlab.startup import processors
 from sgdlab.sweeps.gpu_slots import GpuSlots, slots_of
 from sgdlab.sweeps.launchers import no_callbacks
 from sgdlab.sweeps.worker import Piece, PieceLoader, Worker, packed
@@ -143,17 +144,11 @@ def _checked(key: str, value: Any, kind: type[int] | type[float]) -> Any:
 
 def _workers_of(settings: Mapping[str, Any]) -> int:
     """Return how many workers a launcher has at once, by its own settings."""
-    cores = os.process_cpu_count() if sys.version_info >= (3, 13) else _cores()
     if (jobs := settings.get("n_jobs")) is not None:  # as joblib counts them: -1 is all, -2 ...
-        return max(1, int(jobs) if jobs > 0 else (cores or 1) + 1 + int(jobs))
+        return max(1, int(jobs) if jobs > 0 else processors() + 1 + int(jobs))
     if (parallel := settings.get("array_parallelism")) is not None:
         return max(1, int(parallel))
-    return cores or 1
-
-
-def _cores() -> int | None:
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux has it alone
-    return len(affinity(0)) if affinity else os.cpu_count()
+    return processors()
 
 
 def _own_path() -> list[str]:
@@ -184,7 +179,7 @@ def _threads(through: str, slots: GpuSlots | None, count: Any, pieces: int) -> I
     if not through.endswith(".LocalLauncher") or slots is not None or name in os.environ:
         yield
         return
-    os.environ[name] = str(max(1, (_cores() or 1) // max(1, min(count(), pieces))))
+    os.environ[name] = str(max(1, processors() // max(1, min(count(), pieces))))
     try:
         yield
     finally:
