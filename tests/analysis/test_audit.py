@@ -34,8 +34,8 @@ def test_a_fair_study_passes_every_check_and_shows_why() -> None:
     assert found["paired seeds"][1] == (
         "6 seeds (1–2, 4–5, 7–8) for each of 2 optimizers; losses at initialisation agree for 6"
     )
-    assert found["gap against noise"][1] == "1 of 1 pair decided: adamw better than sgd"
-    assert found["number of units"][1] == "adamw 3 replicates, sgd 3 replicates"
+    assert found["gap above noise"][1] == "1 of 1 pair decided: adamw better than sgd"
+    assert found["enough units"][1] == "adamw 3 replicates, sgd 3 replicates"
     assert found["equal units"][1] == "3 replicates of 2 runs for each of 2 optimizers"
     assert all(detail for _, detail in found.values())
 
@@ -46,7 +46,7 @@ def test_the_track_of_defaults_says_that_nothing_was_tuned() -> None:
         status, detail = found[name]
         assert status == "pass", name
         assert detail.startswith("does not apply: published settings"), name
-    assert found["missing or failed runs"] == ("pass", "all 6 planned runs compared completed")
+    assert found["no missing or failed runs"] == ("pass", "all 6 planned runs compared completed")
 
 
 def test_single_settings_of_a_sweep_are_no_fair_comparison() -> None:
@@ -58,7 +58,7 @@ def test_single_settings_of_a_sweep_are_no_fair_comparison() -> None:
         "no tuning trials, these are runs of a sweep or single runs: the numbers hold for these "
         "settings only",
     )
-    assert found["missing or failed runs"] == (
+    assert found["no missing or failed runs"] == (
         "warn",
         "not known: no study.yaml says which runs were planned; all 6 runs compared completed",
     )
@@ -80,7 +80,7 @@ def test_a_contender_without_a_run_is_no_pass() -> None:
     study.plan = None
     study.pairs = []
     found = study.audit()
-    assert found["number of units"][0] == "fail"
+    assert found["enough units"][0] == "fail"
     told = {"paired seeds", "schedules at their end", "same data", "same code", "same device"}
     assert {found[name][0] for name in told} == {"warn"}
     assert all(found[name][1].startswith("not known: ") for name in told)
@@ -106,7 +106,7 @@ def test_edited_plans_do_no_harm(plan: dict[str, Any]) -> None:
         "warn",
         "not known: no study.yaml says by what winners were chosen",
     )
-    assert found["missing or failed runs"][0] == "warn"
+    assert found["no missing or failed runs"][0] == "warn"
 
 
 def test_what_files_do_not_tell_is_never_a_pass() -> None:
@@ -162,10 +162,10 @@ def test_older_plans_are_read() -> None:
     study.change(study.find(replicate=None), replicate=-1)
     found = study.audit()
     assert found["equal tuning budget"] == ("pass", "4 trials for each of 2 optimizers")
-    assert found["missing or failed runs"][0] == "fail"  # replicate −1 is not 0
+    assert found["no missing or failed runs"][0] == "fail"  # replicate −1 is not 0
     study.change(range(len(study.rows)), replicate=0)
     found = study.audit()
-    assert found["missing or failed runs"] == ("pass", "all 4 planned runs compared completed")
+    assert found["no missing or failed runs"] == ("pass", "all 4 planned runs compared completed")
     assert found["best learning rate inside its range"][0] == "pass"
     study.plan["budget"]["per_optimizer"] = 8
     assert study.audit()["equal tuning budget"] == (
@@ -179,8 +179,10 @@ def test_details_stay_short_for_twenty_contenders() -> None:
     study.change(study.find(phase="tune", trial=0), status="diverged")
     study.change(study.find(phase="tune", trial=1), status="diverged")
     found = study.audit()
-    assert found["diverged trials"][0] == "warn"
-    assert "optimizer5 4 of 8 (50 %) trials diverged; and 14 more" in found["diverged trials"][1]
+    assert found["few diverged trials"][0] == "warn"
+    assert (
+        "optimizer5 4 of 8 (50 %) trials diverged; and 14 more" in found["few diverged trials"][1]
+    )
     assert max(len(detail) for _, detail in found.values()) < 1000
 
 

@@ -304,7 +304,7 @@ def test_engines_mixed_warn() -> None:
 def test_a_gap_smaller_than_noise_names_no_winner() -> None:
     study = Study()
     study.judge("undecided", 0.0065, -0.0079, 0.0209, seeds_needed=9.0)
-    assert study.audit()["gap against noise"] == (
+    assert study.audit()["gap above noise"] == (
         "warn",
         "no winner can be named: adamw − sgd +0.65 points ± 1.44 points, would need about 9 units "
         "(0 of 1 pair decided)",
@@ -312,7 +312,7 @@ def test_a_gap_smaller_than_noise_names_no_winner() -> None:
     study.judge("undecided", 0.0150, 0.0006, 0.0294, seeds_needed=math.inf)
     assert (
         "(not significant after Holm's adjustment for all pairs)"
-        in (study.audit()["gap against noise"][1])
+        in (study.audit()["gap above noise"][1])
     )
 
 
@@ -322,29 +322,29 @@ def test_what_has_no_spread_is_undecided_for_that_reason() -> None:
     study.judge("undecided", 0.02, nan, nan, note="one pair: the spread cannot be estimated")
     assert (
         "adamw − sgd +2.00 points (one pair: the spread cannot be estimated)"
-        in (study.audit()["gap against noise"][1])
+        in (study.audit()["gap above noise"][1])
     )
     study.judge("undecided", nan, nan, nan)
-    assert "adamw − sgd not measured (no common unit)" in study.audit()["gap against noise"][1]
+    assert "adamw − sgd not measured (no common unit)" in study.audit()["gap above noise"][1]
 
 
 def test_equivalence_is_an_answer_and_other_metrics_do_not_count() -> None:
     study = Study()
     study.judge("equivalent", 0.001, -0.002, 0.004)
     study.pairs.append(study.pairs[0] | {"metric": "test_loss", "verdict": "undecided"})
-    assert study.audit()["gap against noise"] == (
+    assert study.audit()["gap above noise"] == (
         "pass",
         "1 of 1 pair decided: adamw and sgd equivalent",
     )
     study.pairs = study.pairs[1:]
-    assert study.audit()["gap against noise"] == ("warn", "not known: no pair has test_metric")
+    assert study.audit()["gap above noise"] == ("warn", "not known: no pair has test_metric")
 
 
 def test_one_contender_has_nothing_to_be_unfair_to() -> None:
     study = Study(3, ["adamw"])
     found = study.audit()
     for name in (
-        "gap against noise",
+        "gap above noise",
         "paired seeds",
         "same conditions",
         "same horizon",

@@ -229,7 +229,7 @@ def test_share_of_diverged_trials(lost: int, status: str) -> None:
     """Of 12 trials: above a quarter warns, above half fails."""
     study = Study()
     study.change(study.find(contender="sgd", phase="tune")[:lost], status="diverged")
-    found, detail = study.audit()["diverged trials"]
+    found, detail = study.audit()["few diverged trials"]
     assert found == status
     assert f"sgd {lost} of 12 ({100 * lost / 12:.0f} %) trials diverged" in detail
     assert ("adamw" in detail) == (status == "pass")
@@ -261,7 +261,7 @@ def test_what_tuning_left_no_trace_of_is_not_known() -> None:
     study = Study()
     study.change(study.find(contender="sgd", phase="tune"), status="unfinished")
     told = "not known: no run of sgd has ended"
-    assert study.audit()["diverged trials"] == ("warn", told)
+    assert study.audit()["few diverged trials"] == ("warn", told)
     study.remove(study.find(phase="tune"))
     status, detail = study.audit()["equal tuning budget"]
     assert status == "warn"

@@ -137,7 +137,7 @@ def test_a_search_without_a_completed_trial_has_no_winner() -> None:
         "warn",
         "sgd in replicate 1: no trial completed, so there is no winner",
     )
-    assert found["missing or failed runs"] == (
+    assert found["no missing or failed runs"] == (
         "fail",
         "sgd: 2 of 6 planned runs not there (seed 4–5)",
     )
@@ -193,7 +193,7 @@ def test_a_final_run_that_broke_fails(status: str) -> None:
     study = Study()
     study.change(study.find(contender="sgd", phase="final", seed=4), status=status)
     found = study.audit()
-    assert found["missing or failed runs"] == ("fail", f"sgd: 1 {status} of 6")
+    assert found["no missing or failed runs"] == ("fail", f"sgd: 1 {status} of 6")
     assert found["equal units"] == (
         "warn",
         "adamw 3 replicates of 2 runs; sgd 3 replicates of 1 to 2 runs: as many were started, not "
@@ -204,14 +204,14 @@ def test_a_final_run_that_broke_fails(status: str) -> None:
 def test_a_final_run_that_diverged_warns() -> None:
     study = Study()
     study.change(study.find(contender="sgd", phase="final", seed=4), status="diverged")
-    assert study.audit()["missing or failed runs"] == ("warn", "sgd: 1 diverged of 6")
+    assert study.audit()["no missing or failed runs"] == ("warn", "sgd: 1 diverged of 6")
 
 
 def test_a_run_that_is_not_there_fails() -> None:
     study = Study()
     study.remove(study.find(contender="sgd", phase="final", seed=4))
     found = study.audit()
-    assert found["missing or failed runs"] == (
+    assert found["no missing or failed runs"] == (
         "fail",
         "sgd: 1 of 6 planned runs not there (seed 4)",
     )
@@ -222,7 +222,7 @@ def test_a_planned_contender_that_is_not_there_fails() -> None:
     study = Study()
     assert study.plan
     study.plan["contenders"] = ["adamw", "lion", "sgd"]
-    assert study.audit()["missing or failed runs"] == (
+    assert study.audit()["no missing or failed runs"] == (
         "fail",
         "lion: 6 of 6 planned runs not there (seed 1–2, 4–5, 7–8)",
     )
@@ -231,13 +231,13 @@ def test_a_planned_contender_that_is_not_there_fails() -> None:
 def test_a_run_in_the_wrong_replicate_is_not_the_planned_one() -> None:
     study = Study()
     study.change(study.find(contender="sgd", phase="final", seed=4), replicate=2)
-    assert study.audit()["missing or failed runs"][0] == "fail"
+    assert study.audit()["no missing or failed runs"][0] == "fail"
 
 
 def test_trials_that_broke_are_a_warning() -> None:
     study = Study()
     study.change(study.find(phase="tune", trial=3), status="failed")
-    assert study.audit()["missing or failed runs"] == (
+    assert study.audit()["no missing or failed runs"] == (
         "warn",
         "adamw: 3 failed of 12 trials; sgd: 3 failed of 12 trials",
     )
@@ -249,7 +249,7 @@ def test_number_of_units(left: int, status: str) -> None:
     for replicate in range(left, 3):
         rows = study.find(contender="sgd", phase="final", replicate=replicate)
         study.change(rows, status="diverged")
-    found, detail = study.audit()["number of units"]
+    found, detail = study.audit()["enough units"]
     assert found == status
     assert f"sgd {left} replicate{'' if left == 1 else 's'}" in detail
     assert ("nothing can be concluded" in detail) == (status == "fail")

@@ -126,8 +126,8 @@ def test_what_the_file_cannot_tell_is_a_warning(sgdlab: Cli) -> None:
     assert [check["check"] for check in audit] == list(CHECKS)
     passed = {check["check"] for check in audit if check["status"] == "pass"}
     assert passed == {
-        "number of units", "gap against noise", "equal units", "seeds make a difference",
-        "diverged trials", "workload not saturated",
+        "enough units", "gap above noise", "equal units", "seeds make a difference",
+        "few diverged trials", "workload not saturated",
     }  # fmt: skip
     assert not [check for check in audit if check["status"] == "fail"]
 

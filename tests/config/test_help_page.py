@@ -16,6 +16,12 @@ def test_no_line_is_wider_than_the_terminal(command: str, width: int):
     assert max(map(len, help_page(command, width=width).splitlines())) <= width
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_page_begins_with_what_the_command_does(command: str):
+    begins = "sgdlab trains" if command == "train" else f"sgdlab {command} "
+    assert help_page(command, width=100).startswith(begins)
+
+
 @pytest.mark.parametrize("command", COMMANDS[:3])
 def test_twenty_keys_have_a_line_with_default_and_meaning(command: str):
     page = help_page(command, width=100)

@@ -9,7 +9,7 @@ from hand_runs import config, write_run
 from sgdlab.diagnosis import EarlyWarnings, read_run
 from sgdlab.diagnosis.blow_up import explodes
 from sgdlab.diagnosis.chance import harmless
-from sgdlab.diagnosis.pace import plateau
+from sgdlab.diagnosis.plateau import plateau
 
 AUTO = {"loss": {"_target_": "sgdlab.losses.auto.auto"}}
 

@@ -179,6 +179,26 @@ def test_training_that_nothing_of_validation_follows_is_a_plateau(tmp_path):
     assert alarms(run) == {"plateau"}
 
 
+@pytest.mark.parametrize(("fall", "learns"), [(0.4, True), (0.1, False)])
+def test_what_is_learned_by_heart_shows_in_training(tmp_path, fall, learns):
+    """0.1 of 2.3 is 4 %: too little to say that anything is learned."""
+    evaluations = [(2.3 - fall * k / 10, 2.31 - 0.001 * (k % 2)) for k in range(11)]
+    run = write_run(tmp_path / "run", 2.3 - fall * STEPS / COUNT, evaluations=evaluations)
+    (finding,) = [f for f in diagnosed(run).alarms if f.symptom == "plateau"]
+    assert ("by heart" in finding.cause) == learns
+
+
+@pytest.mark.parametrize(("epochs", "found"), [(6.0, False), (4.0, True)])
+def test_a_warm_up_of_more_than_half_the_run_excuses_it(tmp_path, epochs, found):
+    run = write_run(
+        tmp_path / "run",
+        np.full(COUNT, 2.3),
+        settings=config(schedule__warmup_epochs=epochs),
+        evaluations=[(2.3, 2.3)] * 11,
+    )
+    assert ("plateau" in alarms(run)) == found
+
+
 def test_a_loss_of_zero_throughout_is_no_error(tmp_path):
     zero = [(0.0, 0.0)] * 11
     run = write_run(tmp_path / "run", np.zeros(COUNT), evaluations=zero, grad_norm=np.zeros(COUNT))

@@ -110,10 +110,10 @@ def _is_apart(inside: list[tuple[int, str]]) -> bool:
 
 def header_of(config: str) -> str:
     """Return the sentence that says what the command of a primary config does."""
-    own = cast(
-        "dict[str, Any]",
-        yaml.safe_load((conf_dir() / f"{config}.yaml").read_text(encoding="utf-8")),
-    )
-    shared = (conf_dir() / "hydra" / "help" / "sgdlab.yaml").read_text(encoding="utf-8")
-    found = own.get("hydra", {}).get("help") or yaml.safe_load(shared)
-    return " ".join(found["header"].split())
+    for name in (f"{config}.yaml", f"{config}_app.yaml", "hydra/help/sgdlab.yaml"):
+        if (file := conf_dir() / name).is_file():
+            found = cast("dict[str, Any]", yaml.safe_load(file.read_text(encoding="utf-8")))
+            said = found.get("header") or found.get("hydra", {}).get("help", {}).get("header")
+            if said:
+                return " ".join(said.split())
+    raise LookupError(f"no sentence says what {config} does")

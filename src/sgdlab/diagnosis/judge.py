@@ -13,6 +13,7 @@ from sgdlab.diagnosis import (
     layers,
     oscillation,
     pace,
+    plateau,
     schedule,
 )
 from sgdlab.diagnosis.finding import SEVERITIES, Diagnosis, Finding
@@ -24,7 +25,7 @@ DETECTORS: tuple[Callable[[RunRecord], Finding | None], ...] = (
     blow_up.explodes,
     layers.dead_units,
     layers.vanishing,
-    pace.plateau,
+    plateau.plateau,
     schedule.warmup,
     decay.strong_decay,
     gradient.grows,

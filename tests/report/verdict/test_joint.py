@@ -76,7 +76,7 @@ def test_where_nothing_differs_or_nothing_is_known_that_is_said(tmp_path: Path) 
         make_run(tmp_path / "one" / f"{model}2", "adam", model=model)
     level, one = joint(over(tmp_path / "level")), joint(over(tmp_path / "one"))
     assert level is not None
-    assert level.headline == "adam and sgd: no difference found on 2 workloads"
+    assert level.headline == "adam and sgd: equivalent on 2 workloads"
     assert one is not None
     assert one.headline == "nothing can be concluded on any of 2 workloads"
 

@@ -29,11 +29,11 @@ AUDIT_COLUMNS = ("check", "status", "detail", "workload")
 """``audit.csv``: a row per check and workload; ``status`` is ``pass``, ``warn`` or ``fail``."""
 
 CHECKS: dict[str, Callable[[Case], AuditFinding]] = {
-    "number of units": finals.number_of_units,
-    "gap against noise": verdicts.gap,
+    "enough units": finals.number_of_units,
+    "gap above noise": verdicts.gap,
     "equal tuning budget": searches.budget,
     "equal units": finals.equal_units,
-    "missing or failed runs": finals.missing_runs,
+    "no missing or failed runs": finals.missing_runs,
     "independent searches": searches.independent,
     "test set kept out of selection": selection.chosen_without_test,
     "verdict by the test set": selection.held_out,
@@ -46,7 +46,7 @@ CHECKS: dict[str, Callable[[Case], AuditFinding]] = {
     "other settings inside their ranges": spaces.other_edges,
     "equal search spaces": spaces.alike,
     "enough trials": spaces.enough,
-    "diverged trials": searches.diverged,
+    "few diverged trials": searches.diverged,
     "successive halving": searches.halving,
     "compared as tuned": conditions.as_tuned,
     "same conditions": conditions.same_conditions,
@@ -65,13 +65,13 @@ CHECKS: dict[str, Callable[[Case], AuditFinding]] = {
 """Every check, by what a pass says; in the order of a report."""
 
 OF_LOGS = {
-    "number of units": finals.number_of_units,
-    "gap against noise": verdicts.gap,
+    "enough units": finals.number_of_units,
+    "gap above noise": verdicts.gap,
     "equal units": logged.as_many_runs,
-    "missing or failed runs": finals.missing_runs,
+    "no missing or failed runs": finals.missing_runs,
     "paired seeds": logged.pairs_of_logs,
     "seeds make a difference": finals.seeds_matter,
-    "diverged trials": searches.diverged,
+    "few diverged trials": searches.diverged,
     "workload not saturated": verdicts.ceiling,
 }
 """The checks of logs of others; what the others ask for, such a file cannot tell."""

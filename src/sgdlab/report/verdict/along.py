@@ -22,7 +22,7 @@ def holds(line: AxisLine) -> str:
     named = list(dict.fromkeys(filter(None, winners)))
     first, second = line.first, line.second
     if not named:
-        return f"{first} and {second}: no difference found at any of {len(winners)} values"
+        return f"{first} and {second}: no winner at any of {len(winners)} values"
     if len(named) > 1:
         parts = [f"{who} is better at {_values(line, who)}" for who in named]
         rest = "" if all(winners) else f", undecided at {_values(line, '')}"

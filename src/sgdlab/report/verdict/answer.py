@@ -24,7 +24,7 @@ MOST_NAMED = 6
 """Contenders that a sentence names; of more it says how many."""
 
 
-FAILS = "Audit fails"
+FAILS = "Audit, not met"
 """How the line on the audit begins where a check failed."""
 
 MOST_CHECKS = 3
@@ -37,7 +37,7 @@ class Answer:
 
     Attributes:
         where: The workload, and the track where it is not the tuned one: ``On digits/mlp``.
-        headline: Who is better, or that no difference was found.
+        headline: Who is better, that they are equivalent, or that it is undecided.
         number: The difference with its interval and its test, or what there is instead.
         caveats: What may make the number flatter a contender: units that did not complete.
         audit: What the audit does not pass or warns of, in a line; empty where it passes all.
@@ -123,7 +123,7 @@ def _caveats(result: Result) -> list[str]:
 def _audit(result: Result) -> str:
     """Name the checks that failed, and those that warn as far as there is room."""
     said: list[str] = []
-    for status, what in (("fail", FAILS), ("warn", "Audit warns of")):
+    for status, what in (("fail", FAILS), ("warn", "Audit, in doubt")):
         names = list(dict.fromkeys(c.check for c in result.audit if c.status == status))
         if names:
             more = len(names) - MOST_CHECKS

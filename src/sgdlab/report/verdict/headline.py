@@ -1,4 +1,4 @@
-"""The headline of an answer: who is better, or that no difference was found, in twelve words."""
+"""The headline of an answer: who is better, equivalent, or undecided, in twelve words."""
 
 from sgdlab.analysis import Result, words
 from sgdlab.analysis.result import Row
@@ -39,7 +39,7 @@ def _two(result: Result) -> str:
     pair = result.pair(*(row["optimizer"] for row in result.alive))
     first, second, verdict = pair["first"], pair["second"], pair["verdict"]
     if verdict == UNDECIDED:
-        return f"{first} and {second}: no difference found"
+        return f"{first} and {second}: undecided"
     if verdict == EQUIVALENT:
         return f"{first} and {second}: equivalent{within(result, pair['margin'])}"
     best, worst = (second, first) if verdict == SECOND_BETTER else (first, second)
@@ -60,7 +60,7 @@ def _many(result: Result) -> str:
     if EQUIVALENT in stand.values() and set(stand.values()) == {EQUIVALENT}:
         return f"{_all(result.alive)}: equivalent{within(result, result.margin)}"
     if set(stand.values()) <= {UNDECIDED, EQUIVALENT}:
-        return f"{_all(result.alive)}: no difference found"
+        return f"{_all(result.alive)}: undecided"
     if WORSE in stand.values():
         beaten = [other for other, how in stand.items() if how == WORSE]
         return f"{name} leads, but loses to {_some(beaten)} where both completed"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from sgdlab.analysis import Analysis, Result, words
 from sgdlab.analysis.joint import DIFFERENCE, JointPair
-from sgdlab.analysis.statistics import not_corrected
+from sgdlab.analysis.statistics import EQUIVALENT, UNDECIDED, not_corrected
 from sgdlab.report.verdict.along import along, leading
 from sgdlab.report.verdict.standing import BETTER, decided, mean_of, stands
 from sgdlab.report.verdict.standing import WORSE as LOST_TO
@@ -105,7 +105,8 @@ def _headline(
         return f"nothing can be concluded on any of {total}"
     if not any(WORSE in s.values() for s in standing):
         who = words.listing(names) if len(names) < 4 else f"{len(names)} contenders"
-        return f"{who}: no difference found on {total}"
+        same = all(how in (BEST, EQUIVALENT) for s in standing for how in s.values())
+        return f"{who}: {EQUIVALENT if same and all(standing) else UNDECIDED} on {total}"
     if len(names) == 2:
         wins = {
             name: sum(s.get(name) == BEST and WORSE in s.values() for s in standing)

@@ -42,7 +42,8 @@ def difference(result: Result, pair: Row) -> str:
         said.append(f"95 % CI {' to '.join(ends)}{alone}")
     holm = f", Holm over {words.count(many, 'pair')}" if many > 1 else ""
     if pair["verdict"] == EQUIVALENT and math.isfinite(pair["p_equivalence_adjusted"]):
-        said.append(f"two one-sided tests, {p_equals(pair['p_equivalence_adjusted'])}{holm}")
+        p = p_equals(pair["p_equivalence_adjusted"])
+        said.append(f"two one-sided tests, as with a 90 % CI, {p}{holm}")
     elif math.isfinite(pair["p_adjusted"]):
         said.append(f"{p_equals(pair['p_adjusted'])}{holm}")
     if pair["note"]:
@@ -88,7 +89,7 @@ def standing(result: Result) -> str:
     stand = stands(result)
     groups: Mapping[str, tuple[str, str]] = {
         BETTER: ("better than", ""),
-        UNDECIDED: ("not distinguishable from", ""),
+        UNDECIDED: ("undecided against", ""),
         EQUIVALENT: ("equivalent to", within(result, result.margin)),
         WORSE: ("worse than", f" on the {result.unit}s that both completed"),
     }

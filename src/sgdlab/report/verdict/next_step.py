@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sgdlab.analysis import Result
+from sgdlab.analysis import Result, words
 from sgdlab.analysis.environments import environments
 from sgdlab.analysis.load import Runs
 from sgdlab.analysis.result import Row
@@ -108,12 +108,23 @@ def _decide(runs: Runs, result: Result, pair: Row) -> NextStep:
         return NextStep(f"more {unit}s may tell {tell}", _more(runs, result, 2 * have))
     if needed > _MOST_WORTH:
         many = f"more than {_MOST_NEEDED:,}" if needed > _MOST_NEEDED else f"about {needed:,.0f}"
-        return NextStep(f"choose by speed or memory; it would take {many} {unit}s to tell {tell}")
+        what = f"{_open_range(result, pair)}; to tell {tell} would take {many} {unit}s, if the gap"
+        return NextStep(f"{what} is as seen here")
     what = f"about {needed:.0f} {unit}s would tell {tell}, if the gap is as seen here"
     if command := _more(runs, result, int(needed)):
         again = " (a look that was not planned, and is judged as one)"
         return NextStep(f"{what}{again if unit == REPLICATE else ''}", command)
     return NextStep(what)
+
+
+def _open_range(result: Result, pair: Row) -> str:
+    """Say what the difference may be, as far as the interval knows."""
+    if not math.isfinite(pair["ci_low"]):
+        return "nothing is known of the difference"
+    metric = result.workload.metric
+    low = words.difference(pair["ci_low"], metric, unit=False)
+    high = words.difference(pair["ci_high"], metric)
+    return f"the difference may be anything from {low} to {high}"
 
 
 def _needed(result: Result, pair: Row) -> float:

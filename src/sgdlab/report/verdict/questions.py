@@ -53,8 +53,8 @@ def _answer(result: Result, pairs: Sequence[Row]) -> str:
         gap = words.difference(pairs[0]["mean_difference"], result.workload.metric)
         known = math.isfinite(p := pairs[0]["p_adjusted"])
         told = f"{gap}, {p_equals(p)}" if known else pairs[0]["note"] or gap
-        return f"{words.listing(names)} are not distinguishable ({told})"
-    return f"none of {words.listing(names, 'or')} is distinguishable from another"
+        return f"{words.listing(names)}: undecided ({told})"
+    return f"{words.listing(names)}: undecided"
 
 
 def _said(result: Result, pair: Row) -> str:
