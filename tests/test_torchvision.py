@@ -37,6 +37,7 @@ except RuntimeError as error:
     assert output_of(code) == ["[2.0, 1.0, 0.0] 2", "4", "no nms"]
 
 
+@pytest.mark.slow
 def test_operators_that_exist_are_left_alone_and_declared_ones_still_fail() -> None:
     code = f"""
 import sgdlab, torch

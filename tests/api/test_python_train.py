@@ -176,7 +176,7 @@ def test_ctrl_c_is_keyboard_interrupt_after_the_step(here: Path):
     teller = threading.Thread(target=interrupt)
     teller.start()
     with pytest.raises(KeyboardInterrupt):
-        sgdlab.train(**SMALL, epochs=200_000, checkpoint__every=10, directory="run")
+        sgdlab.train(**SMALL, epochs=20_000, checkpoint__every=10, directory="run")
     teller.join()
     assert (here / "run/checkpoint.pt").is_file()
     assert not (here / "run/summary.csv").is_file()

@@ -94,6 +94,7 @@ def test_runs_share_weights_and_data(planted: tuple[Cli, Path, str]) -> None:
     assert all(losses[FULL, s] == losses[without("clipping"), s] for s in seeds)
 
 
+@pytest.mark.slow
 def test_typed_again_nothing_is_run_again(planted: tuple[Cli, Path, str]) -> None:
     cli, folder, _ = planted
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("summary.csv")}

@@ -82,6 +82,7 @@ def test_the_page_refuses_to_extrapolate(study: Path) -> None:
     assert "figures/along-epochs-wine-linear.svg" in page
 
 
+@pytest.mark.slow
 def test_it_repeats_from_its_folder(study: Path, tmp_path: Path) -> None:
     cli = Cli(tmp_path / "here")
     args = ("compare", "--config-dir", study, "--config-name", "config")
@@ -94,6 +95,7 @@ def test_it_repeats_from_its_folder(study: Path, tmp_path: Path) -> None:
     assert ours == theirs
 
 
+@pytest.mark.slow
 def test_a_grid_has_every_combination(tmp_path: Path) -> None:
     cli = Cli(tmp_path / "here")
     result = cli(

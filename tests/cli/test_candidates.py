@@ -72,6 +72,7 @@ def test_another_candidate_extends_the_study_and_the_same_ones_train_nothing(sgd
     assert {p: p.stat().st_mtime_ns for p in before} == before
 
 
+@pytest.mark.slow
 def test_jobs_may_have_candidates_of_their_own(sgdlab: Cli, parts: Path):
     """From a file of the user's, from the command line, or none."""
     section = "_target_: sgdlab.scaling.SquareRoot\nbase_batch_size: 16\ncandidates: [1, 3]\n"
@@ -108,6 +109,7 @@ def test_a_single_run_says_that_it_uses_the_rule_alone(sgdlab: Cli):
     assert same_run(sgdlab.folder / "one", plain)
 
 
+@pytest.mark.slow
 def test_with_another_sweeper_one_line_says_what_to_do_instead(sgdlab: Cli):
     result = sweep(sgdlab, "hydra/sweeper=basic", "study=s", CANDIDATES)
     assert result.code == 2

@@ -194,7 +194,8 @@ def test_an_interrupted_comparison_continues_to_the_same_files(
     assert (copied / "report" / "report.html").is_file()
 
 
-@pytest.mark.parametrize("at", [3, pytest.param(13, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("at", [3, 13])
 def test_a_comparison_that_is_told_to_stop_goes_on_to_the_same_files(
     sgdlab: Cli, study: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ):
@@ -219,6 +220,7 @@ def test_a_comparison_that_is_told_to_stop_goes_on_to_the_same_files(
     assert content(sgdlab.folder / "runs/s") == content(study)
 
 
+@pytest.mark.slow
 def test_a_study_from_before_a_setting_was_there_goes_on(sgdlab: Cli, copied: Path):
     path = copied / "study.yaml"
     study = yaml.safe_load(path.read_text())

@@ -277,6 +277,7 @@ def test_stacks_side_by_side_keep_their_own_statistics_and_masks(
     same_trials(other.folder / "runs/s", sgdlab.folder / "runs/s")
 
 
+@pytest.mark.slow
 def test_a_stack_that_runs_out_of_memory_goes_on_as_two(
     halved, sgdlab: Cli, monkeypatch: pytest.MonkeyPatch
 ):

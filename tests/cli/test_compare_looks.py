@@ -34,6 +34,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
     return study, first, second
 
 
+@pytest.mark.slow
 def test_going_on_is_offered_in_the_same_study(shown: Shown) -> None:
     _, first, _ = shown
     out = " ".join(first.out.split())

@@ -37,12 +37,14 @@ def test_damaged_runs_are_named_and_made_anew(sgdlab: Cli, runs: list[Path], tmp
     assert "2 of 2 runs are finished" in sgdlab(*SWEEP).err
 
 
+@pytest.mark.slow
 def test_resume_false_starts_over(sgdlab: Cli, runs: list[Path], tmp_path: Path):
     (runs[0] / "summary.csv").write_bytes(b"\0\0")
     assert sgdlab(*SWEEP, "resume=false").code == 0
     assert whole(runs, tmp_path) == [True, True]
 
 
+@pytest.mark.slow
 def test_a_folder_in_the_place_of_a_file_is_named_and_the_others_go_on(
     sgdlab: Cli, runs: list[Path], tmp_path: Path
 ):

@@ -49,6 +49,7 @@ def test_a_comparison_of_runs_that_stop_has_its_verdict(
     assert (told["status"] == "stopped").sum() == (runs["status"] == "stopped").sum()
 
 
+@pytest.mark.slow
 def test_it_goes_with_halving_by_one_rule_only(sgdlab: Cli) -> None:
     result = sgdlab(
         "compare", *QUICK, *RULE[1:], "optimizers=[sgd,adam]", "search.halving=true", "trials=9",

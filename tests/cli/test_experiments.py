@@ -38,6 +38,7 @@ def test_the_header_has_a_description_and_the_command(path: Path):
     assert last == f"experiment={path.stem}"
 
 
+@pytest.mark.slow
 def test_a_transfer_of_small_networks_is_swept_and_its_table_is_right(sgdlab: Cli):
     """The command line replaces what the file sweeps."""
     (command, _) = commands(conf_dir() / "experiment/mup_transfer.yaml")

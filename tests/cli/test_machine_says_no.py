@@ -84,7 +84,7 @@ def test_a_report_and_a_diagnosis_name_the_file(sgdlab: Cli):
         assert not list(sgdlab.folder.rglob(".*.part"))
 
 
-@pytest.mark.parametrize("engine", ["sequential", "stacked"])
+@pytest.mark.parametrize("engine", ["sequential", pytest.param("stacked", marks=pytest.mark.slow)])
 def test_a_run_that_fills_the_disk_says_which_file_and_goes_on(sgdlab: Cli, engine: str):
     run = ("train", "-m", *QUICK, "epochs=150", "checkpoint.every=10", f"engine={engine}",
            "seed=0,1", "hydra.sweep.dir=out")  # fmt: skip
@@ -174,6 +174,7 @@ def test_a_reader_that_has_had_enough_ends_nothing(command: str, reader: str):
     assert (ended.stdout, ended.stderr) == ("0\n", "")
 
 
+@pytest.mark.slow
 def test_a_run_whose_output_nobody_reads_is_complete(tmp_path: Path):
     program = f"{sys.executable} -m sgdlab train {' '.join(QUICK)} max_steps=3 hydra.run.dir=run"
     shell = f"{program} 2>messages | true; echo ${{PIPESTATUS[0]}}"

@@ -34,6 +34,7 @@ def expected(study: Path) -> float:
     return values[(len(values) - 1) // 2 if len(values) % 2 else len(values) // 2]
 
 
+@pytest.mark.slow
 def test_its_best_contender_sets_the_target_and_the_page_says_so(cli: Cli) -> None:
     result = cli("compare", *SHORT, "study=short", "epochs=2", "target=study:runs/long")
     assert result.code == 0, result.err

@@ -31,6 +31,7 @@ def test_a_folder_with_files_of_someone_else_is_refused(
     assert own.read_text() == "mine\n"
 
 
+@pytest.mark.slow
 def test_a_range_test_replaces_its_own_files_until_they_are_changed(sgdlab: Cli) -> None:
     command = ("lr-find", *QUICK, "range.steps=12", "hydra.run.dir=here")
     assert sgdlab(*command).code == 0
@@ -40,6 +41,7 @@ def test_a_range_test_replaces_its_own_files_until_they_are_changed(sgdlab: Cli)
     assert "lr_find.csv: changed since sgdlab wrote it" in refused(sgdlab, *command)
 
 
+@pytest.mark.slow
 def test_a_changed_table_of_a_study_stays_and_is_named(sgdlab: Cli) -> None:
     table = sgdlab.folder / "runs" / "s" / "runs.csv"
     assert sgdlab(*SWEEP).code == 0

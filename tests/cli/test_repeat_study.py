@@ -75,6 +75,7 @@ def test_the_named_command_makes_the_same_study_from_the_config_alone_elsewhere(
     assert (again / "config.yaml").read_bytes() == (study / "config.yaml").read_bytes()
 
 
+@pytest.mark.slow
 def test_an_older_study_gets_its_config_when_it_goes_on(here: Cli, sgdlab: Cli):
     study = sgdlab.folder / "runs/s"
     shutil.copytree(here.folder / "runs/s", study)
@@ -84,6 +85,7 @@ def test_an_older_study_gets_its_config_when_it_goes_on(here: Cli, sgdlab: Cli):
     assert (study / "config.yaml").read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_a_config_that_a_person_has_put_there_is_not_replaced(here: Cli, sgdlab: Cli):
     study = sgdlab.folder / "runs/s"
     shutil.copytree(here.folder / "runs/s", study)

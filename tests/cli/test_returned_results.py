@@ -57,6 +57,7 @@ def test_a_sweep_comes_back(sgdlab: Cli, apart: Apart):
         assert same_run(run, runs_of(sgdlab)[name])
 
 
+@pytest.mark.slow
 def test_stacks_come_back(sgdlab: Cli, apart: Apart):
     stacked = [word for word in SWEEP if not word.startswith("engine")] + ["engine=stacked"]
     result = apart(*stacked, "seed=0,1,2,3,4,5,6,7,8", *HERE, "hydra.launcher.runs=5")

@@ -75,6 +75,7 @@ def test_it_is_one_workload_and_the_audit_looks_within_replicates(study: Path) -
     assert same["detail"].startswith(f"{REPLICATES} units, each with a split of its own")
 
 
+@pytest.mark.slow
 def test_the_report_says_which_luck_is_inside(study: Path, tmp_path: Path) -> None:
     page = (study / "report/report.md").read_text()
     assert (

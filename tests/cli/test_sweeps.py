@@ -150,6 +150,7 @@ def test_an_interrupted_sweep_says_so_keeps_its_table_and_goes_on(sgdlab: Cli, m
     assert len(runs_of(sgdlab)) == 3
 
 
+@pytest.mark.slow
 def test_hydras_basic_sweeper_gives_the_same_runs(sgdlab: Cli, tmp_path: Path):
     basic = Cli(tmp_path / "basic")
     result = sweep(basic, "hydra/sweeper=basic", "lr=0.1,0.2")
@@ -174,6 +175,7 @@ def test_joblib_gives_the_same_runs_in_processes_of_their_own(sgdlab: Cli, tmp_p
         assert same_run(run, runs_of(sgdlab)[name])
 
 
+@pytest.mark.slow
 def test_one_worker_of_joblib_leaves_this_process_as_it_was(sgdlab: Cli):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     before = vars(Plugins.instance()).copy()

@@ -45,6 +45,7 @@ def check_quiet(tab: Tab, report: Report) -> None:
     assert tab.requests() == [report.html.resolve().as_uri()]
 
 
+@pytest.mark.slow
 def test_a_report_as_people_use_it(browser: Browser, evil: Report) -> None:
     """One start of the browser and one page, since both take seconds."""
     tab = show(browser, evil.html)

@@ -129,6 +129,7 @@ def test_a_run_that_has_a_folder_again_is_the_one_there(study: Path):
     assert sums(study / "r0") == after
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("move", [pack, unpack])
 def test_whenever_the_process_is_killed_nothing_is_lost(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, move: Callable[[Path], object]

@@ -151,6 +151,7 @@ def test_the_cases_move_the_weights_and_differ(runs: Runs) -> None:
     assert len(seen) > 0.85 * len(runs)
 
 
+@pytest.mark.slow
 def test_plateau_dropped_twice(tmp_path: Path) -> None:
     ours, alone = both({"plateau": CASES["plateau"]}, tmp_path)["plateau"]
     rates = [step[0] for step in alone["rates"]]

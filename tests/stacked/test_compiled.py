@@ -109,6 +109,7 @@ def _same(folder: Path, common: tuple[str, ...], varied: list[list[str]], within
 SIX = [["seed=0"], ["seed=1", "lr=0.02"], ["seed=2", "optimizer.weight_decay=0.01"]]
 
 
+@pytest.mark.slow
 @NEEDS_COMPILER
 def test_a_line_of_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []

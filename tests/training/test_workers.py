@@ -35,6 +35,7 @@ def assert_simulated(found: dict, case: tuple[str, ...], workers: int):
             assert kept[i] == (None if own[i] is None else pytest.approx(own[i], rel=1e-9)), i
 
 
+@pytest.mark.slow
 def test_two_processes_are_two_workers_and_a_server_with_one(tmp_path: Path):
     local = (*WINE, "distributed.algorithm=post_local_sgd", "local_sgd.steps=3",
              "local_sgd.start=4", "optimizer=momentum")  # fmt: skip
