@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+
 from page_commands import blocks, commands, in_sentences, unquoted, words
 
 ROOT = Path(__file__).parents[1]

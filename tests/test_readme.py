@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from cli_runs import Cli
+
 from page_commands import blocks, commands, words
 
 ROOT = Path(__file__).parents[1]
@@ -27,7 +28,7 @@ def typed_at(page: str) -> list[str]:
 
 COMMANDS = typed_at("README.md")
 # Set-up belongs to the scripts' own test; everything else is run below.
-SETUP = ["scripts/demo.sh", "scripts/test.sh", "pip install --constraint constraints.txt ."]
+SETUP = ["scripts/demo.sh", "scripts/test.sh"]
 # Each takes the seconds of an import of torch, and some much more; CI runs them all.
 QUICK = ["sgdlab train", "sgdlab list optimizer"]
 NEEDS = {"pack": "pyarrow", "unpack": "pyarrow"}
