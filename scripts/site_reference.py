@@ -118,4 +118,4 @@ def _plain() -> dict[str, str]:
 
 
 def _block(language: str, text: str) -> str:
-    return f"~~~~{language}\n{text.strip()}\n~~~~"
+    return f"~~~~{{.{language} .wrap}}\n{text.strip()}\n~~~~"
