@@ -11,8 +11,7 @@ import pytest
 from build_site import PAGES, ROOT, main, menu_of_all, write_pages
 from sgdlab.cli import COMMANDS
 from sgdlab.config.catalogue import groups, members
-from sgdlab.results import STEP_COLUMNS
-from site_reference import FILES, pages
+from site_reference import FILES, columns_of, pages
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +37,12 @@ def test_the_reference_has_every_member_with_its_settings(reference: dict[str, s
 def test_the_reference_has_the_columns_of_every_file(reference: dict[str, str]) -> None:
     page = reference["reference/columns.md"]
     assert len(re.findall(r"^## ", page, re.M)) == len(FILES)
-    for column in STEP_COLUMNS:
-        assert f"`{column}`" in page
+    sections = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", page, re.M | re.S))
+    for place, file in FILES.items():
+        cells = [row.split(" | ") for row in sections[file].splitlines() if row.startswith("| `")]
+        assert all(len(row) == 3 and len(row[1]) > 4 for row in cells), file
+        named = [name for row in cells for name in re.findall(r"`(\w+)`", row[0])]
+        assert sorted(named) == sorted(columns_of(place)), file
 
 
 def test_the_reference_has_the_help_of_every_command(reference: dict[str, str]) -> None:
