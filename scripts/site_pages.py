@@ -29,18 +29,26 @@ CSS = """\
 }
 .md-typeset .highlight:not(.wrap) pre > code { --ground: var(--md-code-bg-color); }
 .md-typeset .picture {
-  overflow-x: auto; border: .05rem solid var(--md-default-fg-color--lightest);
+  overflow-x: auto; width: fit-content; max-width: 100%;
+  border: .05rem solid var(--md-default-fg-color--lightest);
 }
 .md-typeset .picture p { margin: 0; }
 .md-typeset .picture + p { margin-top: 1em; }
-.md-typeset .picture img { display: block; max-width: none; width: 100%; }
+.md-typeset .picture img { display: block; }
 @media screen and (max-width: 44em) {
-  .md-typeset .picture::after {
+  .md-typeset .picture img { min-width: var(--least); }
+  .md-typeset .picture.wide::after {
     content: "It scrolls sideways; a tap opens it."; position: sticky; left: 0;
     font-size: .6rem; color: var(--md-default-fg-color--light);
   }
 }
 """
+
+READABLE = 0.8
+"""To which share of its width a picture may shrink."""
+
+NARROW = 350
+"""The pixels that a page of a telephone has for a picture."""
 
 _PICTURE = re.compile(r"^!\[(.*)\]\((\S+\.(?:svg|png))\)$", re.M)
 _LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)")
@@ -84,13 +92,14 @@ def linked(text: str, folder: Path, root: Path, titles: Mapping[str, str]) -> st
 
 
 def pictured(text: str, folder: Path) -> str:
-    """Return a page whose pictures lead to their files, and scroll before they are unreadable."""
+    """Return a page whose pictures lead to their files, and scroll on a narrow screen."""
 
     def picture(match: re.Match[str]) -> str:
         words, file = match.groups()
-        least = min(round(0.8 * width_of(folder / file)), 900)
-        image = f'![{words}]({file}){{style="min-width:{least}px"}}'
-        return f'<div class="picture" markdown>\n\n[{image}]({file})\n\n</div>'
+        least = min(round(READABLE * width_of(folder / file)), 900)
+        image = f'![{words}]({file}){{style="--least:{least}px"}}'
+        kind = "picture wide" if least > NARROW else "picture"
+        return f'<div class="{kind}" markdown>\n\n[{image}]({file})\n\n</div>'
 
     return _PICTURE.sub(picture, text)
 
