@@ -46,7 +46,7 @@ def page() -> str:
 
 
 def _overview(shown: list[tuple[Experiment, dict[str, Seen]]]) -> list[str]:
-    rows = ["| finding | source | seen | min of CPU |", "|---|---|---|---|"]
+    rows = ["| finding | seen | source | min of CPU |", "|---|---|---|---|"]
     for experiment, records in shown:
         verdicts = [seen.verdict for seen in records.values()]
         counts = ", ".join(
@@ -55,15 +55,15 @@ def _overview(shown: list[tuple[Experiment, dict[str, Seen]]]) -> list[str]:
             if kind in verdicts
         )
         rows.append(
-            f"| [{experiment.title}](#{experiment.name}) | {experiment.source} | "
-            f"{counts} | {experiment.minutes:g} |"
+            f"| [{experiment.title}](#{experiment.name}) | {counts} | "
+            f"{experiment.source} | {experiment.minutes:g} |"
         )
     return rows
 
 
 def _section(experiment: Experiment, records: dict[str, Seen]) -> str:
     rows = "\n".join(
-        f"| {seen.figure.says} | {seen.figure.claimed} | {_interval(seen)} | {seen.verdict} |"
+        f"| {seen.figure.says} | {seen.verdict} | {seen.figure.claimed} | {_interval(seen)} |"
         for seen in records.values()
     )
     picture = RECORDS / f"{experiment.name}.svg"
@@ -74,7 +74,7 @@ def _section(experiment: Experiment, records: dict[str, Seen]) -> str:
 {experiment.source}.
 `python experiments/run.py {experiment.name}`: about {experiment.minutes:g} min of CPU.
 
-| figure | finding | mean [95 % interval over {_seeds(records)} seeds] | |
+| figure | verdict | finding | mean [95 % interval over {_seeds(records)} seeds] |
 |---|---|---|---|
 {rows}
 

@@ -1,14 +1,17 @@
 """Build the site of the documentation: docs, README, and a reference from YAML and docstrings.
 
-    python scripts/build_site.py              # site/index.html; needs the extra docs
+    python scripts/build_site.py              # site/index.html; needs sgdlab and the extra docs
     python -m http.server -d site             # its search works where it is served
     python scripts/build_site.py --pages      # the Markdown alone, in build/docs
+    python scripts/build_site.py --url URL    # for a host: where the site will be found
 
 Links are checked: one that leads nowhere is an error. Neither the build nor the pages load anything
-from a network.
+from a network. Without an address (``--url``, or SGDLAB_SITE_URL) all links are relative, so that
+the site works in any folder and from a disk; there is then no sitemap, which lists addresses.
 """
 
 import argparse
+import importlib.util
 import os
 import re
 import shutil
@@ -17,18 +20,23 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from site_reference import pages
+from site_pages import CSS, linked, pictured, titles_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "build" / "docs"
+SITE = ROOT / "site"
 ROOT_PAGES = ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
-CSS = """\
-.md-typeset table:not([class]) { font-size: .68rem; }
-.md-typeset img { background: #fff; max-width: 100%; }
-.md-grid { max-width: 70rem; }
-"""
+INSTALL = (
+    "in the clone .venv/bin/pip install '.[docs]', then .venv/bin/python scripts/build_site.py"
+)
+
+try:
+    import yaml
+
+    from site_reference import pages
+except ModuleNotFoundError as error:
+    print(f"sgdlab: needs {error.name}: {INSTALL}", file=sys.stderr)
+    raise SystemExit(2) from None
 
 
 def write_pages() -> None:
@@ -39,62 +47,67 @@ def write_pages() -> None:
         text = (ROOT / name).read_text(encoding="utf-8").replace("](docs/", "](")
         target = "index.md" if name == "README.md" else name
         (PAGES / target).write_text(text, encoding="utf-8")
+    titles = titles_of(_settings()["nav"], PAGES)
     for path in PAGES.glob("*.md"):
-        path.write_text(_linked(path.read_text(encoding="utf-8")), encoding="utf-8")
+        text = linked(path.read_text(encoding="utf-8"), PAGES, ROOT, titles)
+        path.write_text(pictured(text, PAGES), encoding="utf-8")
     for name, text in pages().items():
         (PAGES / name).parent.mkdir(exist_ok=True)
         (PAGES / name).write_text(text, encoding="utf-8")
     (PAGES / "extra.css").write_text(CSS, encoding="utf-8")
 
 
-def menu_of_all() -> dict[str, Any]:
+def menu_of_all(url: str | None = None) -> dict[str, Any]:
     """Return the settings of MkDocs, with every page in the menu."""
-    settings = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    settings = _settings()
     named = set(re.findall(r"[\w/-]+\.md", str(settings["nav"])))
-    for title, folder in (("Members of groups", "reference/"), ("Further", "")):
+    for title, folder in (("Optimizers, models, …", "reference/"), ("Further", "")):
         found = sorted(f"{folder}{path.name}" for path in (PAGES / folder).glob("*.md"))
         if further := [page for page in found if page not in named]:
             settings["nav"].append({title: further})
-    return settings | {"docs_dir": str(PAGES), "site_dir": str(ROOT / "site")}
+    address = {"site_url": url.rstrip("/") + "/"} if url else {}
+    return settings | address | {"docs_dir": str(PAGES), "site_dir": str(SITE)}
 
 
-def _linked(text: str) -> str:
-    """Return a page whose links stay in the site; of links to other files, the words stay."""
+def _settings() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
 
-    def link(match: re.Match[str]) -> str:
-        words, target = match.groups()
-        if re.match(r"https?:|#|mailto:", target):
-            return match[0]
-        file, _, anchor = target.removeprefix("../").partition("#")
-        file = {"README.md": "index.md"}.get(file, file)
-        if not (PAGES / file).is_file() and (ROOT / file).is_file():
-            return words
-        return f"[{words}]({file}{'#' + anchor if anchor else ''})"
 
-    return re.sub(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)", link, text)
+def without_address() -> None:
+    """Make the page of a missing page relative, as all others are, and drop the empty sitemap."""
+    page = SITE / "404.html"
+    text = page.read_text(encoding="utf-8").replace('"base": "/"', '"base": "."')
+    text = re.sub(r'(href="|src="|"search": ")/(?!/)', r"\1", text)
+    page.write_text(text, encoding="utf-8")
+    for file in SITE.glob("sitemap.xml*"):
+        file.unlink()
 
 
 def main() -> int:
     """Build; return the exit code of MkDocs, or 2 where it is missing."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--pages", action="store_true", help="the Markdown alone")
+    parser.add_argument("--url", default=os.environ.get("SGDLAB_SITE_URL"), help="where it will be")
     options = parser.parse_args()
+    if not options.pages and importlib.util.find_spec("material") is None:
+        print(f"sgdlab: needs the extra docs: {INSTALL}", file=sys.stderr)
+        return 2
     write_pages()
     if options.pages:
         print(PAGES)
         return 0
-    if subprocess.run([sys.executable, "-c", "import material"], check=False).returncode:
-        print("sgdlab: needs the extra docs: pip install '.[docs]'", file=sys.stderr)
-        return 2
     config = ROOT / "build" / "mkdocs.yml"
-    config.write_text(yaml.safe_dump(menu_of_all(), sort_keys=False), encoding="utf-8")
+    settings = yaml.safe_dump(menu_of_all(options.url), sort_keys=False, allow_unicode=True)
+    config.write_text(settings, encoding="utf-8")
     quiet = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", str(config)]
     # Not --quiet: MkDocs would not count the warnings that --strict is about.
     done = subprocess.run(
         command, cwd=ROOT, env=quiet, check=False, stderr=subprocess.PIPE, text=True
     )
-    print(done.stderr if done.returncode else ROOT / "site" / "index.html")
+    if done.returncode == 0 and not options.url:
+        without_address()
+    print(done.stderr if done.returncode else SITE / "index.html")
     return done.returncode
 
 

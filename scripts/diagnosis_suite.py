@@ -5,6 +5,7 @@
 The runs stay in FOLDER, where there is one, and are not trained again. About three minutes.
 """
 
+import shlex
 import sys
 import tempfile
 from collections import Counter
@@ -79,7 +80,7 @@ def misses(results: Sequence[Result]) -> str:
         if wrong:
             shown_ = ", ".join(sorted(alarms)) or "nothing"
             lines.append(f"- {entry.half.replace('_', ' ')}, {entry.label}: "
-                         f"`{' '.join(entry.overrides)}` showed {shown_}")  # fmt: skip
+                         f"`{shlex.join(entry.overrides)}` showed {shown_}")  # fmt: skip
     return "\n".join(lines) or "No misses."
 
 

@@ -10,6 +10,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import signal
 import struct
 import subprocess
@@ -47,7 +48,7 @@ class View:
 
 
 COMPARE = (
-    "sgdlab compare optimizers=[nesterov,adamw] dataset=digits model=mlp trials=4 replicates=2 "
+    "sgdlab compare 'optimizers=[nesterov,adamw]' dataset=digits model=mlp trials=4 replicates=2 "
     "seeds=1 epochs=20 study=seen engine=sequential"
 )
 VIEWS = {
@@ -152,7 +153,7 @@ def recorded(name: str, folder: Path) -> Drawn:
     view = VIEWS[name]
     pattern = re.compile(view.ctrl_c) if view.ctrl_c else None
     until = None if pattern is None else lambda raw: pattern.search(_CODES.sub("", raw)) is not None
-    drawn = in_terminal(view.command.split()[1:], folder, size=(24, COLUMNS), until=until)
+    drawn = in_terminal(shlex.split(view.command)[1:], folder, size=(24, COLUMNS), until=until)
     if drawn.code != view.code:
         raise RuntimeError(f"{view.command}: exit code {drawn.code}\n{drawn.text}")
     return drawn

@@ -1,12 +1,14 @@
 """The reference of the site: keys from YAML, columns and commands from the code that has them."""
 
 import ast
-import importlib
+import inspect
 import itertools
 import os
+import pkgutil
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import sgdlab
@@ -23,14 +25,32 @@ FILES = {
     "results.contract.LABEL_COLUMNS": "summary.csv, labels of a comparison",
     "analysis.comparison.COMPARISON_COLUMNS": "comparison.csv",
     "analysis.pairs.PAIRWISE_COLUMNS": "pairwise.csv",
+    "analysis.joint.JOINT_COLUMNS": "joint.csv",
+    "analysis.joint.EFFECT_COLUMNS": "effects.csv",
+    "analysis.axis_lines.AXIS_COLUMNS": "axes.csv",
+    "report.ablation_table.ABLATION_COLUMNS": "ablation.csv",
     "analysis.speed_ups.SPEED_UP_COLUMNS": "speedup.csv",
-    "analysis.budgets.BUDGET_COLUMNS": "budgets",
-    "analysis.sensitivity.SENSITIVITY_COLUMNS": "sensitivity",
+    "analysis.budgets.BUDGET_COLUMNS": "budget.csv",
+    "analysis.sensitivity.SENSITIVITY_COLUMNS": "sensitivity.csv",
     "analysis.classical.CLASSICAL_COLUMNS": "classical tests",
     "analysis.audit.AUDIT_COLUMNS": "audit.csv",
     "report.claims.CLAIM_COLUMNS": "claims.csv",
 }
 """Where the columns of a file are said."""
+
+ROWS = {
+    "steps.csv": "results.contract.StepRecord",
+    "joint.csv": "analysis.statistics.RandomEffects",
+    "effects.csv": "analysis.joint.Effect",
+    "speedup.csv": "analysis.statistics.SpeedUp",
+    "budget.csv": "analysis.budgets.BudgetCurve",
+    "audit.csv": "analysis.audit.Check",
+    "claims.csv": "analysis.statistics.TargetClaim",
+}
+"""The class whose attributes are columns, where there is one."""
+
+Meaning = tuple[str, str]
+"""What a column is, and its unit."""
 
 
 def pages() -> dict[str, str]:
@@ -69,17 +89,57 @@ def _columns() -> str:
     """Return the page of the columns of all files."""
     parts = ["# Columns of all files\n\nWhat diagnostics add to `steps.csv` is in "
              "[diagnostics](../diagnostics.md)."]  # fmt: skip
+    told: dict[str, Meaning] = {}
     for place, file in FILES.items():
-        module_name, _, name = place.rpartition(".")
-        columns = getattr(importlib.import_module(f"sgdlab.{module_name}"), name)
-        said = _docstring_after(module_name, name) or ""
-        listed = ", ".join(f"`{column}`" for column in columns)
-        parts.append(f"## {file}\n\n{said}\n\n{listed}")
-        if name == "STEP_COLUMNS":
-            from sgdlab.results.contract import StepRecord
+        module, _, name = place.rpartition(".")
+        said = _docstring_after(module, name) or ""
+        told |= _listed(_doc_of(ROWS[file]), "Attributes") if file in ROWS else {}
+        told |= _listed(said, "Columns")
+        parts.append(f"## {file}\n\n{_plain_text(said.partition('Columns:')[0])}")
+        parts.append(_table(columns_of(place), told))
+    return "\n\n".join(part for part in parts if part.strip()) + "\n"
 
-            parts.append(_block("text", StepRecord.__doc__ or ""))
-    return "\n\n".join(parts) + "\n"
+
+def columns_of(place: str) -> tuple[str, ...]:
+    """Return the columns that stand at a place of `FILES`."""
+    return pkgutil.resolve_name(f"sgdlab.{place}")
+
+
+def _table(columns: tuple[str, ...], told: Mapping[str, Meaning]) -> str:
+    """Return a row per column; neighbours of one meaning share theirs."""
+    lines = [
+        f"| {', '.join(f'`{name}`' for name in names)} | {_plain_text(meaning)} | {unit} |"
+        for (meaning, unit), names in itertools.groupby(columns, key=told.__getitem__)
+    ]
+    return "\n".join(["| column | meaning | unit |", "|---|---|---|", *lines])
+
+
+def _listed(docstring: str, heading: str) -> dict[str, Meaning]:
+    """Return what a section of a docstring says of each name: ``NAME, NAME (UNIT): meaning``.
+
+    A unit counts for the names before it that have none of their own.
+    """
+    section = inspect.cleandoc(docstring).partition(f"{heading}:\n")[2]
+    found: dict[str, Meaning] = {}
+    for entry in re.split(r"\n(?=    \S)", section.partition("\n\n")[0].rstrip()):
+        names, _, meaning = " ".join(entry.split()).partition(": ")
+        last = names.rpartition(" (")[2].rstrip(")") if names.endswith(")") else ""
+        for name in names.split(", ") if meaning else ():
+            column, _, unit = name.partition(" (")
+            found[column] = meaning, unit.rstrip(")") or last
+    return found
+
+
+def _doc_of(place: str) -> str:
+    return pkgutil.resolve_name(f"sgdlab.{place}").__doc__ or ""
+
+
+def _plain_text(text: str) -> str:
+    """Return a docstring's sentences as Markdown, without what they name of the code."""
+    text = re.sub(
+        r",? see `sgdlab\.[\w.]+`|\s\(`sgdlab\.[\w.]+`(?:, `sgdlab\.[\w.]+`)*\)", "", text
+    )
+    return text.replace("``", "`").strip()
 
 
 def _docstring_after(module: str, name: str) -> str | None:
@@ -118,4 +178,4 @@ def _plain() -> dict[str, str]:
 
 
 def _block(language: str, text: str) -> str:
-    return f"~~~~{language}\n{text.strip()}\n~~~~"
+    return f"~~~~{{.{language} .wrap}}\n{text.strip()}\n~~~~"

@@ -1,16 +1,18 @@
 """Every command in the README and in docs runs as it is written there.
 
-Blocks of ``bash`` are run, in the order of their page; what cannot be typed as it stands is ``sh``.
+Blocks of ``bash`` are run, in the order of their page, in the words that bash makes of them; what
+cannot be typed as it stands is ``sh``.
 """
 
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from cli_runs import Cli
+
+from page_commands import blocks, commands, words
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -20,18 +22,13 @@ PAGES = {
 }
 
 
-def commands(page: str) -> list[str]:
-    return [
-        line.partition("#")[0].strip()
-        for block in re.findall(r"```bash\n(.*?)```", PAGES[page], re.S)
-        for line in block.splitlines()
-        if line.strip()
-    ]
+def typed_at(page: str) -> list[str]:
+    return [command for block in blocks(PAGES[page], "bash") for command in commands(block)]
 
 
-COMMANDS = commands("README.md")
+COMMANDS = typed_at("README.md")
 # Set-up belongs to the scripts' own test; everything else is run below.
-SETUP = ["scripts/demo.sh", "scripts/test.sh", "pip install --constraint constraints.txt ."]
+SETUP = ["scripts/demo.sh", "scripts/test.sh"]
 # Each takes the seconds of an import of torch, and some much more; CI runs them all.
 QUICK = ["sgdlab train", "sgdlab list optimizer"]
 NEEDS = {"pack": "pyarrow", "unpack": "pyarrow"}
@@ -52,7 +49,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def test_the_readme_has_commands_of_every_kind() -> None:
     assert {*SETUP, *QUICK, "sgdlab compare"} < set(COMMANDS)
-    assert {shlex.split(c)[1] for c in COMMANDS if c.startswith("sgdlab")} >= {
+    assert {c.split()[1] for c in COMMANDS if c.startswith("sgdlab")} >= {
         "train", "compare", "report", "list", "verify", "lr-find", "diagnose",
     }  # fmt: skip
 
@@ -67,33 +64,34 @@ def test_the_readme_has_commands_of_every_kind() -> None:
     + [
         pytest.param(page, command, marks=pytest.mark.slow)
         for page in PAGES
-        for command in commands(page)
+        for command in typed_at(page)
         if page != "README.md"
     ],
 )
 def test_command_of_a_page(page: str, command: str, folders: dict[str, Path]) -> None:
-    if needed := NEEDS.get(shlex.split(command)[1]):
+    split = words(command)
+    if needed := NEEDS.get(split[1]):
         pytest.importorskip(needed)
-    code, out, err = typed(shlex.split(command), folders[page], page == "README.md")
+    code, out, err = typed(split, folders[page], page == "README.md")
     assert code == 0, err
     assert out.strip()
 
 
-def typed(words: list[str], folder: Path, is_first_read: bool) -> tuple[int, str, str]:
+def typed(split: list[str], folder: Path, is_first_read: bool) -> tuple[int, str, str]:
     """Run a command: those of the README in processes of their own, as people do.
 
     Those of other pages run in this one, where torch is there already.
     """
-    if words[0] == "sgdlab" and not is_first_read:
-        result = Cli(folder)(*words[1:])
+    if split[0] == "sgdlab" and not is_first_read:
+        result = Cli(folder)(*split[1:])
         return result.code, result.out, result.err
-    if words[0] == "sgdlab":
+    if split[0] == "sgdlab":
         start = ["-m", "sgdlab"]
     else:  # a script of the checkout
-        assert words[0] == "python"
-        start = [str(ROOT / words.pop(1))]
+        assert split[0] == "python"
+        start = [str(ROOT / split.pop(1))]
     done = subprocess.run(
-        [sys.executable, *start, *words[1:]],
+        [sys.executable, *start, *split[1:]],
         cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr

@@ -1,6 +1,7 @@
 """What a real terminal shows, and that docs/live.md shows the same."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,7 +89,7 @@ def test_a_low_terminal_has_the_line_alone(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_stacked_trials_are_shown_by_search_too(tmp_path: Path) -> None:
-    command = COMPARE.replace("sequential", "stacked").replace("epochs=20", "epochs=5").split()
+    command = shlex.split(COMPARE.replace("sequential", "stacked").replace("epochs=20", "epochs=5"))
     drawn = in_terminal(command[1:], tmp_path, size=(24, 100))
     assert drawn.code == 0, drawn.text
     whole = [frame for frame in drawn.frames if re.search(r"^tune .*16/16", frame, re.M)]
@@ -101,7 +102,7 @@ def test_stacked_trials_are_shown_by_search_too(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_ctrl_c_on_a_watched_report_ends_it_and_its_page_stays(tmp_path: Path) -> None:
     stopped = in_terminal(
-        [*COMPARE.split()[1:]], tmp_path, until=lambda raw: re.search(r"tune \S+ [2-9]/16", raw)
+        shlex.split(COMPARE)[1:], tmp_path, until=lambda raw: re.search(r"tune \S+ [2-9]/16", raw)
     )
     assert stopped.code == 130
     page = tmp_path / "runs/seen/report/report.html"

@@ -23,9 +23,22 @@ AXIS_COLUMNS = (
     "difference", "ci_low", "ci_high", "p_adjusted", "verdict", "speed_up", "speed_up_low",
     "speed_up_high", "change_low", "change_high", "change_p", "note",
 )  # fmt: skip
-"""``axes.csv``: a row per axis, pair and point. ``change``: that of the difference from the first
-point of the axis to the last, with its 95 % interval over units and the p-value of none, which is
-not adjusted. ``note``: whether change and speed-up are of one look of several alone."""
+"""``axes.csv``: a row per axis, pair and point.
+
+Columns:
+    axis, value: The key that moves, and its value at this point.
+    others: Where the other axes are; empty at the base point.
+    n: The units that both have.
+    difference, ci_low, ci_high: The mean of first − second at this point, and its 95 % interval.
+    p_adjusted: That of ``pairwise.csv`` at this point.
+    verdict: Who is better, ``equivalent`` or ``undecided``.
+    speed_up, speed_up_low, speed_up_high: How many times sooner the first is at the loss that both
+        reach, and its 95 % interval.
+    change_low, change_high: The 95 % interval of the change of the difference from the first point
+        of the axis to the last.
+    change_p: Of no change; not adjusted.
+    note: Whether change and speed-up are of one look of several alone.
+"""
 
 
 @dataclass(frozen=True)

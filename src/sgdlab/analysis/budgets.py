@@ -19,7 +19,13 @@ BUDGET_COLUMNS = (
     "dataset", "model", "optimizer", "metric", "k", "best", "low", "high", "seconds",
     "held", "by", "median", "band_low", "band_high",
 )  # fmt: skip
-"""``budget.csv``: a row per optimizer and number of trials ``k`` of a search."""
+"""``budget.csv``: a row per optimizer and number of trials of a search.
+
+Columns:
+    metric: The column whose best is expected.
+    low, high: The smallest and the largest ``best`` of a replicate.
+    seconds (s): ``k`` times the mean time of a trial; empty where that of none is known.
+"""
 
 METRIC = "final_val_metric"
 """Column whose best is expected."""

@@ -21,18 +21,22 @@ CLASSICAL_COLUMNS = (
     "final_test_metric", "final_train_loss", "test_loss", "generalisation_gap", "lr_decades",
     "lr_low", "lr_high", "lr_open", "state_bytes", "state_ratio",
 )  # fmt: skip
-"""What textbooks say of SGD and Adam, one column each:
+"""What textbooks say of SGD and Adam: early speed, generalisation, sensitivity to the learning
+rate, memory. A table of the report, a row per contender.
 
-* early speed: ``early_val_metric``, the median validation metric at the first evaluation after a
-  tenth of the steps (``early_steps``, the median step of it), ``steps_to_target``, the median of
-  ``comparison.csv``, and ``seconds_per_step``;
-* final generalisation: means of test metric, training loss at the end and test loss, and
-  ``generalisation_gap``, the mean of test loss − training loss;
-* learning-rate sensitivity: ``lr_decades`` from ``lr_low`` to ``lr_high``, the basin of
-  `sgdlab.analysis.sensitivity`; ``lr_open`` says that it reaches an end of the rates tried, so
-  that it may be wider;
-* memory: ``state_bytes`` of the optimizer, and ``state_ratio``, these by the bytes of the
-  parameters: about 0 for SGD, 1 with momentum, 2 for Adam.
+Columns:
+    runs: Its completed runs.
+    early_steps (steps): The median step of the first evaluation after a tenth of the steps.
+    early_val_metric: The median validation metric there.
+    steps_to_target (steps): ``median_steps_to_target`` of ``comparison.csv``.
+    seconds_per_step (s): The median, of runs alone.
+    final_test_metric, final_train_loss, test_loss: Means at the end.
+    generalisation_gap: The mean of test loss − training loss.
+    lr_decades, lr_low, lr_high: The basin of ``sensitivity.csv``: its width, and its ends.
+    lr_open: Whether it reaches an end of the rates tried, so that it may be wider.
+    state_bytes (bytes): The optimizer's state.
+    state_ratio: ``state_bytes`` by the bytes of the parameters: about 0 for SGD, 1 with momentum,
+        2 for Adam.
 """
 
 _BYTES = {"float64": 8, "double": 8, "float32": 4, "float": 4, "float16": 2, "bfloat16": 2}

@@ -34,28 +34,46 @@ COMPARISON_COLUMNS = (
     "median_examples_to_target", "tuning_steps", "tuning_seconds",
     "held", "by",
 )  # fmt: skip
-"""``comparison.csv``. ``optimizer`` is the contender, or the value of the
-settings that ``by`` names; ``held`` says in which settings the runs differ from those of the other
-rows of the same data and model. ``n``, ``completed``, ``diverged``,
-``failed``, ``unfinished`` and ``reached_target`` count its runs.
+"""``comparison.csv``: a row per contender. Statistics of a metric are over its units
+(`sgdlab.analysis.units`), the value of a replicate being the mean over its completed runs; units
+without a completed run are not among them. A stacked run has no time or memory of its own: these
+are of short runs alone, a run's seconds being its steps times their median seconds per step, and
+empty without such runs.
 
-Statistics of a metric are over ``units`` units of the kind ``unit`` (`sgdlab.analysis.units`), the
-value of a replicate being the mean over its completed runs: mean, standard deviation, 95 % t and
-BCa bootstrap interval of the mean, median, best and worst. Units without a completed run are not
-among them.
-
-Medians to target are Kaplan–Meier medians over units (`sgdlab.analysis.times`), and empty where
-fewer than half reach it. ``peak_memory_bytes`` and ``optimizer_state_bytes`` are the largest of the
-completed runs, ``examples_per_second`` is their median.
-
-Of the ``n`` runs ``stacked`` were trained in a stack, and have no time or memory of their own:
-these are taken from ``timing_runs`` short runs alone of ``timing_steps`` steps each, a run's
-seconds being its steps times their median seconds per step. Without such runs they are empty.
-
-``tuning_stopped`` trials lost at a rung of successive halving; ``tuning_steps_saved`` is the share
-of the tuning's steps that they did not make. ``tuning_trials`` are those of all searches;
-``tuning_steps`` and ``tuning_seconds`` what one search cost, the mean over searches of all that its
-trials trained, whatever became of them; empty where that of a trial is not known."""
+Columns:
+    optimizer: The contender, or the value of the settings that ``by`` names.
+    setting, settings_tried: The settings of its runs; how many were tried.
+    n: Its runs.
+    completed, diverged, failed, unfinished: Of its runs those that ended so.
+    test_metric_mean, val_metric_mean: The mean of the metric over units.
+    test_metric_sd, val_metric_sd: The standard deviation of the metric over units.
+    test_metric_ci_low, test_metric_ci_high, val_metric_ci_low, val_metric_ci_high: The 95 % t
+        interval of the mean.
+    test_metric_bca_low, test_metric_bca_high, val_metric_bca_low, val_metric_bca_high: The 95 %
+        interval of the mean by the BCa bootstrap.
+    test_metric_median, val_metric_median: The median over units.
+    test_metric_best, test_metric_worst, val_metric_best, val_metric_worst: The best and the worst
+        unit.
+    target: The value of the validation metric to reach.
+    reached_target: Of its runs those that reach the target.
+    median_steps_to_target (steps), median_examples_to_target (examples), median_seconds_to_target
+        (s): Kaplan–Meier median over units; empty where fewer than half reach the target.
+    examples_per_second (1/s): The median of its completed runs.
+    peak_memory_bytes, optimizer_state_bytes (bytes): The largest of its completed runs.
+    tuning_trials: The trials of all of its searches.
+    tuning_diverged, tuning_failed, tuning_unfinished: Of its trials those that ended so.
+    tuning_stopped: Of its trials those that lost at a rung of successive halving.
+    tuning_steps_saved: The share of the tuning's steps that these did not make.
+    tuning_steps (steps): What a search cost, the mean over searches of all that its trials trained,
+        whatever became of them; empty where that of a trial is not known.
+    tuning_seconds (s): What a search cost, in time.
+    stacked: The runs that were trained in a stack.
+    timing_runs, timing_steps: The short runs that were timed alone, and the steps of each.
+    track: ``tuned``, ``defaults`` or ``one``: which settings its runs have.
+    unit, units: What counts as one observation, ``replicate``, ``seed`` or ``run``; how many.
+    held: In which settings the runs differ from those of other rows of the same data and model.
+    by: The keys that are compared, where it is not the optimizer.
+"""
 
 
 def comparison_row(

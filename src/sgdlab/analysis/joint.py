@@ -38,14 +38,22 @@ JOINT_COLUMNS = (
     "p_adjusted", "verdict", "tau", "i2", "q", "p_heterogeneity", "prediction_low",
     "prediction_high", "note", "family",
 )  # fmt: skip
-"""``joint.csv``: a row per pair and effect, see `sgdlab.analysis.statistics.RandomEffects`.
-Intervals are for one pair alone; ``p_adjusted`` is Holm's over the pairs of a family."""
+"""``joint.csv``: a row per pair and effect.
+Columns:
+    effect: The standardised difference, or the log speed-up; positive where the first is better.
+    workloads: Those that are combined.
+    ci_low, ci_high, p_value, p_adjusted: The mean's 95 % interval, its p of 0, Holm's of a family.
+    p_heterogeneity: That of ``q`` where all workloads have the same effect.
+    prediction_low, prediction_high: Where the effect on another workload would be measured (95 %).
+"""
 
 EFFECT_COLUMNS = (
     "first", "second", "effect", "track", "dataset", "model", "n", "value", "error", "weight",
 )  # fmt: skip
-"""``effects.csv``: what ``joint.csv`` combines, a row per pair, effect and workload. ``error`` is
-the square root of the variance that the weight is of."""
+"""``effects.csv``: what ``joint.csv`` combines, a row per pair, effect and workload.
+Columns:
+    weight: The share of the workload in the mean, by the inverse of ``error²``.
+"""
 
 
 @dataclass(frozen=True)

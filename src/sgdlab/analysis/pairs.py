@@ -36,24 +36,36 @@ PAIRWISE_COLUMNS = (
     "p_equivalence", "p_equivalence_adjusted", "margin", "unit", "note", "dataset", "model",
     "track", "family", "held", "by", "attempts", "by_chance", "looks", "design",
 )  # fmt: skip
-"""``pairwise.csv``: differences are first − second of units that both have.
+"""``pairwise.csv``: differences are first − second of units that both have. The first metric of a
+workload is the primary one, the others are exploratory: their verdicts are not adjusted for there
+being several metrics. ``steps_to_target`` is censored: its difference is that of the Kaplan–Meier
+medians, its p-value the log-rank test's, and it has no interval.
 
-Intervals (95 % t), ``p_value``, ``p_wilcoxon`` and ``p_equivalence`` are for one pair alone; those
-with ``_adjusted`` are Holm's over all pairs of one ``family``, metric, workload and track, and the
-verdict needs them (`sgdlab.analysis.statistics.judge`, `sgdlab.analysis.families`); a pair without
-a family answers no declared question, and is not judged. The first metric of a workload is the
-primary one, the others are exploratory: their verdicts are not adjusted for there being several
-metrics. ``attempts`` is of how many attempts the difference is the best, which ``p_adjusted`` is
-corrected for, and ``by_chance`` how large the best of so many is expected to be without an effect.
-
-``looks`` counts the looks at the verdict, this one included (empty where they are not known), and
-``design`` is ``fixed`` for one, else ``planned`` or ``anytime``: p-values and intervals hold over
-all looks (`sgdlab.analysis.statistics.looks`), but for those of times, which note it.
-
-``effect_size`` is Cohen's d of the differences; ``seeds_needed`` counts units, replicates or seeds
-as ``unit`` says, for 80 % power at the observed difference. ``steps_to_target`` is censored: its
-difference is that of the Kaplan–Meier medians, its p-value the log-rank test's, and it has no
-interval."""
+Columns:
+    first, second: The two contenders.
+    metric: The column of ``runs.csv`` that is compared, or ``steps_to_target``.
+    n_pairs: The units that both have.
+    mean_difference: The mean of first − second, in units of the metric.
+    ci_low, ci_high: Its 95 % t interval, for this pair alone.
+    p_value, p_wilcoxon: Of no difference, by the t-test and by signed ranks; for this pair alone.
+    p_equivalence: Of a difference beyond ± ``margin``; for this pair alone.
+    p_adjusted, p_wilcoxon_adjusted, p_equivalence_adjusted: Holm's over all pairs of one family,
+        metric, workload and track; the verdict needs them (`sgdlab.analysis.statistics.judge`).
+    effect_size: Cohen's d of the differences: mean over standard deviation.
+    verdict: ``first better``, ``second better``, ``equivalent`` or ``undecided``.
+    seeds_needed: Units (replicates or seeds, as ``unit`` says) for 80 % power at a true difference
+        as large as the observed one.
+    margin: What counts as equivalent, in units of the metric.
+    unit: What counts as one observation: ``replicate``, ``seed`` or ``run``.
+    note: What a reader has to know beside it.
+    family: The question that the pair answers (`sgdlab.analysis.families`); a pair without one is
+        not judged.
+    attempts: Of how many attempts the difference is the best: ``p_adjusted`` is corrected for them.
+    by_chance: How large the best of so many is expected to be without an effect.
+    looks: The looks at the verdict, this one included; empty where they are not known.
+    design: ``fixed`` for one look, else ``planned`` or ``anytime``: p-values and intervals hold
+        over all looks (`sgdlab.analysis.statistics.looks`), but those of times, which note it.
+"""
 
 _SPLITS_OVERLAP = "not corrected for splits that overlap"
 

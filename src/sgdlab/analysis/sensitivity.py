@@ -19,7 +19,17 @@ SENSITIVITY_COLUMNS = (
     "held", "by",
 )  # fmt: skip
 """``sensitivity.csv``: a row per run; what follows ``status`` is the same for all of an optimizer.
-``metric`` is the column of ``runs.csv`` that ``value`` is from."""
+
+Columns:
+    metric: The column of ``runs.csv`` that ``value`` is from.
+    lr: ``base_lr`` of the run.
+    value: What it reached; empty where it did not complete.
+    tolerance: How much worse than the best still counts as good, in units of the metric.
+    best_lr, best: The rate with the best mean over runs of the same settings, and that mean.
+    basin_low, basin_high: The outermost rates around the best that are as good.
+    basin_decades: ``log10(basin_high / basin_low)``.
+    open_low, open_high: Whether no lower or higher rate was tried, so that it may reach further.
+"""
 
 Point = tuple[float, float, str]
 

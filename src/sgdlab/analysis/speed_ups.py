@@ -25,7 +25,13 @@ SPEED_UP_COLUMNS = (
     "dataset", "model", "track", "optimizer", "reference", "column", "clock", "n", "reached",
     "ratio", "low", "high", "p", "note",
 )  # fmt: skip
-"""``speedup.csv``: a row per contender and clock, see `sgdlab.analysis.statistics.SpeedUp`."""
+"""``speedup.csv``: a row per contender and clock: how many times sooner it arrives.
+
+Columns:
+    reference: The contender whose end is the goal.
+    column: What is reached: the validation loss, else the metric.
+    clock: ``step``, ``examples`` or ``train_seconds``: what the time is counted in.
+"""
 
 
 def speed_ups(

@@ -17,8 +17,17 @@ ABLATION_COLUMNS = (
     "ingredient", "question", "gain", "ci_low", "ci_high", "p_value", "p_adjusted", "n_pairs",
     "units_needed", "verdict", "metric", "dataset", "model", "track",
 )  # fmt: skip
-"""``ablation.csv``: ``gain`` is the metric with the ingredient − without it, within the recipe or
-alone, over paired units; ``p_adjusted`` is Holm's over the ingredients."""
+"""``ablation.csv``: a row per ingredient and question.
+
+Columns:
+    ingredient: What the recipe is with and without.
+    question: Left out of the recipe, or alone.
+    gain: The mean over paired units of the metric with the ingredient − without it.
+    ci_low, ci_high: Its 95 % interval.
+    p_value, p_adjusted: Of no gain; Holm's over the ingredients.
+    units_needed: ``seeds_needed`` of ``pairwise.csv``.
+    verdict: ``earns its place``, ``does harm``, ``does not matter`` or ``undecided``.
+"""
 
 
 def ablation_frame(analysis: Analysis) -> pd.DataFrame:

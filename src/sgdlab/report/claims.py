@@ -14,7 +14,12 @@ CLAIM_COLUMNS = (
     "workload", "track", "name", "target", "n", "mean", "best", "sd", "ahead", "statistic", "p",
     "p_adjusted", "by_chance", "verdict", "note",
 )  # fmt: skip
-"""``claims.csv``: a row per claim, see `sgdlab.analysis.statistics.TargetClaim`."""
+"""``claims.csv``: a row per claim to reach a fixed target.
+
+Columns:
+    workload: ``dataset/model``.
+    target: The value of the metric that is claimed.
+"""
 
 
 def claims_table(analysis: Analysis) -> pd.DataFrame:

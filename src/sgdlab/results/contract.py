@@ -15,7 +15,7 @@ class StepRecord(NamedTuple):
         step: The step, counted from 1.
         epoch: The epoch, counted from 1.
         examples: The examples that were seen once the step is done.
-        lr: The learning rate used.
+        lr: The learning rate that was used, after schedule and scaling.
         loss: The mean over the effective batch at the parameters *before* the update.
         grad_norm: The global L2 norm of the gradient before clipping.
         clip_coef: The factor that clipping applied to it.
@@ -35,7 +35,16 @@ STEP_COLUMNS = StepRecord._fields
 
 EVAL_COLUMNS = ("step", "epoch", "examples", "train_seconds", "weights", "split", "loss")
 """A row per evaluation and split, followed by the metric of the task (``accuracy``, ``rmse``).
-``step`` updates have been made: step 0 is the initialisation."""
+
+Columns:
+    step: The updates that have been made: 0 is the initialisation.
+    epoch: The epoch of the last update, 0 before the first.
+    examples: The examples that were seen so far.
+    train_seconds (s): The time of training so far, without evaluations; empty in a stack.
+    weights: ``raw``, or ``average`` for those of an average.
+    split: ``train``, ``val`` or ``test``.
+    loss: The mean over the whole split.
+"""
 
 SUMMARY_COLUMNS = (
     "run_id", "study", "phase", "trial", "status", "reason", "engine", "optimizer", "schedule",
@@ -47,13 +56,45 @@ SUMMARY_COLUMNS = (
     "best_val_step", "test_loss", "test_metric",
 )  # fmt: skip
 """One row, followed by the settings of optimizer and schedule (``optimizer.momentum``, …), those of
-the model, techniques such as ``staleness.delay``, and results of averaged weights."""
+the model, techniques such as ``staleness.delay``, and results of averaged weights.
+
+Columns:
+    run_id: The hash of all that determines the run.
+    study: The sweep or comparison; empty for a single run.
+    phase: ``tune``, ``final``, ``defaults``, ``one``, ``timing`` or ``pilot`` in a comparison.
+    trial: The number of the trial in its search.
+    status: ``completed``, ``diverged``, ``stopped`` or ``failed``.
+    reason: Why it did not complete.
+    engine: ``sequential`` (alone) or ``stacked`` (with others).
+    optimizer, schedule, model, dataset, scaling: The member of the group.
+    task: What the targets are: ``classification``, ``regression``, …
+    batch_size (examples): Those of a forward pass.
+    accumulate: Micro-batches of an update.
+    effective_batch_size (examples): Those of an update, of all processes.
+    base_lr, lr: The learning rate that was set, and after scaling, before the schedule.
+    seed: The seed.
+    epochs, steps, examples: Those that were made.
+    num_parameters, num_decayed: Parameters of the model; those that weight decay applies to.
+    optimizer_state_bytes (bytes): All tensors in the optimizer's state.
+    peak_memory_bytes (bytes): What torch allocated on CUDA; the whole process on a CPU.
+    train_seconds (s): The time of training, without evaluations; empty in a stack.
+    examples_per_second (1/s): The rate of training; empty in a stack.
+    final_train_loss, final_val_loss, final_val_metric: Of the last evaluation, given a result.
+    best_val_loss, best_val_metric: The best of any evaluation.
+    best_val_step: The step of the best metric.
+    metric, metric_direction: The name of the metric, and whether ``max`` or ``min`` is better.
+    gradient_evaluations, function_evaluations: How often gradient and loss were computed.
+    test_loss, test_metric: Of the test split, at the end, where it was evaluated.
+"""
 
 
 LABEL_COLUMNS = ("contender", "replicate")
 """What a comparison calls a run, among the columns after the settings; older summaries lack them.
-``contender`` is what is compared (an optimizer, with the values of scientific parameters where
-there are any), ``replicate`` the number of the independent search that the run belongs to."""
+
+Columns:
+    contender: What is compared: an optimizer, with the values of scientific parameters, if any.
+    replicate: The number of the independent search that the run belongs to.
+"""
 
 
 def after_summary(column: str) -> tuple[bool, str]:
