@@ -41,16 +41,23 @@ def tried() -> list[ConformCase]:
 
 
 def found(tried: list[ConformCase], a: str, b: str, *only: str) -> Verdict:
-    if b.startswith("pytorch_optimizer"):
-        pytest.importorskip("pytorch_optimizer", reason="extra more-optimizers")
+    if not b.startswith("torch.") and "." in b:  # extra more-optimizers; schedulefree by hand
+        pytest.importorskip(b.partition(".")[0])
     one = side_of(a)
     with in_float64():
         return conform(Lockstep(one, same_settings(one, side_of(b)), tried, only))
 
 
-@pytest.mark.parametrize("name", SAME)
-def test_twins_are_the_same(name: str, tried: list[ConformCase]) -> None:
-    verdict = found(tried, name, SAME[name])
+@pytest.mark.parametrize(
+    ("name", "twin"),
+    [
+        *SAME.items(),
+        ("schedule_free_sgd", "schedulefree.SGDScheduleFree"),
+        ("schedule_free_adamw", "schedulefree.AdamWScheduleFree"),
+    ],
+)
+def test_twins_are_the_same(name: str, twin: str, tried: list[ConformCase]) -> None:
+    verdict = found(tried, name, twin)
     assert verdict.is_same, verdict.first
 
 

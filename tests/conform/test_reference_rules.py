@@ -20,6 +20,9 @@ ADAM = {"beta1": 0.8, "beta2": 0.95, "eps": 1e-3, "dampening": None, "first_whol
 ADAM |= {"square": "average", "correction": "both"}
 SQUARES = {"beta2": 0.9, "eps": 1e-3, "square": "average", "normalised_first": True}
 
+ADAFACTOR = {"square": "average", "epsilon": "floor", "eps": 1e-30, "decay": "decoupled"}
+ADAFACTOR |= {"factored": True, "growing": True, "rms_scaled": True, "capped": True}
+
 MEMBERS = {
     "SGD momentum=0.7 dampening=0.3": ReferenceRule(0.1, 0.7, dampening=0.3),
     "SGD momentum=0.7 nesterov=true": ReferenceRule(0.1, 0.7, nesterov=True),
@@ -34,6 +37,7 @@ MEMBERS = {
     "RMSprop alpha=0.9 eps=1e-3 centered=true": ReferenceRule(
         0.1, **{**SQUARES, "square": "centred"}
     ),
+    "Adafactor eps=[1e-30,1e-3] d=1.5": ReferenceRule(0.1, **ADAFACTOR, bound="rms", bound_at=1.5),
     "Adagrad eps=1e-3 initial_accumulator_value=0.5": ReferenceRule(
         0.1, eps=1e-3, square="sum", square_start=0.5
     ),

@@ -62,7 +62,8 @@ class Tape:
                 own = slice(begin, begin + math.prod(shape))
                 each = v[own].reshape(shape)
                 rows, columns = each.mean(-1, keepdims=True), each.mean(-2, keepdims=True)
-                made[own] = (rows * columns / rows.mean(-2, keepdims=True)).ravel()
+                whole = np.maximum(rows.mean(-2, keepdims=True), 1e-300)  # 0 before any gradient
+                made[own] = (rows * columns / whole).ravel()
         return made
 
     def slice_means(self, v: Array) -> Array:
