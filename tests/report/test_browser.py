@@ -152,8 +152,9 @@ def test_figures_follow_the_width_of_the_page(browser: Browser, evil: Report) ->
     """As when a phone is turned: a figure keeps within its place, and fills it."""
     tab = show(browser, evil.html, 844, 390)
     sizes = """[...document.querySelectorAll('.plot')]
-        .filter(p => !p.closest('details:not([open])')).map(p => ['Width', 'Height'].map(k => p['client' + k]
-            - p.querySelector('.main-svg').getBoundingClientRect()[k.toLowerCase()]))"""
+        .filter(p => !p.closest('details:not([open])'))
+        .map(p => [p, p.querySelector('.main-svg').getBoundingClientRect()])
+        .map(([p, box]) => [p.clientWidth - box.width, p.clientHeight - box.height])"""
     for width, height in ((390, 844), (1280, 800), (390, 844)):
         tab.resize(width, height)
         tab.wait(f"{sizes}.flat().every(apart => Math.abs(apart) <= 1)")
