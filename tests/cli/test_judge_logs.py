@@ -182,3 +182,13 @@ def test_neither_torch_nor_hydra_is_loaded(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stderr
+
+
+def test_what_the_files_tell_no_cost_of_has_no_table_of_it(sgdlab: Cli) -> None:
+    """With the steps to a target there is something to tell."""
+    runs = table(sgdlab.folder, {"sgd": 0.0, "adam": -0.03})
+    sgdlab("judge", "a.csv", "--out", "rep")
+    assert "Cost: " not in (sgdlab.folder / "rep" / "report.md").read_text()
+    runs.assign(step=10).to_csv(sgdlab.folder / "b.csv", index=False)
+    sgdlab("judge", "b.csv", "--target", "1.5", "--out", "other")
+    assert "Steps to target" in (sgdlab.folder / "other" / "report.md").read_text()

@@ -105,6 +105,27 @@ def test_an_optimizer_that_draws_is_itself(cli: Cli) -> None:
     assert "lr is 0.001 in A, 0.01 in B" in apart.out
 
 
+def test_an_optimizer_with_modes_is_put_into_that_of_training(cli: Cli) -> None:
+    """As those of schedulefree, which refuse to step otherwise; lists of numbers are read, too."""
+    write(
+        cli.folder / "moody_rule.py",
+        """
+        import torch
+
+        class Moody(torch.optim.Adam):
+            trains = False
+
+            def train(self):
+                self.trains = True
+
+            def step(self, closure=None):
+                assert self.trains
+                return super().step()
+        """,
+    )
+    assert cli("conform", "adam", "moody_rule.Moody betas=[9e-1,0.999]", *STEPS).code == 0
+
+
 def test_a_weight_that_is_no_number_differs(cli: Cli) -> None:
     """At such a rate squares overflow: NaN in one and not in the other is a difference."""
     result = cli("conform", "sgd", "sgd lr=1e308", "--json", *STEPS)

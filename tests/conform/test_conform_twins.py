@@ -24,6 +24,12 @@ APART = {
     "adamax": ("pytorch_optimizer.AdaMax", "B counts steps for all tensors together"),
     "signsgd": ("pytorch_optimizer.SignSGD", "agrees with weight_decouple=false"),
     "radam": ("pytorch_optimizer.RAdam", "B with degenerated_to_sgd=true instead of false"),
+    "lamb": ("pytorch_optimizer.Lamb", "B corrects the bias by the rate, after the trust ratio"),
+    "lars": ("pytorch_optimizer.LARS", "B decays tensors of two or more axes only"),
+    "swats": ("pytorch_optimizer.SWATS", "is 0.001 in A, 0 in B"),
+    "schedule_free_adamw": ("pytorch_optimizer.ScheduleFreeAdamW", "beside eps, is 0 in A, 1e-15"),
+    "adafactor": ("pytorch_optimizer.AdaFactor", "momentum (β₁) is 0 in A, 0.9 in B"),
+    "asgd": ("pytorch_optimizer.ASGD", "decay that no weight_decay turns off is 0.0001 in A, 0"),
 }
 """Where they do not, and why, as their sources say."""
 
@@ -35,16 +41,23 @@ def tried() -> list[ConformCase]:
 
 
 def found(tried: list[ConformCase], a: str, b: str, *only: str) -> Verdict:
-    if b.startswith("pytorch_optimizer"):
-        pytest.importorskip("pytorch_optimizer", reason="extra more-optimizers")
+    if not b.startswith("torch.") and "." in b:  # extra more-optimizers; schedulefree by hand
+        pytest.importorskip(b.partition(".")[0])
     one = side_of(a)
     with in_float64():
         return conform(Lockstep(one, same_settings(one, side_of(b)), tried, only))
 
 
-@pytest.mark.parametrize("name", SAME)
-def test_twins_are_the_same(name: str, tried: list[ConformCase]) -> None:
-    verdict = found(tried, name, SAME[name])
+@pytest.mark.parametrize(
+    ("name", "twin"),
+    [
+        *SAME.items(),
+        ("schedule_free_sgd", "schedulefree.SGDScheduleFree"),
+        ("schedule_free_adamw", "schedulefree.AdamWScheduleFree"),
+    ],
+)
+def test_twins_are_the_same(name: str, twin: str, tried: list[ConformCase]) -> None:
+    verdict = found(tried, name, twin)
     assert verdict.is_same, verdict.first
 
 

@@ -40,6 +40,27 @@ PLANTED: dict[str, tuple[str, str, str]] = {
     "the rate in RMSprop's buffer": ("rmsprop momentum=0.9", "planted.Squares", "lr inside of the"),
     "Lion with coupled decay": ("lion", "planted.CoupledSign", "(coupled)"),
     "Lion, clipped": ("lion", "planted.ClippedSign", "norm of each tensor's gradient at 1"),
+    "eps in the trust ratio": ("lamb", "planted_layers.EpsilonInTheRatio", "B adds eps to"),
+    "a trust ratio for vectors": ("lamb", "planted_layers.RatioOfAll", "B has a trust ratio for"),
+    "a bound of the trust ratio": ("lamb", "planted_layers.CappedRatio", "is inf in A, 1 in B"),
+    "decay outside of the ratio": ("lamb", "planted_layers.DecayOutsideOfTheRatio", "(decoupled)"),
+    "a rate that is corrected": ("lamb", "planted_layers.CorrectsTheRate", "after the trust ratio"),
+    "LARS with one norm": ("lars", "planted_layers.OneNormInTheRatio", "B divides by |gradient +"),
+    "two eps": ("adam", "planted_layers.TwoEpsilons", "beside eps, is 0 in A, 1e-12 in B"),
+    "Adafactor, not factored": ("adafactor", "planted_layers.Whole", "B keeps a second moment for"),
+    "Adafactor, not relative": ("adafactor", "planted_layers.RateAsItIs", "B takes the rate as it"),
+    "Adafactor's decay": (
+        "adafactor", "planted_layers.DecayOfTheRelativeRate", "by the rate relative to the weights",
+    ),
+    "a growing rate": (PLAIN, "planted_layers.GrowingRate", "B finds a rate of its own"),
+    "single precision": (PLAIN, "planted_layers.ShortMemory", "in float32 (velocity_dtype)"),
+    "decay at z": (
+        "schedule_free_adamw", "planted_layers.DecayAtZ", "B shrinks the weights by lr",
+    ),
+    "an average of equal weights": (
+        "schedule_free_adamw", "planted_layers.EqualWeights", "average's weights is 2 in A, 0 in B",
+    ),
+    "SWATS without a turn": ("swats", "planted_layers.NeverTurns", "is 0.001 in A, 0 in B"),
 }  # fmt: skip
 
 

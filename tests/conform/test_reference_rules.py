@@ -13,11 +13,15 @@ from sgdlab.conform.rule import ReferenceRule
 from sgdlab.conform.sides import side_of
 from sgdlab.conform.switches import STAGES, WORDS, alternatives
 from sgdlab.conform.tape import flat, tape_of
+from sgdlab.conform.templates import paced, templates
 from sgdlab.conform.trajectory import weights_after
 
 ADAM = {"beta1": 0.8, "beta2": 0.95, "eps": 1e-3, "dampening": None, "first_whole": False}
 ADAM |= {"square": "average", "correction": "both"}
 SQUARES = {"beta2": 0.9, "eps": 1e-3, "square": "average", "normalised_first": True}
+
+ADAFACTOR = {"square": "average", "epsilon": "floor", "eps": 1e-30, "decay": "decoupled"}
+ADAFACTOR |= {"factored": True, "growing": True, "rms_scaled": True, "capped": True}
 
 MEMBERS = {
     "SGD momentum=0.7 dampening=0.3": ReferenceRule(0.1, 0.7, dampening=0.3),
@@ -33,6 +37,7 @@ MEMBERS = {
     "RMSprop alpha=0.9 eps=1e-3 centered=true": ReferenceRule(
         0.1, **{**SQUARES, "square": "centred"}
     ),
+    "Adafactor eps=[1e-30,1e-3] d=1.5": ReferenceRule(0.1, **ADAFACTOR, bound="rms", bound_at=1.5),
     "Adagrad eps=1e-3 initial_accumulator_value=0.5": ReferenceRule(
         0.1, eps=1e-3, square="sum", square_start=0.5
     ),
@@ -109,7 +114,12 @@ def test_every_switch_has_words_and_is_tried_in_one_stage(tried: list[ConformCas
     rule = ReferenceRule(0.1)
     for name, words in WORDS.items():
         assert getattr(rule, name) in words, name
-    places = [{key for c in alternatives(rule, {}, k) for key in c} for k in range(len(STAGES))]
+    kinds = [rule, *templates({"switch_tolerance": 1e-3}, 0.1), *paced({}, 0.1)]
+    kinds.append(dataclasses.replace(rule, square="average", growing=True, rms_scaled=True))
+    places = [
+        {key for each in kinds for c in alternatives(each, {}, k) for key in c}
+        for k in range(len(STAGES))
+    ]
     assert set(WORDS) <= set.union(*places)
     assert sum(map(len, places)) == len(set.union(*places))
     named = [name for names, _, _ in STAGES for name in names]

@@ -149,6 +149,26 @@ def test_a_phone_in_the_dark(browser: Browser, evil: Report) -> None:
 
 
 @pytest.mark.slow
+def test_figures_follow_the_width_of_the_page(browser: Browser, evil: Report) -> None:
+    """As when a phone is turned: a figure keeps within its place, and fills it."""
+    tab = show(browser, evil.html, 844, 390)
+    sizes = """[...document.querySelectorAll('.plot')]
+        .filter(p => !p.closest('details:not([open])'))
+        .map(p => [p, p.querySelector('.main-svg').getBoundingClientRect()])
+        .map(([p, box]) => [p.clientWidth - box.width, p.clientHeight - box.height])"""
+    for width, height in ((390, 844), (1280, 800), (390, 844)):
+        tab.resize(width, height)
+        tab.wait(f"{sizes}.flat().every(apart => Math.abs(apart) <= 1)")
+    shown = len(tab.run(sizes))
+    tab.run("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    tab.wait(f"{DRAWN} && {sizes}.flat().every(apart => Math.abs(apart) <= 1)")
+    assert len(tab.run(sizes)) > shown > 6
+    assert tab.run("document.documentElement.scrollWidth") == 390
+    check_quiet(tab, evil)
+    tab.close()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(390, 844), (1280, 800)])
 def test_every_kind_of_report(browser: Browser, tmp_path: Path, size: tuple[int, int]) -> None:
     twenty = make_study(tmp_path / "twenty", [f"o{i:02}" for i in range(20)], trials=4)

@@ -52,6 +52,20 @@ def test_data_are_numbers_text_and_places_of_names() -> None:
     assert "of" not in found["series"][7]
 
 
+def test_ticks_stand_where_something_was_run() -> None:
+    """Along an axis of 2, 4 and 8 epochs; a logarithmic axis by itself has 2 and 5."""
+    lines = [Line("$a$", [2.0, 4.0, 8.0], [0.0, 1.0, 2.0]), Line("<b>", [2.0, 8.0], [1.0, 1.0])]
+    for ticks, shown in (((2.0, 4.0, 8.0), ["2", "4", "8"]), ((), ["2", "5"])):
+        x = Axis("epochs", log=True, ticks=ticks)
+        found = Chart("along", "Along", "", x, Axis("difference"), lines)
+        assert data(found, LOOKS)["x"].get("ticks", []) == list(ticks)
+        svg = files(found, LOOKS, ["svg"])["svg"].decode()
+        (drawn,) = ET.fromstring(svg).findall(".//*[@id='matplotlib.axis_1']")
+        marks = [mark for mark in drawn.iter() if mark.get("id", "").startswith("xtick")]
+        texts = ["".join(mark.itertext()).strip() for mark in marks]
+        assert [text for text in texts if text] == shown
+
+
 def test_rounding_keeps_what_a_screen_can_show() -> None:
     assert rounded([1 / 3, 2.0, NAN, math.inf, 1234567.8, 1e-9]) == [
         0.333333, 2, None, None, 1234570, 1e-9,

@@ -5,13 +5,15 @@ import gzip
 import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from html_page import Page
-from studies import EVIL
+from studies import EVIL, make_study
 
-from sgdlab.report import Report, page
+from sgdlab.report import Report, build, page
 from sgdlab.report.document import Document, Section, Text
 from sgdlab.visible import visible, visible_lines
 
@@ -92,3 +94,19 @@ def test_inert_json_reads_back(letter: str) -> None:
     text = page.inert({letter: [letter, 1.5, None]})
     assert letter not in text
     assert json.loads(text) == {letter: [letter, 1.5, None]}
+
+
+@pytest.mark.parametrize("workloads", [1, 2])
+def test_an_answer_is_said_once_where_no_setting_was_tuned(tmp_path: Path, workloads: int) -> None:
+    """As in an ablation without re-tuning: its only track is the one that the page begins with."""
+    names = (("digits", "mlp"), ("wine", "linear"))[:workloads]
+    root = make_study(tmp_path / "study", ["adam", "sgd"], workloads=names)
+    for run in [*root.glob("*/tune*"), *root.glob("*/final*")]:
+        shutil.rmtree(run)
+    plan = yaml.safe_load((root / "study.yaml").read_text())
+    (root / "study.yaml").write_text(yaml.safe_dump({**plan, "tracks": ["defaults"]}))
+    report = build([root], root / "report")
+    text = (report.out / "report.md").read_text()
+    assert len(re.findall("(sgd|adam) − (sgd|adam) = ", text)) == workloads
+    assert "without any tuning." in text
+    assert "other runs than those above" not in text

@@ -1,25 +1,16 @@
 """Which `ReferenceRule` an optimizer is, and which change makes it another one."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from sgdlab.checks import is_number
 from sgdlab.conform.cases import ConformCase
 from sgdlab.conform.rule import ReferenceRule
 from sgdlab.conform.switches import NUMBERS, STAGES, Change, Numbers, alternatives, changed
 from sgdlab.conform.tape import Array, Tape
 from sgdlab.conform.trajectory import weights_after
-
-_NAMES = {
-    "lr": ("lr", "learning_rate"), "beta1": ("momentum", "beta1", "beta", "mu"),
-    "beta2": ("alpha", "rho", "beta2", "decay_rate"), "eps": ("eps", "epsilon"),
-    "weight_decay": ("weight_decay", "wd"),
-}  # fmt: skip
-"""What implementations call the numbers of a `ReferenceRule`."""
 
 _ROUNDING = 1e-13
 
@@ -62,73 +53,21 @@ class Tracks:
                 )
             )
 
+    def rates_of(self, rule: ReferenceRule) -> list[float]:
+        """Return the rates of the first case that a rule with a pace of its own finds."""
+        (case, tape), rates = self.cases[0], list[float]()
+        for _ in weights_after(rule, case, tape, self.tracks[0], rates):
+            pass
+        return rates
+
     def _meets(self, rule: ReferenceRule, case: ConformCase, tape: Tape, track: Array) -> bool:
         size = max(1.0, float(np.abs(tape.start).max()))
-        for w, seen in zip(weights_after(rule, case, tape), track, strict=True):
+        for w, seen in zip(weights_after(rule, case, tape, track), track, strict=True):
             apart = np.maximum.reduceat(np.abs(w - seen), tape.tensors)
             moved = np.maximum.reduceat(np.abs(seen - tape.start), tape.tensors)
             if not (apart <= self.tolerance * moved + _ROUNDING * size).all():  # NaN is no match
                 return False
         return True
-
-
-def numbers_in(*settings: Mapping[str, Any]) -> dict[str, set[float]]:
-    """Return the numbers among settings, by the field of a rule that they may belong to."""
-    found: dict[str, set[float]] = {}
-    for each in settings:
-        flat = _flat(each)
-        for name, aliases in _NAMES.items():
-            found.setdefault(name, set()).update(flat[a] for a in aliases if a in flat)
-        # A bound may be called anything.
-        other = {v for k, v in flat.items() if v > 0 and k not in sum(_NAMES.values(), ())}
-        for name in ("clip_at", "bound_at", "max_norm_at", "square_start"):
-            found.setdefault(name, set()).update(other)
-    return found
-
-
-def _flat(settings: Mapping[str, Any]) -> dict[str, float]:
-    """Return the numbers among settings, those of ``betas`` by the names of their own."""
-    found = {k: float(v) for k, v in settings.items() if is_number(v)}
-    betas = settings.get("betas")
-    if isinstance(betas, Sequence):
-        pairs = zip(("beta1", "beta2"), betas, strict=False)
-        found |= {name: float(v) for name, v in pairs if is_number(v)}
-    return found
-
-
-def templates(settings: Mapping[str, Any], decay: float) -> Iterator[ReferenceRule]:
-    """Yield well-known rules with the numbers of an optimizer's settings.
-
-    Args:
-        settings: The settings.
-        decay: The weight decay of cases that have it.
-    """
-    flat = _flat(settings)
-
-    def own(name: str, default: float) -> float:
-        return next((flat[alias] for alias in _NAMES[name] if alias in flat), default)
-
-    lr = own("lr", 1e-3)
-    common: dict[str, Any] = {"lr": lr, "weight_decay": decay}
-    flags: dict[str, Any] = {"nesterov": bool(settings.get("nesterov"))}
-    beta1 = own("beta1", 0.0)
-    beta2 = flat.get("beta2", own("beta2", 0.999))
-    eps = own("eps", 1e-8)
-    sgd = ReferenceRule(**common, **flags, beta1=beta1, dampening=flat.get("dampening", 0.0))
-    square = "max" if settings.get("amsgrad") else "average"
-    adam = ReferenceRule(
-        **common, beta1=flat.get("beta1", beta1 or 0.9), beta2=beta2, eps=eps, square=square,
-        dampening=None, first_whole=False, correction="both",
-    )  # fmt: skip
-    start = flat.get("initial_accumulator_value", 0.0)
-    squares: dict[str, Any] = {"beta2": own("beta2", 0.99), "eps": eps, "normalised_first": True}
-    centred = "centred" if settings.get("centered") else "average"
-    yield from (sgd, adam, changed(adam, {"decay": "decoupled"}))
-    yield changed(sgd, {"lr_inside": True})
-    yield ReferenceRule(**common, **squares, beta1=beta1, square=centred, first_whole=False)
-    yield ReferenceRule(**common, eps=eps, square="sum", square_start=start)
-    yield changed(adam, {"square": "infinity", "correction": "first"})
-    yield changed(adam, {"square": "belief"})
 
 
 def nearest(
@@ -155,6 +94,26 @@ def nearest(
         fewest = min((count for count, _ in ahead), default=most)
         found = list(dict.fromkeys(r for count, rules in ahead if count == fewest for r in rules))
     return found
+
+
+def brought_together(
+    one: ReferenceRule, other: ReferenceRule, of_one: Tracks, of_other: Tracks
+) -> tuple[ReferenceRule, ReferenceRule]:
+    """Return two rules that differ in less, each of which does what it did.
+
+    Field by field, one takes the value of the other where that changes none of its steps, as what
+    says how a momentum is taken in does where there is none.
+    """
+    for each in fields(ReferenceRule):
+        left, right = getattr(one, each.name), getattr(other, each.name)
+        if left == right or (each.name == "pace" and "given" in (left, right)):
+            continue  # any rate that is given can be found, too, which would explain nothing
+        for rule, of, value in ((one, of_one, right), (other, of_other, left)):
+            tried = changed(rule, {each.name: value})
+            if all(of.is_met_by(tried, stage) for stage in range(len(STAGES))):
+                one, other = (tried, other) if rule is one else (one, tried)
+                break
+    return one, other
 
 
 def _nearest(

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import torch
+
 from sgdlab.conform.lockstep import Lockstep, Wrap
 from sgdlab.conform.sides import IMPLEMENTATION, Side
 from sgdlab.conform.wraps import DECAYS, around
@@ -56,6 +58,21 @@ def _apart_in_words(apart: dict[str, tuple[Any, Any]]) -> str:
         f"{name} is {setting(left)} in {{a}}, {setting(right)} in {{b}}"
         for name, (left, right) in sorted(apart.items())
     )
+
+
+def in_full_precision(trial: Lockstep) -> tuple[list[str], Lockstep]:
+    """Return which settings make either keep numbers in less than float64, and a trial without.
+
+    What such a buffer rounds hides all smaller differences, and is one itself.
+    """
+    words: list[str] = []
+    sides: dict[str, Side] = {}
+    for name, side in (("a", trial.a), ("b", trial.b)):
+        short = {k: v for k, v in side.settings.items() if isinstance(v, torch.dtype)}
+        short = {k: v for k, v in short.items() if v.is_floating_point and v != torch.float64}
+        sides[name] = side.with_settings(dict.fromkeys(short, torch.float64)) if short else side
+        words += [f"{{{name}}} keeps numbers in {str(v)[6:]} ({k})" for k, v in short.items()]
+    return words, replace(trial, **sides)
 
 
 def by_flags(side: Side, name: str) -> Iterator[Hypothesis]:

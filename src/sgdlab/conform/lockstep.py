@@ -87,6 +87,9 @@ def follow(
     around.begin(case)
     side = trial.prepared(side, case, is_decayed=not around.takes_decay)
     optimizer = side.build(model, trial.only)
+    train = getattr(optimizer, "train", None)
+    if callable(train):  # of those that average by themselves: weights are where gradients are
+        train()
     drawn = torch.Generator().manual_seed(0).get_state()
     rates = [group.get("lr") for group in optimizer.param_groups]
     for step, factor in enumerate(case.factors):

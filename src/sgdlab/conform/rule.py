@@ -1,19 +1,24 @@
 """A family of update rules with a switch for every convention that implementations differ in.
 
-SGD with momentum, Adam, RMSprop, Adagrad, Adamax, AdaBelief and their kin are members. A rule is
-a reference, not an optimizer to train with: NumPy, float64, on one flat vector of all weights.
+SGD with momentum, Adam, RMSprop, Adagrad, Adamax, AdaBelief, LARS, LAMB, Adafactor, schedule-free
+learning and their kin are members. A rule is a reference, not an optimizer to train with: NumPy,
+float64, on one flat vector of all weights.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 Decay = Literal[
-    "coupled", "decoupled", "after", "constant", "by_schedule", "corrected", "momentum_only", "none"
-]
+    "coupled", "decoupled", "after", "constant", "by_schedule", "corrected", "momentum_only",
+    "in_update", "scaled", "none",
+]  # fmt: skip
 Square = Literal["none", "average", "sum", "max", "max_corrected", "infinity", "belief", "centred"]
 Epsilon = Literal["outside", "uncorrected", "inside", "inside_uncorrected", "floor"]
 Correction = Literal["both", "none", "first", "second"]
 Norm = Literal["none", "global", "torch", "tensor", "value", "rms"]
+Trust = Literal["none", "gradient", "update"]
+Pace = Literal["given", "common", "tensor"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,9 @@ class ReferenceRule:
         decay: How the decay acts; ``after`` shrinks the weights after the step, ``constant`` by
             ``1 - weight_decay`` whatever the rate, ``by_schedule`` times the schedule's factor
             alone, ``corrected`` by the rate with its bias corrections, ``momentum_only`` adds it
-            to the gradient for the velocity, not for the squares.
+            to the gradient for the velocity, not for the squares, ``in_update`` adds it to ``u``
+            before the trust ratio, and moves ``z`` of schedule-free learning by the decay at ``y``;
+            ``scaled`` shrinks by the rate as ``rms_scaled`` and ``capped`` have made it.
         decays_vectors: Whether tensors with less than two axes decay, too.
         ascends: Whether the gradient is negated.
         clip: Which norm of the gradient is at most ``clip_at``; ``torch`` is the global norm plus
@@ -61,6 +68,35 @@ class ReferenceRule:
         late: Whether the rate is that of the step before.
         absent_is_zero: Whether a tensor without a gradient is treated as if it were 0.
         lazy: Whether entries whose gradient is 0 are left alone, with their moments.
+        eps_inside: Added to the squares within the root, beside what ``eps`` does.
+        bound_first: Whether ``bound`` acts on gradients that are divided already, before the
+            velocity.
+        trust: What is multiplied by ``trust_coefficient · |w| / |·|`` of each tensor: nothing, the
+            gradient before the velocity (LARS), or ``u`` (LAMB).
+        trust_coefficient: The factor.
+        trust_vectors: Whether tensors with less than two axes have a ratio, too.
+        trust_eps: Whether ``eps`` is added to the denominator of the ratio.
+        trust_cap: Largest ``|w|`` in the ratio.
+        trust_apart: Whether the denominator is ``|g| + λ·|w|`` instead of ``|g + λ·w|``.
+        trust_of_decayed: Whether ``|w|`` is that after a decoupled decay.
+        trust_uncorrected: Whether the ratio is that of ``u`` without its bias correction, which
+            then acts on the rate.
+        factored: Whether squares of a matrix are those of rows times those of columns.
+        growing: Whether ``β₂`` of step ``t`` is ``1 - t^beta2_power``.
+        beta2_power: The power, below 0.
+        rms_scaled: Whether the rate is times the root mean square of the tensor's weights.
+        rms_floor: The least that this is.
+        capped: Whether the rate is at most ``1/√t``.
+        ignores_schedule: Whether the rate stays what it was at first.
+        standing_decay: A decoupled decay that is there in every case.
+        average_beta: Share of the average of iterates at the place of the gradient, in
+            schedule-free learning; 0: there is no average.
+        average_power: Power of ``t`` in the average's weights.
+        average_lr_power: Power of the largest rate so far in these weights.
+        turn_tolerance: How near the rate that is learned for SGD must be to its average for SGD to
+            take over (SWATS); 0: it never does.
+        pace: Whether the rate is the one that is ``given``, or one that the rule finds by itself
+            in every step, ``common`` to all tensors or of each ``tensor``.
     """
 
     lr: float
@@ -93,3 +129,26 @@ class ReferenceRule:
     late: bool = False
     absent_is_zero: bool = False
     lazy: bool = False
+    eps_inside: float = 0.0
+    bound_first: bool = False
+    trust: Trust = "none"
+    trust_coefficient: float = 1.0
+    trust_vectors: bool = True
+    trust_eps: bool = False
+    trust_cap: float = math.inf
+    trust_apart: bool = False
+    trust_of_decayed: bool = True
+    trust_uncorrected: bool = False
+    factored: bool = False
+    growing: bool = False
+    beta2_power: float = -0.8
+    rms_scaled: bool = False
+    rms_floor: float = 1e-3
+    capped: bool = False
+    ignores_schedule: bool = False
+    standing_decay: float = 0.0
+    average_beta: float = 0.0
+    average_power: float = 0.0
+    average_lr_power: float = 2.0
+    turn_tolerance: float = 0.0
+    pace: Pace = "given"

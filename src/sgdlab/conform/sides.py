@@ -107,9 +107,12 @@ class Side:
                 bias_and_norm=self.extra.get("decay.bias_and_norm", True),
                 roles=roles_of(model, batch(0)[0]) if traits.roles else None,
             )
+        # A config holds neither tuples nor types.
         lists = {k: v for k, v in self.section.items() if isinstance(v, list)}
-        tuples: dict[str, Any] = {k: tuple(v) for k, v in lists.items()}
-        optimizer = call(self.section, self.label, {}, params=params, **tuples)
+        objects: dict[str, Any] = {k: tuple(v) for k, v in lists.items()}
+        objects |= {k: v for k, v in self.section.items() if isinstance(v, torch.dtype)}
+        section = {k: v for k, v in self.section.items() if not isinstance(v, torch.dtype)}
+        optimizer = call(section, self.label, {}, params=params, **objects)
         if not isinstance(optimizer, Optimizer):
             raise InputError(
                 f"{self.label}: {self.section['_target_']} is no torch.optim.Optimizer"
@@ -157,9 +160,15 @@ def side_of(text: str, own: Path | None = None) -> Side:
 def _value(key: str, text: str) -> Any:
     """Return a value as YAML reads it, and ``1e-7`` as a number, which YAML does not."""
     try:
-        return float(text) if "e" in text.lower() and text[:1] in "0123456789.-+" else _load(text)
+        value = _load(text)
+        return [_number(v) for v in value] if isinstance(value, list) else _number(value)
     except (ValueError, yaml.YAMLError) as error:
         raise InputError(f"{key}={text}: cannot be read as a value") from error
+
+
+def _number(value: Any) -> Any:
+    is_one = isinstance(value, str) and "e" in value.lower() and value[:1] in "0123456789.-+"
+    return float(value) if is_one else value
 
 
 def _load(text: str) -> Any:

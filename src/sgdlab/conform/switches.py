@@ -1,118 +1,29 @@
-"""The conventions that implementations differ in, in words, and the values that are tried."""
+"""Which conventions and numbers of a `ReferenceRule` are tried, and where each can be seen."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
+from sgdlab.conform.conventions import WORDS
 from sgdlab.conform.rule import ReferenceRule
 from sgdlab.terminal.numbers import number
 
-WORDS: dict[str, dict[Any, str]] = {
-    "decay": {
-        "coupled": "adds weight decay to the gradient (coupled)",
-        "decoupled": "shrinks the weights by lr · weight_decay beside the step (decoupled)",
-        "after": "shrinks the weights by lr · weight_decay after the step, not before it",
-        "constant": "shrinks the weights by weight_decay, not multiplied by lr",
-        "by_schedule": "shrinks the weights by weight_decay · the schedule's factor, without lr",
-        "corrected": "multiplies its decoupled decay by lr · √(1 - β₂ᵗ) / (1 - β₁ᵗ)",
-        "momentum_only": "adds weight decay to the gradient for the momentum, not for the squares",
-        "none": "applies no weight decay",
-    },
-    "decays_vectors": {
-        True: "decays every tensor",
-        False: "decays tensors of two or more axes only",
-    },
-    "epsilon": {
-        "outside": "adds eps outside the root, after the bias correction",
-        "uncorrected": "adds eps outside the root, before the bias correction",
-        "inside": "adds eps inside the root, after the bias correction",
-        "inside_uncorrected": "adds eps inside the root, before the bias correction",
-        "floor": "takes eps as the least denominator instead of adding it",
-    },
-    "correction": {
-        "both": "corrects the bias of both moments",
-        "none": "corrects no bias",
-        "first": "corrects the bias of the first moment only",
-        "second": "corrects the bias of the second moment only",
-    },
-    "first_count": {1: "counts steps from 1", 2: "counts steps from 2 in the bias correction"},
-    "shared_count": {
-        False: "counts the steps of each tensor",
-        True: "counts steps for all tensors together, those without a gradient, too",
-    },
-    "lr_inside": {
-        False: "keeps lr outside of the momentum buffer (torch's form)",
-        True: "has lr inside of the momentum buffer (Keras's form)",
-    },
-    "dampening": {
-        0.0: "adds whole gradients to the momentum",
-        None: "averages gradients by 1 - β₁",
-    },
-    "first_whole": {
-        True: "takes the first gradient into the momentum undampened",
-        False: "dampens the first gradient, too",
-    },
-    "nesterov": {False: "takes no Nesterov step", True: "takes Nesterov's step"},
-    "square": {
-        "none": "divides by no second moment",
-        "average": "divides by the root of an average of squares",
-        "sum": "divides by the root of the sum of all squares (Adagrad)",
-        "max": "divides by the root of the largest average of squares so far (AMSGrad)",
-        "max_corrected": "takes the largest average of squares (AMSGrad) after the bias correction",
-        "infinity": "divides by the largest decayed |g| (Adamax)",
-        "belief": "averages squares of g - m (AdaBelief)",
-        "centred": "divides by the standard deviation (centred)",
-    },
-    "square_start": {0.0: "starts squares at 0", 1.0: "starts squares at 1"},
-    "square_stale": {
-        False: "has the newest gradient in the second moment",
-        True: "divides by the second moment of the step before",
-    },
-    "normalised_first": {
-        False: "divides the momentum of the gradients",
-        True: "takes the momentum of gradients that are divided already",
-    },
-    "ascends": {False: "descends", True: "ascends (the sign of the gradient is turned)"},
-    "clip": {
-        "none": "clips no gradient",
-        "global": "clips the global norm of the gradient",
-        "torch": "clips the global norm of the gradient (plus 1e-6, as clip_grad_norm_)",
-        "tensor": "clips the norm of each tensor's gradient",
-        "value": "clips each entry of the gradient",
-        "rms": "clips the root mean square of each tensor's gradient",
-    },
-    "centralised": {
-        False: "takes gradients as they are",
-        True: "takes the mean of each slice out of the gradient (gradient centralisation)",
-    },
-    "bound": {
-        "none": "clips no update",
-        "global": "clips the global norm of the update",
-        "tensor": "clips the norm of each tensor's update",
-        "value": "clips each entry of the update",
-        "rms": "clips the root mean square of each tensor's update",
-    },
-    "max_norm": {
-        "none": "bounds no norm of weights",
-        "tensor": "bounds the norm of each tensor after the step (max-norm)",
-        "slices": "bounds the norm of each row after the step (max-norm)",
-    },
-    "late": {False: "takes the step's own rate", True: "takes the rate of the step before"},
-    "absent_is_zero": {
-        False: "skips tensors without a gradient",
-        True: "treats a missing gradient as zero",
-    },
-    "lazy": {
-        False: "moves entries whose gradient is zero by their momentum",
-        True: "leaves entries alone whose gradient is zero (lazy)",
-    },
-}
-"""What each value of a switch means, as a predicate."""
+_SHOWN = {
+    "lr": "lr", "beta1": "momentum (β₁)", "beta2": "memory of squares (β₂)", "eps": "eps",
+    "weight_decay": "weight_decay", "beta2_power": "power of the growing memory of squares",
+    "eps_inside": "what is added to squares within the root, beside eps,",
+    "trust_coefficient": "factor of the trust ratio", "trust_cap": "largest |w| in the trust ratio",
+    "rms_floor": "least root mean square that the rate is multiplied by",
+    "standing_decay": "decoupled decay that no weight_decay turns off",
+    "average_beta": "share of the average of iterates (β)",
+    "average_power": "power of the step in the average's weights",
+    "average_lr_power": "power of lr in the average's weights",
+    "turn_tolerance": "tolerance at which Adam turns into SGD (SWATS; 0: never)",
+}  # fmt: skip
+NUMBERS = tuple(_SHOWN)
+"""Settings of a `ReferenceRule` that are numbers; above, what they are called."""
 
-NUMBERS = ("lr", "beta1", "beta2", "eps", "weight_decay")
-"""Settings of a `ReferenceRule` that are numbers, by the names that they are shown under."""
-
-_SHOWN = {"beta1": "momentum (β₁)", "beta2": "memory of squares (β₂)"}
 _BOUNDS = {"clip": "clip_at", "bound": "bound_at", "max_norm": "max_norm_at"}
 
 _COMMON: dict[str, tuple[float, ...]] = {
@@ -122,6 +33,15 @@ _COMMON: dict[str, tuple[float, ...]] = {
     "clip_at": (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0),
     "bound_at": (0.1, 0.5, 1.0, 2.0, 5.0, 10.0),
     "max_norm_at": (0.5, 1.0, 2.0, 3.0, 4.0, 5.0),
+    "beta2_power": (-0.5, -0.8, -1.0),
+    "eps_inside": (0.0, 1e-30, 1e-16, 1e-15, 1e-12, 1e-10, 1e-8),
+    "trust_coefficient": (0.001, 0.01, 0.02, 1.0),
+    "trust_cap": (1.0, 5.0, 10.0, math.inf),
+    "rms_floor": (0.0, 1e-3),
+    "standing_decay": (0.0,),
+    "turn_tolerance": (0.0, 1e-9, 1e-3),
+    "average_power": (0.0, 1.0, 2.0),
+    "average_lr_power": (0.0, 1.0, 2.0),
 }
 """Numbers that are tried beside those that either optimizer has among its settings."""
 
@@ -132,16 +52,53 @@ Numbers = Mapping[str, set[float]]
 
 STAGES = (
     (("no decay", "large gradients", "small gradients", "zero gradients"), (), 3),
-    (("schedule",), ("lr_inside", "late"), 2),
+    (("schedule",), ("lr_inside", "late", "ignores_schedule"), 2),
     (
         ("decay", "decay, schedule", "clipped gradients", "tied weights"),
-        ("decay", "decays_vectors", "weight_decay"),
+        ("decay", "decays_vectors", "weight_decay", "trust_apart", "trust_of_decayed"),
         2,
     ),
     (("no gradients",), ("absent_is_zero", "shared_count", "lazy"), 2),
 )
 """Cases, the switches that only they can tell, and how many of those may differ at once. The first
 stage has all switches that no other has: what acts in its cases acts in all."""
+
+
+def _trusts(rule: ReferenceRule) -> bool:
+    return rule.trust != "none"
+
+
+def _averages(rule: ReferenceRule) -> bool:
+    return rule.average_beta > 0
+
+
+_ONLY_IF: dict[str, Callable[[ReferenceRule], bool]] = {
+    "trust_coefficient": _trusts, "trust_vectors": _trusts, "trust_eps": _trusts,
+    "trust_cap": _trusts, "trust_apart": lambda rule: rule.trust == "gradient",
+    "trust_of_decayed": lambda rule: rule.trust == "update",
+    "trust_uncorrected": lambda rule: rule.trust == "update" and rule.correction != "none",
+    "average_beta": _averages, "average_power": _averages, "average_lr_power": _averages,
+    "rms_floor": lambda rule: rule.rms_scaled,
+    "beta2_power": lambda rule: rule.growing, "factored": lambda rule: rule.square != "none",
+    "growing": lambda rule: rule.square == "average", "eps_inside": lambda r: r.square != "none",
+    "turn_tolerance": lambda rule: rule.turn_tolerance > 0,
+    "bound_first": lambda rule: rule.bound != "none" and rule.normalised_first,
+    "pace": lambda rule: rule.pace != "given",
+}  # fmt: skip
+"""Where a switch can act at all."""
+
+_VALUE_ONLY_IF: dict[tuple[str, Any], Callable[[ReferenceRule], bool]] = {
+    ("decay", "in_update"): lambda rule: rule.trust == "update" or _averages(rule),
+    ("decay", "corrected"): lambda rule: rule.correction != "none",
+    ("decay", "scaled"): lambda rule: rule.rms_scaled or rule.capped,
+    ("pace", "given"): lambda rule: False,  # what has no rate to be given cannot be tried with one
+}
+"""Where a value is not the same as another one."""
+
+
+def _acts(rule: ReferenceRule, name: str, value: Any) -> bool:
+    at, by = _ONLY_IF.get(name), _VALUE_ONLY_IF.get((name, value))
+    return (at is None or at(rule)) and (by is None or by(rule))
 
 
 def alternatives(rule: ReferenceRule, numbers: Numbers, stage: int) -> Iterator[Change]:
@@ -164,10 +121,11 @@ def _every(rule: ReferenceRule, numbers: Numbers) -> Iterator[Change]:
         if name in _BOUNDS:
             continue
         present = getattr(rule, name)
-        yield from ({name: value} for value in values if value != present)
+        yield from ({name: v} for v in values if v != present and _acts(rule, name, v))
     for name in NUMBERS:
-        tried = {*_COMMON.get(name, ()), *numbers.get(name, ())}
-        yield from ({name: value} for value in sorted(tried) if value != getattr(rule, name))
+        tried = sorted({*_COMMON.get(name, ()), *numbers.get(name, ())})
+        present = getattr(rule, name)
+        yield from ({name: v} for v in tried if v != present and _acts(rule, name, v))
     for name, at in _BOUNDS.items():
         for kind in WORDS[name]:
             if kind == "none":
@@ -184,8 +142,7 @@ def said(one: ReferenceRule, other: ReferenceRule, a: str, b: str) -> list[str]:
         if left == right or each.name in _BOUNDS.values():
             continue
         if each.name in NUMBERS:
-            shown = _SHOWN.get(each.name, each.name)
-            clauses.append(f"{shown} is {number(left)} in {a}, {number(right)} in {b}")
+            clauses.append(f"{_SHOWN[each.name]} is {number(left)} in {a}, {number(right)} in {b}")
             continue
         clauses.append(f"{a} {_predicate(one, each.name)}; {b} {_predicate(other, each.name)}")
     return clauses

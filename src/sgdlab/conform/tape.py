@@ -1,5 +1,6 @@
 """The gradients of a case as flat vectors, for rules that are written in NumPy."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ class Tape:
         has_axes: 1 for weights of tensors with two or more axes, else 0, ``[P]``.
         tensors: Where each tensor begins.
         slices: Where each slice along the first axis begins; of vectors every weight is one.
+        shapes: Of each tensor.
     """
 
     start: Array
@@ -34,11 +36,35 @@ class Tape:
     has_axes: Array
     tensors: Array
     slices: Array
+    shapes: Sequence[tuple[int, ...]]
 
     def norms(self, v: Array, of: str) -> Array:
         """Return for each weight the L2 norm of its ``tensor``, or of its slice."""
         starts = self.tensors if of == "tensor" else self.slices
         return np.sqrt(self._spread(np.add.reduceat(v * v, starts), starts))
+
+    def rms(self, v: Array) -> Array:
+        """Return for each weight the root mean square of its tensor."""
+        return self.norms(v, "tensor") / np.sqrt(self.sizes)
+
+    def sums(self, v: Array) -> Array:
+        """Return for each weight the sum over its tensor."""
+        return self._spread(np.add.reduceat(v, self.tensors), self.tensors)
+
+    def factored(self, v: Array) -> Array:
+        """Return row means times column means over the mean of all, as in Adafactor.
+
+        Over the last two axes; tensors with less than two stay as they are.
+        """
+        made = v.copy()
+        for begin, shape in zip(self.tensors, self.shapes, strict=True):
+            if len(shape) > 1:
+                own = slice(begin, begin + math.prod(shape))
+                each = v[own].reshape(shape)
+                rows, columns = each.mean(-1, keepdims=True), each.mean(-2, keepdims=True)
+                whole = np.maximum(rows.mean(-2, keepdims=True), 1e-300)  # 0 before any gradient
+                made[own] = (rows * columns / whole).ravel()
+        return made
 
     def slice_means(self, v: Array) -> Array:
         """Return for each weight the mean of its slice."""
@@ -77,6 +103,7 @@ def tape_of(case: ConformCase, only: Sequence[str]) -> Tape:
         has_axes=np.repeat([float(len(s) > 1) for s in shapes.values()], counts),
         tensors=tensors,
         slices=np.array(slices),
+        shapes=list(shapes.values()),
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from sgdlab.conform.hypotheses import (
     by_pairs,
     by_settings,
     by_wraps,
+    in_full_precision,
     settings_apart,
 )
 from sgdlab.conform.lockstep import Difference, Lockstep, Weights, first_difference, follow
@@ -35,8 +36,8 @@ class Verdict:
         trial: What was tried.
         differences: Of each case, where the two part; None where they do not.
         causes: Changes of which each makes the two agree in every case, in words.
-        how: By which kind of hypothesis: ``settings``, ``family``, ``flags``, ``wraps`` or
-            ``pairs``.
+        how: By which kind of hypothesis: ``settings``, ``precision``, ``family``, ``flags``,
+            ``wraps`` or ``pairs``.
         partly: A change that makes the two agree in every case but ``no gradients``, where each
             change that was tried leaves a difference; empty where there is none.
         tried: How many hypotheses of each kind were tried.
@@ -73,11 +74,7 @@ def conform(trial: Lockstep) -> Verdict:
         InputError: Either cannot be built or fails in a step.
     """
     tracks = {name: _tracks(trial, side) for name, side in (("a", trial.a), ("b", trial.b))}
-    found = [
-        first_difference(trial, case, one, other)
-        for case, one, other in zip(trial.cases, tracks["a"], tracks["b"], strict=True)
-    ]
-    verdict = Verdict(trial, found)
+    verdict = Verdict(trial, _differences(trial, tracks["a"], tracks["b"]))
     if not verdict.is_same:
         with np.errstate(all="ignore"):  # weights may have overflown
             _explain(verdict, tracks["a"], tracks["b"])
@@ -93,9 +90,8 @@ def _explain(verdict: Verdict, a: list[list[Weights]], b: list[list[Weights]]) -
     trial = verdict.trial
     ratio, back = _ratio(trial, a, b), _ratio(trial, b, a)
     _try(verdict, "settings", by_settings(trial), b)
-    if not verdict.causes and not trial.by_closure:
-        verdict.causes, verdict.tried["family"] = in_family(trial, a, b)
-        verdict.how = "family" if verdict.causes else ""
+    if not verdict.causes:
+        _try_family(verdict, a, b)
     for words, alike in aligned(trial):
         # A track of A is one of its own settings: with B's, only A can be made to agree.
         sides = [("a", alike.a, b, ratio), ("b", alike.b, a, back)][: 1 if words else 2]
@@ -110,6 +106,32 @@ def _explain(verdict: Verdict, a: list[list[Weights]], b: list[list[Weights]]) -
                 _try(verdict, kind, told, other)
     if not verdict.causes:
         _try_pairs(verdict)
+
+
+def _try_family(verdict: Verdict, a: list[list[Weights]], b: list[list[Weights]]) -> None:
+    """Look for both among reference rules, in full precision if they take it."""
+    if verdict.trial.by_closure:
+        return
+    words, trial = in_full_precision(verdict.trial)
+    if words:
+        a, b = _tracks(trial, trial.a), _tracks(trial, trial.b)
+        _note(verdict, "precision", "; ".join(words), _differences(trial, a, b))
+        if verdict.causes:
+            return
+    causes, verdict.tried["family"] = in_family(trial, a, b)
+    verdict.causes = [
+        "; and ".join([each.format(a="A", b="B") for each in words] + [cause]) for cause in causes
+    ]
+    verdict.how = "family" if causes else ""
+
+
+def _differences(
+    trial: Lockstep, a: list[list[Weights]], b: list[list[Weights]]
+) -> list[Difference | None]:
+    return [
+        first_difference(trial, case, one, other)
+        for case, one, other in zip(trial.cases, a, b, strict=True)
+    ]
 
 
 def _try_pairs(verdict: Verdict) -> None:
@@ -183,7 +205,8 @@ def tried_in_words(verdict: Verdict) -> Iterator[str]:
     """Yield what was tried, a line for each kind of hypothesis."""
     kinds = {
         "settings": "settings that both have, with the value of the other",
-        "family": "members of the family of SGD, Adam, RMSprop and Adagrad",
+        "precision": "buffers in full precision",
+        "family": "members of the family of SGD, Adam, Adagrad, LARS, LAMB and Adafactor",
         "flags": "flags of either, turned",
         "wraps": "decay, clipping, sign and rate, applied around either",
         "pairs": "flags and settings changed in both",

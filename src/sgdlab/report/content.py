@@ -64,12 +64,17 @@ def document(
     if axes := axes_blocks(analysis):
         sections.append(Section("Along axes", axes))
     before = ""
+    level = 3 if several else 2
     for result, answer, figures in zip(results, said, drawn, strict=True):
-        if several and result.workload.name != before:
-            sections.append(Section(result.workload.name, answer_blocks(answer, "second")))
+        is_first = several and result.workload.name != before
         before = result.workload.name
-        make = defaults if result.track in APART else tuned
-        sections += make(result, answer, figures, 3 if several else 2)
+        if is_first:
+            sections.append(Section(result.workload.name, answer_blocks(answer, "second")))
+        if result.track in APART:
+            is_told = is_first or (over is None and answer is _leading(said, results))
+            sections += defaults(result, answer, figures, level, is_told=is_told)
+        else:
+            sections += tuned(result, answer, figures, level)
     if profiles or analysis.together:
         sections.append(Section("Over all workloads", over_workloads(analysis, profiles)))
     sections += _whole(analysis)
@@ -119,9 +124,7 @@ def _answer(analysis: Analysis, said: Sequence[Answer], over: Joint | None) -> S
             blocks.append(Text(f"Not passed by the audit: {some}", "warn"))
         blocks.append(tables.matrix(over))
     elif said:
-        both = zip(said, analysis.results, strict=True)
-        tuned = [answer for answer, result in both if result.track not in APART]
-        blocks += answer_blocks((tuned or said)[0], "lead")
+        blocks += answer_blocks(_leading(said, analysis.results), "lead")
     else:
         blocks.append(Text(NOTHING, "lead"))
     if analysis.runs.problems:
@@ -134,6 +137,13 @@ def _answer(analysis: Analysis, said: Sequence[Answer], over: Joint | None) -> S
             )
         )
     return Section("Answer", blocks)
+
+
+def _leading(said: Sequence[Answer], results: Sequence[Result]) -> Answer:
+    """Return the answer that a page begins with: of tuned optimizers, where there are any."""
+    both = zip(said, results, strict=True)
+    tuned = [answer for answer, result in both if result.track not in APART]
+    return (tuned or said)[0]
 
 
 def _fails(result: Result) -> bool:

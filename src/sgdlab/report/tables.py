@@ -90,8 +90,11 @@ def spread(result: Result) -> Table:
     return _table(records, caption, left=(result.heading,))
 
 
-def cost(result: Result) -> Table:
-    """Return what the optimizers of a workload cost: time, memory and tuning."""
+def cost(result: Result) -> Table | None:
+    """Return what the optimizers of a workload cost: time, memory and tuning.
+
+    None where the logs of others tell nothing of it.
+    """
     records: list[dict[str, str]] = []
     for row, entry in zip(result.rows, result.entries, strict=True):
         record = {result.heading: row["optimizer"]}
@@ -106,6 +109,8 @@ def cost(result: Result) -> Table:
         records.append(record | _tried(row, entry, result))
     if result.workload.logged:
         records = _known(records, (result.heading,))
+        if all(len(record) == 1 for record in records):
+            return None
     caption = "Cost: medians to target and of the rate, largest memory, over the same runs."
     if any(is_number(row["timing_runs"]) for row in result.rows):
         caption = (

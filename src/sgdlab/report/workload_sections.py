@@ -22,6 +22,7 @@ FOLD_FROM = 25
 OPEN_SCATTERS = 4
 """More figures of trials are folded away until asked for."""
 
+_ONLY_DEFAULTS = "The optimizers at the settings of their own YAML, without any tuning."
 _DEFAULTS = (
     "The same optimizers at the settings of their own YAML, without any tuning: other runs than "
     "those above."
@@ -44,7 +45,8 @@ def tuned(result: Result, answer: Answer, figures: Figures, level: int) -> list[
         first.append(_maps(figures.heat))
     if figures.units:
         first.append(Gallery(figures.units))
-    first += [tables.spread(result), tables.cost(result)]
+    spent = tables.cost(result)
+    first += [tables.spread(result), *([] if spent is None else [spent])]
     if answer.notes:
         first.append(Fold("How to read these tables", [Notes(answer.notes)]))
     parts: list[tuple[str, list[Block]]] = [
@@ -65,19 +67,31 @@ def tuned(result: Result, answer: Answer, figures: Figures, level: int) -> list[
     return [Section(title, blocks, level, folded=level > 2) for title, blocks in parts if blocks]
 
 
-def defaults(result: Result, answer: Answer, figures: Figures, level: int) -> list[Section]:
-    """Return the track of published settings, or of one setting, as one section apart."""
+def defaults(
+    result: Result, answer: Answer, figures: Figures, level: int, *, is_told: bool
+) -> list[Section]:
+    """Return the track of published settings, or of one setting, as one section apart.
+
+    Args:
+        result: The track.
+        answer: What is said of it.
+        figures: Those that are drawn of it.
+        level: Of the heading.
+        is_told: Whether the page has the answer already.
+    """
     kept = ablation_table(result)
     what = "one setting" if result.track == ONE else "default settings"
+    track = _ONE if result.track == ONE else _ONLY_DEFAULTS if is_told else _DEFAULTS
     blocks: list[Block] = [
-        Text(_ONE if result.track == ONE else _DEFAULTS, "note") if kept is None else kept,
-        *answer_blocks(answer, "second"),
+        Text(track, "note") if kept is None else kept,
+        *([] if is_told else answer_blocks(answer, "second")),
         tables.comparison(result),
         *_gallery([*figures.units, *figures.forest]),
     ]
     if result.primary:
         blocks.append(Fold(f"Pairs at {what}", [evidence_tables.pairs(result)]))
-    blocks.append(Fold(f"Cost at {what}", [tables.cost(result)]))
+    if (spent := tables.cost(result)) is not None:
+        blocks.append(Fold(f"Cost at {what}", [spent]))
     if result.audit:
         audit = f"Audit at {what}: {evidence_tables.audit_counts(result)}"
         blocks.append(Fold(audit, [evidence_tables.audit(result)]))

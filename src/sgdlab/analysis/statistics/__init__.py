@@ -25,6 +25,7 @@ from sgdlab.analysis.statistics.fixed_target import (
     target_claims,
 )
 from sgdlab.analysis.statistics.guard import guard
+from sgdlab.analysis.statistics.johnson import johnson_t
 from sgdlab.analysis.statistics.levels import (
     ALPHA,
     ANYTIME,
@@ -38,7 +39,7 @@ from sgdlab.analysis.statistics.levels import (
     SECOND_BETTER,
     UNDECIDED,
 )
-from sgdlab.analysis.statistics.looks import ONE_LOOK, Looks, not_corrected, over_looks
+from sgdlab.analysis.statistics.looks import ONE_LOOK, SKEWED, Looks, not_corrected, over_looks
 from sgdlab.analysis.statistics.paired import PairedTest, paired_t
 from sgdlab.analysis.statistics.power import seeds_needed
 from sgdlab.analysis.statistics.profile import Profile, performance_profile
@@ -76,6 +77,7 @@ __all__ = [
     "POWER",
     "REFUTED",
     "SECOND_BETTER",
+    "SKEWED",
     "UNDECIDED",
     "Basin",
     "Description",
@@ -99,6 +101,7 @@ __all__ = [
     "guard",
     "hedges",
     "holm",
+    "johnson_t",
     "joined",
     "judge",
     "judge_times",

@@ -17,7 +17,7 @@ from sgdlab.analysis.statistics.levels import (
     SECOND_BETTER,
     UNDECIDED,
 )
-from sgdlab.analysis.statistics.looks import ONE_LOOK, Looks, over_looks
+from sgdlab.analysis.statistics.looks import ONE_LOOK, SKEWED, Looks, over_looks
 from sgdlab.analysis.statistics.paired import PairedTest, paired_t
 from sgdlab.analysis.statistics.power import seeds_needed
 from sgdlab.analysis.statistics.welch import errors_of, welch
@@ -147,7 +147,12 @@ def judge(
         verdict = verdict_of(adjusted[i], equivalence[i], first_ahead=ahead)
         if margin is None and test.equal and not undeclared(of[i]):
             verdict = EQUIVALENT  # there is no margin that a difference could exceed
-        notes = [undeclared(of[i]), test.note, left_out(first, second, unit) if paired else ""]
+        own = (
+            ""
+            if test.note == SKEWED and verdict not in (FIRST_BETTER, SECOND_BETTER)
+            else test.note
+        )
+        notes = [undeclared(of[i]), own, left_out(first, second, unit) if paired else ""]
         notes.append(looks.note)
         if equivalence[i] < ALPHA and verdict != EQUIVALENT:
             notes.append("the difference is smaller than the margin")

@@ -21,7 +21,8 @@ class PairedTest:
 
     ``p`` is the t-test's, ``p_wilcoxon`` the signed-rank test's, ``p_equivalence`` that of two
     one-sided t-tests against the margin; ``effect_size`` is ``mean / sd``. What cannot be said is
-    NaN. ``equal``: no pair differs; ``error``: the standard error of the mean.
+    NaN. ``equal``: no pair differs; ``error``: the standard error of the mean; ``skewness``:
+    ``m₃ / m₂^(3/2)`` of the differences.
     """
 
     n: int
@@ -36,6 +37,7 @@ class PairedTest:
     sd: float = NAN
     equal: bool = False
     error: float = NAN
+    skewness: float = NAN
 
 
 def paired_t(
@@ -113,7 +115,10 @@ def paired_t(
     ends = mean - half, mean + half
     equal = bool(note) and mean == 0
     effect = mean / sd
-    return PairedTest(n, mean, *ends, p, p_wilcoxon, equivalence, effect, note, sd, equal, error)
+    third = float(np.mean((delta - float(np.mean(delta))) ** 3))
+    skewness = 0.0 if note else third / float(np.std(delta)) ** 3
+    tests = p, p_wilcoxon, equivalence
+    return PairedTest(n, mean, *ends, *tests, effect, note, sd, equal, error, skewness)
 
 
 def smallest_step(values: NDArray[np.float64], rounding: float) -> float:

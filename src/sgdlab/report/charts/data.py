@@ -40,6 +40,7 @@ def _axis(axis: Axis) -> dict[str, Any]:
     limits = [] if axis.low is None or axis.high is None else rounded([axis.low, axis.high])
     names = list(axis.categories)
     shape = _told(log=axis.log, percent=axis.percent, categories=names, range=limits)
+    shape |= _told(ticks=rounded(axis.ticks))
     return {"label": axis.label, **shape}
 
 

@@ -162,7 +162,10 @@ def _frame(axes: Axes, chart: Chart) -> None:
         if axis.low is not None and axis.high is not None:
             limits(axis.low, axis.high)
         side.set_label_text(plain(axis.label))
-        if axis.log:
+        if axis.ticks:
+            side.set_ticks(axis.ticks, [f"{value:,.10g}" for value in axis.ticks])
+            side.set_minor_formatter(NullFormatter())
+        elif axis.log:
             _log_ticks(axes, which)
         else:
             side.set_major_locator(MaxNLocator(6))

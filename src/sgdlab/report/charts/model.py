@@ -20,6 +20,7 @@ class Axis:
         categories: Names at 0, 1, 2, … instead of numbers, the first on top.
         low: Where the axis starts at first; None: where the data start.
         high: Where the axis ends at first; None: where the data end.
+        ticks: The values at which ticks stand, for axes of few values; empty: round numbers.
     """
 
     label: str
@@ -28,6 +29,7 @@ class Axis:
     categories: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
+    ticks: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from sgdlab.analysis.axis_lines import AxisLine
-from sgdlab.report.charts.model import Axis, Chart, Line, ReferenceLine, Series
+from sgdlab.report.charts.model import Axis, Chart, Line, Points, ReferenceLine, Series
 from sgdlab.report.figures.slug import slug
 
 MOST = 6
@@ -13,6 +13,10 @@ MOST = 6
 
 _LOG_FROM = 4.0
 """The ratio of the largest to the smallest value from which an axis is logarithmic."""
+
+
+_MOST_TICKS = 6
+"""Values along an axis of which each has a tick."""
 
 
 def along_axes(lines: Sequence[AxisLine]) -> list[Chart]:
@@ -32,7 +36,9 @@ def along_axes(lines: Sequence[AxisLine]) -> list[Chart]:
 def _x(lines: Sequence[AxisLine], axis: str) -> Axis:
     values = [float(str(point.value)) for line in lines for point in line.points]
     low, high = min(values), max(values)
-    return Axis(axis, log=low > 0 and high >= _LOG_FROM * low)
+    ticks = tuple(sorted(set(values)))
+    is_log = low > 0 and high >= _LOG_FROM * low
+    return Axis(axis, log=is_log, ticks=ticks if len(ticks) <= _MOST_TICKS else ())
 
 
 def _difference(lines: Sequence[AxisLine], name: str, axis: str, others: str) -> Chart:
@@ -43,7 +49,9 @@ def _difference(lines: Sequence[AxisLine], name: str, axis: str, others: str) ->
         x = [float(str(point.value)) for point in line.points]
         mean, low, high = zip(*(line.ends(point) for point in line.points), strict=True)
         middle, lower, upper = ([scale * v for v in side] for side in (mean, low, high))
-        series.append(Line(f"{line.first} − {line.second}", x, middle, lower, upper))
+        name_of_pair = f"{line.first} − {line.second}"
+        series.append(Line(name_of_pair, x, middle, lower, upper))
+        series.append(Points(name_of_pair, x, middle))
     unit = " (points)" if scale > 1 else ""
     good = (
         "Above the line the first is better."
@@ -53,8 +61,8 @@ def _difference(lines: Sequence[AxisLine], name: str, axis: str, others: str) ->
     title = f"Difference in {result.metric_name} along {axis} on {name}"
     caption = (
         f"{title}{_held(others)}: mean difference of each pair with its 95 % interval, for one "
-        f"pair and point alone. {good} Nothing is drawn, or claimed, beyond the values that were "
-        "run."
+        f"pair and point alone; markers: what was run. {good} Nothing is drawn, or claimed, beyond "
+        "it."
     )
     figure = slug(f"along-{axis}-{name}-{others}")
     return Chart(figure, title, caption, _x(lines, axis), Axis(f"difference{unit}"), series)
@@ -73,7 +81,9 @@ def _speed(lines: Sequence[AxisLine], name: str, axis: str, others: str) -> list
         ]
         known = all(math.isfinite(value) for side in sides for value in side)
         bands = (sides[1], sides[2]) if known else (None, None)
-        series.append(Line(f"{line.first} before {line.second}", x, sides[0], *bands))
+        name_of_pair = f"{line.first} before {line.second}"
+        series.append(Line(name_of_pair, x, sides[0], *bands))
+        series.append(Points(name_of_pair, x, sides[0]))
     if len(series) < 2:
         return []
     title = f"Speed-up along {axis} on {name}"

@@ -206,6 +206,7 @@ function axisOf(axis, colours, narrow, map) {
     showline: true, ticks: "outside", ticklen: 4, automargin: true, nticks: narrow ? 6 : 8,
     exponentformat: "power", separatethousands: true,
   };
+  if (axis.ticks) Object.assign(found, { tickvals: axis.ticks, ticktext: axis.ticks.map((value) => value.toLocaleString("en-US")) });
   if (axis.range) found.range = axis.range.map(log);
   if (axis.categories) {
     const count = axis.categories.length;
@@ -245,9 +246,11 @@ function logTicks(range, narrow) {
   }) };
 }
 
-function layout(chart, colours, narrow, still) {
+// With a size of its own: Plotly.react keeps the size that a figure was first drawn in.
+function layout(chart, colours, narrow, still, plot) {
   const map = Boolean(chart.x.categories);
   return {
+    width: plot.clientWidth, height: plot.clientHeight,
     margin: { l: narrow ? 46 : 56, r: 14, t: 14, b: 44 }, paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, hovermode: "closest", hoverdistance: 30,
     dragmode: still ? false : "zoom", uirevision: "kept",

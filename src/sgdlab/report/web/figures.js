@@ -26,7 +26,7 @@ function draw(figure) {
   const colours = { ...palette(), wide: plot.clientWidth - 90 };
   figure.drawn = true;
   figure.width = plot.clientWidth;
-  const done = Plotly.react(plot, traces(chart, colours, state), layout(chart, colours, narrow, still), CONFIG);
+  const done = Plotly.react(plot, traces(chart, colours, state), layout(chart, colours, narrow, still, plot), CONFIG);
   if (!figure.heard) {
     figure.heard = true;
     plot.on("plotly_relayout", () => retick(figure));
@@ -40,7 +40,7 @@ function retick(figure) {
   const change = {};
   for (const name of ["xaxis", "yaxis"]) {
     const side = figure.plot._fullLayout[name];
-    if (side.type !== "log") continue;
+    if (side.type !== "log" || figure.chart[name[0]].ticks) continue;
     const ticks = logTicks(side.range.map(Number), figure.plot.clientWidth < 480);
     if (String(side.tickvals) !== String(ticks.tickvals)) {
       for (const [key, value] of Object.entries(ticks)) change[`${name}.${key}`] = value;

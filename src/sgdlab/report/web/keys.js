@@ -35,7 +35,7 @@ function move(figure, axis, share) {
 
 function reset(figure) {
   if (!figure.drawn) return;
-  const whole = layout(figure.chart, palette(), false, false);
+  const whole = layout(figure.chart, palette(), false, false, figure.plot);
   const change = {};
   for (const axis of AXES) {
     if (whole[axis].range) change[`${axis}.range`] = whole[axis].range;
