@@ -12,6 +12,7 @@ tables and a listing, ``part-00000.json``, which is written last: without it the
 A run that has a folder of its own, too, is the one in the folder.
 """
 
+import hashlib
 import os
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -46,6 +47,20 @@ class Place(NamedTuple):
     groups: tuple[int | None, int | None, int | None]
 
 
+class PackedFile(NamedTuple):
+    """What the table of all files says of one.
+
+    Attributes:
+        sha256: The hash of its bytes when it was packed.
+        columns: The first line of a table whose rows lie in another one.
+        content: Its bytes; None for such a table.
+    """
+
+    sha256: str
+    columns: str
+    content: bytes | None
+
+
 @dataclass
 class PackedStudy:
     """The packed runs of one study.
@@ -62,15 +77,6 @@ class PackedStudy:
         self._decoded: OrderedDict[tuple[int, str, int], Any] = OrderedDict()
         self._open: OrderedDict[tuple[int, str], Any] = OrderedDict()
 
-    def sums(self, run: str) -> dict[str, str]:
-        """Return the SHA-256 of each of a run's files, as it was when it was packed."""
-        place = self.runs[run]
-        group = place.groups[PARTS.index("files")]
-        assert group is not None
-        table = self._group(place.part, "files", group)
-        rows = zip(*(table[c].to_pylist() for c in ("run", "name", "sha256")), strict=True)
-        return {name: digest for own, name, digest in rows if own == run}
-
     def names(self, run: str) -> list[str]:
         """Return the names of a run's files."""
         return list(self._files(self.runs[run])[run])
@@ -85,20 +91,34 @@ class PackedStudy:
         found = self._files(place)[run].get(name)
         if found is None:
             return None
-        columns, content = found
-        return content if content is not None else self._lines(place, run, name, columns)
+        if found.content is not None:
+            return found.content
+        return self._lines(place, run, name, found.columns)
 
-    def _files(self, place: Place) -> dict[str, dict[str, tuple[str, bytes | None]]]:
+    def whole(self, run: str, name: str) -> bytes:
+        """Return the bytes of a run's file as they were when it was packed.
+
+        Raises:
+            InputError: They are others, or the part is damaged.
+        """
+        content, digest = self.content(run, name), self._files(self.runs[run])[run][name].sha256
+        if content is None or hashlib.sha256(content).hexdigest() != digest:
+            raise InputError(
+                f"{self.folder}: {run}/{name} is damaged: sha256 {digest[:12]}… expected"
+            )
+        return content
+
+    def _files(self, place: Place) -> dict[str, dict[str, PackedFile]]:
         """Return what is known of the files of the runs beside a run, by run and name."""
         group = place.groups[PARTS.index("files")]
         assert group is not None
 
-        def decode() -> dict[str, dict[str, tuple[str, bytes | None]]]:
+        def decode() -> dict[str, dict[str, PackedFile]]:
             table = self._group(place.part, "files", group)
-            cells = [table[name].to_pylist() for name in ("run", "name", "columns", "content")]
-            found: dict[str, dict[str, tuple[str, bytes | None]]] = {}
-            for run, name, columns, content in zip(*cells, strict=True):
-                found.setdefault(run, {})[name] = (columns, content)
+            cells = [table[name].to_pylist() for name in ("run", "name", *PackedFile._fields)]
+            found: dict[str, dict[str, PackedFile]] = {}
+            for run, name, *own in zip(*cells, strict=True):
+                found.setdefault(run, {})[name] = PackedFile(*own)
             return found
 
         return self._once((place.part, "files", group), decode)
