@@ -20,6 +20,7 @@ from sgdlab.results import (
     read_summary,
     write_config,
     write_environment,
+    write_parts,
     write_summary,
 )
 from sgdlab.results import pack as packing
@@ -219,6 +220,22 @@ def test_a_damaged_part_is_named_and_stays(study: Path):
     with pytest.raises(InputError, match=r"files\.parquet: damaged|is damaged"):
         unpack(study)
     assert file.exists()
+
+
+def test_a_packed_file_is_compared_with_what_was_packed_whatever_its_manifest_says(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+):
+    class Other:
+        def __init__(self, content: bytes) -> None:
+            self.hexdigest = hashlib.sha512(content).hexdigest
+
+    (study / "r1" / "manifest.json").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(write_parts, "hashlib", type("_", (), {"sha256": Other}))
+        pack(study)
+    for run in ("r0", "r1"):
+        with pytest.raises(InputError, match=f"packed: {run}/summary.csv is damaged: sha256"):
+            read_summary(study / run)
 
 
 def test_without_the_extra_one_line_says_what_to_install(

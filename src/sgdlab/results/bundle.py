@@ -155,7 +155,7 @@ def _sum_into(sums: dict[str, FileSum], study: Path, name: str) -> str | None:
 def _opened(path: Path) -> Generator[BufferedReader | BytesIO]:
     if (place := packed_run(str(path.parent))) is not None:
         packed, run = place
-        yield BytesIO(packed.whole(run, path.name))
+        yield BytesIO(packed.content(run, path.name, whole=True) or b"")
         return
     if path.is_symlink():
         raise InputError(f"{path}: a link, which is not followed; left out")

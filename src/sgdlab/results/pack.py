@@ -188,7 +188,7 @@ def restore(packed: PackedStudy, study: Path, run: str) -> int:
     new.mkdir(parents=True)
     size = 0
     for name in packed.names(run):
-        content = packed.whole(run, name)
+        content = packed.content(run, name, whole=True) or b""
         with writing(new / name), (new / name).open("xb") as file:
             file.write(content)
             file.flush()
