@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from sgdlab.results import (
     RunWriter,
     collect_rows,
     damage_in,
+    find,
     find_runs,
     read_config,
     read_every_steps,
@@ -209,6 +210,22 @@ def test_links_and_what_is_not_ours_are_refused_or_left(study: Path, tmp_path: P
         pack(tmp_path / "nowhere")
     with pytest.raises(InputError, match="nothing is packed"):
         unpack(tmp_path)
+
+
+def test_runs_that_are_packed_while_others_look_for_them_are_found(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+):
+    before, _ = find.folders([study])
+    walk = find._walk
+
+    def slow(root: str, problems: dict[str, None]) -> Iterator[tuple[str, dict[str, bool]]]:
+        for number, listed in enumerate(walk(root, problems)):
+            yield listed
+            if number == 0:
+                pack(study, runs=before)
+
+    monkeypatch.setattr(find, "_walk", slow)
+    assert find.folders([study]) == (before, [])
 
 
 def test_a_damaged_part_is_named_and_stays(study: Path):

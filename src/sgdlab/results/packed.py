@@ -42,6 +42,9 @@ LEVELS = 3
 """Folders above a run that may be its study."""
 _DECODED = 48
 """Groups of runs that are kept decoded."""
+_OPEN = 48
+"""Files of parts that are kept in memory: a sweep packs ten parts at a time, whose runs alternate
+with those of others."""
 
 
 class Place(NamedTuple):
@@ -153,7 +156,7 @@ class PackedStudy:
 
                 self._open[key] = pq.ParquetFile(pa.BufferReader(own_contents(path, LARGEST)))
             self._open.move_to_end(key)
-            while len(self._open) > len(PARTS) * 4:
+            while len(self._open) > _OPEN:
                 self._open.popitem(last=False)
             return self._open[key].read_row_group(group, columns, use_threads=False)
         except (FileNotFoundError, OSError, pa.ArrowException, KeyError) as error:
