@@ -65,9 +65,10 @@ def test_no_more_runs_have_folders_than_a_portion_has(
     assert_packed(sgdlab, result, expected)
 
 
-def test_stacks_that_train_at_once_are_packed_too(sgdlab: Cli, tmp_path: Path):
+@pytest.mark.parametrize("launcher", ["stacked", pytest.param("joblib", marks=pytest.mark.slow)])
+def test_runs_that_a_launcher_trains_are_packed_too(launcher: str, sgdlab: Cli, tmp_path: Path):
     alone = Cli(tmp_path / "alone")
-    arguments = (*SWEEP, "hydra/launcher=stacked")
+    arguments = (*SWEEP, f"hydra/launcher={launcher}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(packing, "MANY", 100)
         assert alone(*arguments).code == 0
