@@ -209,3 +209,17 @@ def test_an_archive_of_ours_is_replaced_even_when_cut_short(sgdlab: Cli, study: 
     archive.write_bytes(content[:2000])
     assert sgdlab("bundle", "s").code == 0
     assert archive.read_bytes() == content
+
+
+def test_a_packed_study_has_the_archive_of_its_folders(sgdlab: Cli, reported: Path):
+    pytest.importorskip("pyarrow")
+    make_run(reported / "deeper" / "sgd2", "sgd", seed=2, val=(0.1, 0.8))
+    assert sgdlab("bundle", "s", "--weights", "--out", "folders.zip").code == 0
+    for study in ("s/deeper", "s"):  # one that lies in it is packed by itself
+        assert sgdlab("pack", study).code == 0
+    before = sorted(reported.rglob("*"))
+    result = sgdlab("bundle", "s", "--weights", "--out", "packed.zip")
+    assert (result.code, result.err) == (0, "")
+    archives = [(sgdlab.folder / f"{name}.zip").read_bytes() for name in ("packed", "folders")]
+    assert archives[0] == archives[1]
+    assert sorted(reported.rglob("*")) == before

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 from cli_runs import same_run
+from ray_cluster import cluster_of, done, start
 
 pytestmark = pytest.mark.slow
 
@@ -21,22 +21,6 @@ RUNS = [
 """Twelve runs of a second or so."""
 
 
-def sgdlab(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Start the command line in a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    return subprocess.Popen(
-        [sys.executable, "-m", "sgdlab", *arguments],
-        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-
-
-def done(process: subprocess.Popen[str], seconds: float = 1500) -> str:
-    """Wait for a command that is to end well; return what it has said."""
-    said = process.communicate(timeout=seconds)[0]
-    assert process.returncode == 0, said
-    return said
-
-
 def runs_in(folder: Path) -> dict[str, Path]:
     return {path.parent.name: path.parent for path in folder.glob("runs/s/*/summary.csv")}
 
@@ -45,7 +29,7 @@ def runs_in(folder: Path) -> dict[str, Path]:
 def sequential(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The runs as one process trains them, one after the other."""
     folder = tmp_path_factory.mktemp("sequential")
-    done(sgdlab(folder, "train", "-m", *RUNS))
+    done(start(folder, "train", "-m", *RUNS))
     found = runs_in(folder)
     assert len(found) == 12
     return found
@@ -62,19 +46,9 @@ def assert_same(folder: Path, expected: dict[str, Path]) -> None:
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Three nodes of Ray on this machine, each with one processor and a small object store."""
-    pytest.importorskip("ray")
-    from ray.cluster_utils import Cluster  # pyright: ignore[reportMissingImports]
-
-    small = {"num_cpus": 1, "object_store_memory": 78_643_200, "include_dashboard": False}
-    found = Cluster(initialize_head=True, head_node_args={**small, "num_cpus": 1})
-    try:
-        found.others = [found.add_node(num_cpus=1, object_store_memory=78_643_200)
-                        for _ in range(2)]  # fmt: skip
+def cluster() -> Iterator[Any]:
+    with cluster_of(3) as found:
         yield found
-    finally:
-        found.shutdown()
 
 
 def wait_for(folder: Path, count: int, process: subprocess.Popen[str]) -> None:
@@ -89,7 +63,7 @@ def wait_for(folder: Path, count: int, process: subprocess.Popen[str]) -> None:
 def test_a_node_that_dies_in_the_middle_costs_no_run(
     cluster: Any, tmp_path: Path, sequential: dict[str, Path]
 ):
-    process = sgdlab(
+    process = start(
         tmp_path, "train", "-m", *RUNS, "hydra/launcher=ray",
         f"hydra.launcher.address={cluster.address}",
     )  # fmt: skip
@@ -100,7 +74,7 @@ def test_a_node_that_dies_in_the_middle_costs_no_run(
     assert "12 completed" in said
     assert at_death < 12
     assert_same(tmp_path, sequential)
-    again = done(sgdlab(tmp_path, "train", "-m", *RUNS, "hydra/launcher=ray",
+    again = done(start(tmp_path, "train", "-m", *RUNS, "hydra/launcher=ray",
                         f"hydra.launcher.address={cluster.address}"))  # fmt: skip
     assert "12 of 12 runs are finished" in again
 
@@ -116,7 +90,7 @@ def test_workers_that_do_not_see_the_folder_send_the_files_back(
         "    import sgdlab.sweeps.worker as worker\n    worker.shares = lambda witness: False\n"
     )
     path = f"{parts}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-    process = sgdlab(
+    process = start(
         tmp_path / "laptop", "train", "-m", *RUNS, "hydra/launcher=ray",
         f"hydra.launcher.address={cluster.address}",
         f"hydra.launcher.init={{runtime_env: {{env_vars: {{PYTHONPATH: '{path}'}}}}}}",
@@ -136,7 +110,7 @@ def test_a_worker_that_is_killed_costs_no_run(
     launcher: str, module: str, settings: list[str], tmp_path: Path, sequential: dict[str, Path]
 ):
     pytest.importorskip(module)
-    process = sgdlab(tmp_path, "train", "-m", *RUNS, f"hydra/launcher={launcher}", *settings)
+    process = start(tmp_path, "train", "-m", *RUNS, f"hydra/launcher={launcher}", *settings)
     wait_for(tmp_path, 2, process)
     os.kill(worker_of(process.pid), signal.SIGKILL)
     said = done(process)

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,12 +14,14 @@ from sgdlab.results import (
     RunWriter,
     collect_rows,
     damage_in,
+    find,
     find_runs,
     read_config,
     read_every_steps,
     read_summary,
     write_config,
     write_environment,
+    write_parts,
     write_summary,
 )
 from sgdlab.results import pack as packing
@@ -211,6 +213,22 @@ def test_links_and_what_is_not_ours_are_refused_or_left(study: Path, tmp_path: P
         unpack(tmp_path)
 
 
+def test_runs_that_are_packed_while_others_look_for_them_are_found(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+):
+    before, _ = find.folders([study])
+    walk = find._walk
+
+    def slow(root: str, problems: dict[str, None]) -> Iterator[tuple[str, dict[str, bool]]]:
+        for number, listed in enumerate(walk(root, problems)):
+            yield listed
+            if number == 0:
+                pack(study, runs=before)
+
+    monkeypatch.setattr(find, "_walk", slow)
+    assert find.folders([study]) == (before, [])
+
+
 def test_a_damaged_part_is_named_and_stays(study: Path):
     pack(study)
     (file,) = (study / "packed").glob("*.files.parquet")
@@ -220,6 +238,22 @@ def test_a_damaged_part_is_named_and_stays(study: Path):
     with pytest.raises(InputError, match=r"files\.parquet: damaged|is damaged"):
         unpack(study)
     assert file.exists()
+
+
+def test_a_packed_file_is_compared_with_what_was_packed_whatever_its_manifest_says(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+):
+    class Other:
+        def __init__(self, content: bytes) -> None:
+            self.hexdigest = hashlib.sha512(content).hexdigest
+
+    (study / "r1" / "manifest.json").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(write_parts, "hashlib", type("_", (), {"sha256": Other}))
+        pack(study)
+    for run in ("r0", "r1"):
+        with pytest.raises(InputError, match=f"packed: {run}/summary.csv is damaged: sha256"):
+            read_summary(study / run)
 
 
 def test_without_the_extra_one_line_says_what_to_install(

@@ -1,6 +1,7 @@
 """Times to the target, censored: when the units of a contender first reached it, if they did."""
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -82,7 +83,7 @@ class Times:
             if math.isfinite(middle):
                 found.append((middle, True))
             else:
-                found.append((float(np.median(until)), False))
+                found.append((float(statistics.median(until)), False))
         return found
 
     def median(self, clock: str) -> float:

@@ -7,7 +7,7 @@ import os
 import stat
 import zipfile
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from io import BufferedReader
+from io import BufferedReader, BytesIO
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
@@ -15,7 +15,8 @@ from sgdlab.errors import InputError
 from sgdlab.results.find import folders
 from sgdlab.results.manifest import LISTED, MANIFEST, FileSum
 from sgdlab.results.ownership import RECORD, Written, shows
-from sgdlab.results.packed import packed_in
+from sgdlab.results.packed import found as packed_run
+from sgdlab.results.packed import is_there
 from sgdlab.results.write import CONFIG, RUNS, atomic_write_by
 
 CONTENT = "bundle.json"
@@ -89,8 +90,6 @@ def pack(study: Path, out: Path, version: str, weights: bool = False) -> Packed:
         UnwritableError: The machine refused; what was there is as it was.
     """
     refuse_no_bundle(out)
-    if packed_in(str(study)) is not None:
-        raise InputError(f"{study}: its runs lie packed; sgdlab unpack {study} first")
     found, problems = folders([study])
     if not found:
         raise InputError(f"{study}: no run in it, so no study; name the folder of one")
@@ -129,7 +128,7 @@ def _names(study: Path, found: Iterable[str], weights: bool) -> Iterator[str]:
         below = PurePosixPath(os.path.relpath(folder, study))
         for name in (*TABLES, *(WEIGHTS if weights else ())):
             relative = str(below / name)
-            if relative not in STUDY_FILES and os.path.lexists(study / relative):
+            if relative not in STUDY_FILES and is_there(str(study / relative)):
                 yield relative
     if not (study / REPORT).is_symlink() and (study / REPORT / RECORD).is_file():
         report = Written(study / REPORT)
@@ -142,7 +141,8 @@ def _sum_into(sums: dict[str, FileSum], study: Path, name: str) -> str | None:
     path = study / name
     try:
         with _opened(path) as file:
-            size = os.fstat(file.fileno()).st_size
+            size = file.seek(0, os.SEEK_END)
+            file.seek(0)
             sums[name] = FileSum(size, hashlib.file_digest(file, "sha256").hexdigest())
     except InputError as error:
         return str(error)
@@ -152,7 +152,11 @@ def _sum_into(sums: dict[str, FileSum], study: Path, name: str) -> str | None:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Generator[BufferedReader]:
+def _opened(path: Path) -> Generator[BufferedReader | BytesIO]:
+    if (place := packed_run(str(path.parent))) is not None:
+        packed, run = place
+        yield BytesIO(packed.content(run, path.name, whole=True) or b"")
+        return
     if path.is_symlink():
         raise InputError(f"{path}: a link, which is not followed; left out")
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)

@@ -30,13 +30,30 @@ def contents(path: Path | str, most: int = SMALL, begin: int | None = None) -> b
     try:
         return own_contents(path, most, begin)
     except FileNotFoundError:
-        from sgdlab.results.packed import content_of  # which reads by this module
-
-        if (found := content_of(str(path))) is None:
+        if (found := packed_content(path, most)) is None:
             raise
-        if len(found) > most:
-            raise _too_large(path, len(found), most) from None
         return found if begin is None else found[:begin]
+
+
+def packed_content(path: Path | str, most: int, whole: bool = False) -> bytes | None:
+    """Return the bytes of a file of a run that lies packed; None where there is none.
+
+    Args:
+        path: The file.
+        most: The bytes that it has at most.
+        whole: Compare them with those that were packed.
+
+    Raises:
+        InputError: There are more, or they are damaged.
+    """
+    from sgdlab.results.packed import found  # which reads by this module
+
+    directory, name = os.path.split(path)
+    place = found(directory)
+    content = None if place is None else place[0].content(place[1], name, whole)
+    if content is not None and len(content) > most:
+        raise _too_large(path, len(content), most)
+    return content
 
 
 def own_contents(path: Path | str, most: int = SMALL, begin: int | None = None) -> bytes:

@@ -45,7 +45,8 @@ def folders(roots: Iterable[Path]) -> tuple[list[str], list[str]]:
         if packed_run(str(root)) is not None:
             found.add(str(root))
             continue
-        for folder, names in _walk(str(root), problems):
+        # All folders first: a run that is packed meanwhile is found as one or as the other.
+        for folder, names in list(_walk(str(root), problems)):
             if "runs.csv" in names:
                 listings.append(folder)
             found |= _packed(folder, problems)
@@ -89,6 +90,10 @@ def _walk(root: str, problems: dict[str, None]) -> Iterator[tuple[str, dict[str,
                         waiting.append(entry.path)
                     if entry.name in _FILES or entry.name in ("runs.csv", _SET_ASIDE):
                         names[entry.name] = entry.is_file(follow_symlinks=False)
+        except FileNotFoundError as error:
+            if folder == root:  # else it was packed meanwhile, or deleted
+                problems[f"{folder}: {error.strerror}"] = None
+            continue
         except OSError as error:
             problems[f"{folder}: {error.strerror}"] = None
             continue

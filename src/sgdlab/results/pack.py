@@ -1,10 +1,9 @@
 """Packs the runs of a study into Parquet files, and unpacks them, byte for byte."""
 
-import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from sgdlab.errors import InputError, writing
 from sgdlab.results.contract import ENDED
 from sgdlab.results.files import LARGE, own_contents
 from sgdlab.results.find import folders
+from sgdlab.results.lock import WAIT, held
 from sgdlab.results.manifest import damage_in
 from sgdlab.results.packed import LEVELS, PackedStudy, found, packed_in
 from sgdlab.results.packed_parts import PACKED, groups_of, parquet, parts_in
@@ -41,7 +41,11 @@ class Moved(NamedTuple):
     left: list[str]
 
 
-def pack(study: Path, tell: Callable[[int], None] = lambda _: None) -> Moved:
+def pack(
+    study: Path,
+    tell: Callable[[int], None] = lambda _: None,
+    runs: Sequence[str] | None = None,
+) -> Moved:
     """Pack the runs of a study that have ended; those that have not stay as they are.
 
     A part is read again and compared with the files before these are deleted. Whenever the process
@@ -50,13 +54,14 @@ def pack(study: Path, tell: Callable[[int], None] = lambda _: None) -> Moved:
     Args:
         study: The folder, which the caller holds.
         tell: Told how many runs are packed so far.
+        runs: The folders of those that may be packed, sorted; None: all of the study.
 
     Raises:
         InputError: There is no run in it, or it has something in the place of the packed runs.
     """
     parquet()
     folder = _own_folder(study)
-    there = [own for own in folders([study])[0] if os.path.isdir(own)]
+    there = [own for own in (folders([study])[0] if runs is None else runs) if os.path.isdir(own)]
     if not there and packed_in(str(study)) is None:
         raise InputError(f"{study}: no run in it, so no study; name the folder of one")
     if str(study) in there:
@@ -188,12 +193,8 @@ def restore(packed: PackedStudy, study: Path, run: str) -> int:
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
     size = 0
-    sums = packed.sums(run)
     for name in packed.names(run):
-        content = packed.content(run, name)
-        if content is None or hashlib.sha256(content).hexdigest() != sums[name]:
-            raise InputError(f"{packed.folder}: {run}/{name} is damaged: sha256 {sums[name][:12]}… "
-                             "expected")  # fmt: skip
+        content = packed.content(run, name, whole=True) or b""
         with writing(new / name), (new / name).open("xb") as file:
             file.write(content)
             file.flush()
@@ -210,4 +211,5 @@ def give_folder_back(directory: Path) -> None:
     place = found(str(directory))
     if place is not None:
         packed, run = place
-        restore(packed, Path(packed.folder).parent, run)
+        with held(packed.folder, WAIT):  # another sweep of the study may pack
+            restore(packed, Path(packed.folder).parent, run)

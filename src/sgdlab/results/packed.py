@@ -12,6 +12,7 @@ tables and a listing, ``part-00000.json``, which is written last: without it the
 A run that has a folder of its own, too, is the one in the folder.
 """
 
+import hashlib
 import os
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -21,22 +22,29 @@ from typing import Any, NamedTuple
 
 from sgdlab.errors import InputError
 from sgdlab.results.packed_parts import (
+    FILE_COLUMNS,
     LARGEST,
     PACKED,
     PARTS,
+    PackedFile,
     csv_text,
     file_of,
+    files_by_run,
     groups_of,
     is_below,
     listing_of,
     parquet,
     parts_in,
+    rows_by_run,
 )
 
 LEVELS = 3
 """Folders above a run that may be its study."""
 _DECODED = 48
 """Groups of runs that are kept decoded."""
+_OPEN = 48
+"""Files of parts that are kept in memory: a sweep packs ten parts at a time, whose runs alternate
+with those of others."""
 
 
 class Place(NamedTuple):
@@ -44,6 +52,13 @@ class Place(NamedTuple):
 
     part: int
     groups: tuple[int | None, int | None, int | None]
+
+    @property
+    def files(self) -> int:
+        """The group of the table of all files, which every run has."""
+        group = self.groups[PARTS.index("files")]
+        assert group is not None
+        return group
 
 
 @dataclass
@@ -62,46 +77,51 @@ class PackedStudy:
         self._decoded: OrderedDict[tuple[int, str, int], Any] = OrderedDict()
         self._open: OrderedDict[tuple[int, str], Any] = OrderedDict()
 
-    def sums(self, run: str) -> dict[str, str]:
-        """Return the SHA-256 of each of a run's files, as it was when it was packed."""
-        place = self.runs[run]
-        group = place.groups[PARTS.index("files")]
-        assert group is not None
-        table = self._group(place.part, "files", group)
-        rows = zip(*(table[c].to_pylist() for c in ("run", "name", "sha256")), strict=True)
-        return {name: digest for own, name, digest in rows if own == run}
-
     def names(self, run: str) -> list[str]:
         """Return the names of a run's files."""
         return list(self._files(self.runs[run])[run])
 
-    def content(self, run: str, name: str) -> bytes | None:
+    def content(self, run: str, name: str, whole: bool = False) -> bytes | None:
         """Return the bytes of a run's file; None where it has none of the name.
 
+        Args:
+            run: The run.
+            name: The name of the file.
+            whole: Compare them with those that were packed.
+
         Raises:
-            InputError: The part is damaged.
+            InputError: They are others, or the part is damaged.
         """
         place = self.runs[run]
-        found = self._files(place)[run].get(name)
-        if found is None:
+        file = self._files(place)[run].get(name)
+        if file is None:
             return None
-        columns, content = found
-        return content if content is not None else self._lines(place, run, name, columns)
+        if file.columns is not None:
+            content = self._lines(place, run, name, file.columns)
+        else:
+            content = self._contents(place)[file.row].as_py()
+        if whole and hashlib.sha256(content).hexdigest() != file.sha256:
+            raise InputError(
+                f"{self.folder}: {run}/{name} is damaged: sha256 {file.sha256[:12]}… expected"
+            )
+        return content
 
-    def _files(self, place: Place) -> dict[str, dict[str, tuple[str, bytes | None]]]:
-        """Return what is known of the files of the runs beside a run, by run and name."""
-        group = place.groups[PARTS.index("files")]
-        assert group is not None
+    def _files(self, place: Place) -> dict[str, dict[str, PackedFile]]:
+        """Return the files of the runs beside a run, by run and name."""
 
-        def decode() -> dict[str, dict[str, tuple[str, bytes | None]]]:
-            table = self._group(place.part, "files", group)
-            cells = [table[name].to_pylist() for name in ("run", "name", "columns", "content")]
-            found: dict[str, dict[str, tuple[str, bytes | None]]] = {}
-            for run, name, columns, content in zip(*cells, strict=True):
-                found.setdefault(run, {})[name] = (columns, content)
-            return found
+        def decode() -> dict[str, dict[str, PackedFile]]:
+            return files_by_run(self._group(place.part, "files", place.files, FILE_COLUMNS))
 
-        return self._once((place.part, "files", group), decode)
+        return self._once((place.part, "files", place.files), decode)
+
+    def _contents(self, place: Place) -> Any:
+        """Return the bytes of those files, each made a value of Python where it is asked for."""
+
+        def decode() -> Any:
+            table = self._group(place.part, "files", place.files, ["content"])
+            return table["content"].combine_chunks()
+
+        return self._once((place.part, "contents", place.files), decode)
 
     def _lines(self, place: Place, run: str, name: str, columns: str) -> bytes:
         """Return a table as the CSV file that it was."""
@@ -111,7 +131,7 @@ class PackedStudy:
             return f"{columns}\n".encode()
         key = (place.part, kind, group)
         rows_of: dict[str, dict[str, list[Any]]] = self._once(
-            key, lambda: _rows_by_run(self._group(place.part, kind, group))
+            key, lambda: rows_by_run(self._group(place.part, kind, group))
         )
         own = columns.split(",")
         rows = rows_of.get(run, {})
@@ -126,8 +146,8 @@ class PackedStudy:
             self._decoded.popitem(last=False)
         return found
 
-    def _group(self, part: int, kind: str, group: int) -> Any:
-        """Return one group of rows of a table of a part."""
+    def _group(self, part: int, kind: str, group: int, columns: list[str] | None = None) -> Any:
+        """Return one group of rows of a table of a part, or some columns of it."""
         pa, pq = parquet()
         key, path = (part, kind), os.path.join(self.folder, file_of(part, kind))
         try:
@@ -136,25 +156,12 @@ class PackedStudy:
 
                 self._open[key] = pq.ParquetFile(pa.BufferReader(own_contents(path, LARGEST)))
             self._open.move_to_end(key)
-            while len(self._open) > len(PARTS) * 4:
+            while len(self._open) > _OPEN:
                 self._open.popitem(last=False)
-            return self._open[key].read_row_group(group, use_threads=False)
+            return self._open[key].read_row_group(group, columns, use_threads=False)
         except (FileNotFoundError, OSError, pa.ArrowException, KeyError) as error:
             said = str(error).strip().splitlines()
             raise InputError(f"{path}: damaged ({said[0] if said else 'unreadable'})") from error
-
-
-def _rows_by_run(table: Any) -> dict[str, dict[str, list[Any]]]:
-    """Return the cells of a group by run and column."""
-    columns = {name: table[name].to_pylist() for name in table.column_names}
-    runs = columns.pop("run")
-    found: dict[str, dict[str, list[Any]]] = {}
-    begin = 0
-    for end in range(1, len(runs) + 1):
-        if end == len(runs) or runs[end] != runs[begin]:
-            found[runs[begin]] = {name: cells[begin:end] for name, cells in columns.items()}
-            begin = end
-    return found
 
 
 _studies: dict[str, tuple[int, PackedStudy]] = {}
@@ -194,30 +201,24 @@ def found(directory: str) -> tuple[PackedStudy, str] | None:
     """Return the study that has a run packed, and what it calls it; None where none does."""
     if os.path.lexists(directory):
         return None  # a folder of its own is the run
-    for study, run in _above(os.path.abspath(directory)):
+    parent, name = os.path.split(os.path.abspath(directory))
+    for study, between in _above(parent):
         packed = packed_in(study)
-        if packed is not None and run in packed.runs:
+        if packed is not None and (run := between + name) in packed.runs:
             return packed, run
     return None
 
 
 @lru_cache(maxsize=256)
-def _above(directory: str) -> list[tuple[str, str]]:
-    """Return the folders that may be the study of a run, each with what it would call it."""
-    study, run = os.path.split(directory)
+def _above(parent: str) -> list[tuple[str, str]]:
+    """Return the folders that may be the study of runs in a folder, each with what is between."""
+    study, between = parent, ""
     found: list[tuple[str, str]] = []
     for _ in range(LEVELS):
-        found.append((study, run))
+        found.append((study, between))
         study, name = os.path.split(study)
-        run = f"{name}/{run}"
+        between = f"{name}/{between}"
     return found
-
-
-def content_of(path: str) -> bytes | None:
-    """Return the bytes of a file of a packed run; None where there is none."""
-    directory, name = os.path.split(path)
-    place = found(directory)
-    return None if place is None else place[0].content(place[1], name)
 
 
 def is_there(path: str) -> bool:

@@ -3,7 +3,7 @@
 import importlib
 import json
 import os
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sgdlab.errors import InputError
 
@@ -19,15 +19,54 @@ LARGEST = 2**30
 """Bytes of a file of a part at most; ours have a few dozen million."""
 
 
+class PackedFile(NamedTuple):
+    """What is known of a file without reading it.
+
+    Attributes:
+        row: Its row among those of its group.
+        sha256: The hash of its bytes when it was packed.
+        columns: The first line of a table whose rows lie in another one.
+    """
+
+    row: int
+    sha256: str
+    columns: str | None
+
+
+FILE_COLUMNS = ["run", "name", *PackedFile._fields[1:]]
+"""Columns of the table of all files that `files_by_run` needs."""
+
+
+def files_by_run(table: Any) -> dict[str, dict[str, PackedFile]]:
+    """Return the files of a group of runs, by run and name."""
+    found: dict[str, dict[str, PackedFile]] = {}
+    cells = zip(*(table[column].to_pylist() for column in FILE_COLUMNS), strict=True)
+    for row, (run, name, *known) in enumerate(cells):
+        found.setdefault(run, {})[name] = PackedFile(row, *known)
+    return found
+
+
+def rows_by_run(table: Any) -> dict[str, dict[str, list[Any]]]:
+    """Return the cells of a group by run and column."""
+    columns = {name: table[name].to_pylist() for name in table.column_names}
+    runs = columns.pop("run")
+    found: dict[str, dict[str, list[Any]]] = {}
+    begin = 0
+    for end in range(1, len(runs) + 1):
+        if end == len(runs) or runs[end] != runs[begin]:
+            found[runs[begin]] = {name: cells[begin:end] for name, cells in columns.items()}
+            begin = end
+    return found
+
+
 def csv_text(columns: list[str], cells: list[list[Any]]) -> str:
     """Return a table as CSV: floats by their shortest text, None as an empty cell."""
-    texts = [["" if cell is None else _text(cell) for cell in own] for own in cells]
+    texts = [
+        ["" if cell is None else cell if isinstance(cell, str) else repr(cell) for cell in own]
+        for own in cells
+    ]
     lines = [",".join(columns), *(",".join(row) for row in zip(*texts, strict=True))]
     return "\n".join(lines) + "\n"
-
-
-def _text(cell: object) -> str:
-    return repr(cell) if isinstance(cell, float) else str(cell)
 
 
 def file_of(part: int, kind: str) -> str:

@@ -63,12 +63,19 @@ def read_summary(directory: Path | str) -> dict[str, Cell] | None:
         if column in _TEXTS:
             summary[column] = as_meant(cell) or None
             continue
-        # The names of a sweep's parts are the same in thousands of runs.
-        value = typed(cell)
-        summary[column] = sys.intern(value) if isinstance(value, str) else value
-        if isinstance(value, int | float) and (wrong := misread(cell, value)):
+        summary[column], wrong = _cell(cell)
+        if wrong is not None:
             raise InputError(f"{path}, line 2: {column} is {wrong}")
     return summary
+
+
+@lru_cache(maxsize=2**16)  # most cells are the same in thousands of runs
+def _cell(text: str) -> tuple[Cell, str | None]:
+    """Return the value of a cell of a summary, and what is wrong with it."""
+    value = typed(text)
+    if isinstance(value, str):
+        return sys.intern(value), None
+    return value, misread(text, value) if isinstance(value, int | float) else None
 
 
 @lru_cache(maxsize=64)

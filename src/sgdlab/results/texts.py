@@ -3,18 +3,25 @@
 from pathlib import Path
 
 from sgdlab.errors import InputError
-from sgdlab.results.files import LARGE, SMALL, contents
+from sgdlab.results.files import LARGE, SMALL, own_contents, packed_content
 from sgdlab.results.manifest import check
 
 
 def checked(path: Path | str, most: int = SMALL) -> bytes:
     """Return the bytes of a file; where the run has a manifest, they are those that it lists.
 
+    Those of a run that lies packed are those that were packed, which its manifest listed.
+
     Raises:
         FileNotFoundError: There is none.
         InputError: It is no regular file, or too large, or damaged; names it and says why.
     """
-    content = contents(path, most)
+    try:
+        content = own_contents(path, most)
+    except FileNotFoundError:
+        if (packed := packed_content(path, most, whole=True)) is None:
+            raise
+        return packed
     check(path, content)
     return content
 

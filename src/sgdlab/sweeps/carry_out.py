@@ -18,8 +18,9 @@ from sgdlab.results import (
     shows,
 )
 from sgdlab.results.lock import holders_of, in_turn
+from sgdlab.results.packed import is_there
 from sgdlab.sweeps import under_way
-from sgdlab.sweeps.stale import unfinished
+from sgdlab.sweeps.stale import in_reading_order, unfinished
 from sgdlab.terminal.notices import warn
 from sgdlab.terminal.progress import SweepDisplay
 from sgdlab.training.damage import in_the_way
@@ -67,7 +68,8 @@ def carry_out(
         if study.is_dir():
             with in_turn(study):  # the last one sees the runs of all
                 _collect(study)
-    return [_row(job, errors.get(job.directory)) for job in jobs]
+    rows = {job.run_id: _row(job, errors.get(job.directory)) for job in in_reading_order(jobs)}
+    return [rows[job.run_id] for job in jobs]
 
 
 def _collect(study: Path) -> None:
@@ -102,7 +104,7 @@ def _wait_for_others(
         free = [job for job in left if job.directory not in others]
         errors |= {job.directory: None for job in free}
         # Whoever held them has ended the others.
-        if again := [job for job in free if not (job.directory / "summary.csv").is_file()]:
+        if again := [job for job in free if not is_there(str(job.directory / "summary.csv"))]:
             errors |= _started(again, start)
         elif not free:
             if not said:

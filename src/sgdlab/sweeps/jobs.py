@@ -17,6 +17,7 @@ from sgdlab.results import Cell
 from sgdlab.results.lock import HeldError
 from sgdlab.scaling import checked_candidates
 from sgdlab.sweeps.carry_out import ELSEWHERE, carry_out
+from sgdlab.sweeps.packing import is_packed, pack_ended, portions
 from sgdlab.sweeps.preflight import Checks
 from sgdlab.terminal.notices import warn
 
@@ -114,7 +115,13 @@ def launch(
     study: Path,
     title: str,
 ) -> list[dict[str, Cell]]:
-    """Run the jobs that are not finished on the configured launcher; see `carry_out`."""
+    """Run the jobs that are not finished on the configured launcher; see `carry_out`.
+
+    Where there are very many, they are packed as they end; see `sgdlab.sweeps.packing`.
+    """
+    packs = is_packed(master, len(jobs))
+    if packs:
+        pack_ended(study)  # what an earlier process has left
 
     def start(todo: Sequence[Job]) -> list[str | None]:
         loader.listed = jobs
@@ -124,9 +131,14 @@ def launch(
             config=_with_launcher(master),
         )
         here = type(launcher).__name__ in ("BasicLauncher", "StackedLauncher")
+        values: list[object] = []
         with contextlib.nullcontext() if here else signals.at_a_step_of_children():
-            returns = launcher.launch([job.overrides for job in todo], initial_job_idx=0)
-        values = [returned._return_value for returned in returns]
+            for portion in portions(todo) if packs else [todo]:
+                overrides = [job.overrides for job in portion]
+                returns = launcher.launch(overrides, initial_job_idx=len(values))
+                values += [returned._return_value for returned in returns]
+                if packs:
+                    pack_ended(study)
         return [said(value) for value in values]
 
     return carry_out(jobs, study, title, start)

@@ -30,16 +30,16 @@ def unfinished(jobs: Sequence[Job], title: str) -> list[Job]:
         InputError: One is stale, and is to be refused; nothing has been touched.
     """
     lines: dict[str, int] = {}
-    todo: list[Job] = []
+    todo = set[str]()
     stale: list[Job] = []
-    for job in jobs:
+    for job in in_reading_order(jobs):
         said: list[str] = []
         done = finished(job.directory, job.config, job.run_id, said.append)
         for line in said:
             own = line.removeprefix(f"{shown(job.directory)} ")
             lines[own] = lines.get(own, 0) + 1
         if done is None:
-            todo.append(job)
+            todo.add(job.run_id)
             if said:
                 stale.append(job)
             elif job.config.stale == REFUSE and job.config.resume:
@@ -50,7 +50,12 @@ def unfinished(jobs: Sequence[Job], title: str) -> list[Job]:
         for job in stale:
             if job.directory not in others and not _is_made(job):
                 set_aside(job.directory)
-    return todo
+    return [job for job in jobs if job.run_id in todo]
+
+
+def in_reading_order(jobs: Sequence[Job]) -> list[Job]:
+    """Return jobs by their folders, as they lie packed: runs that are read at once follow."""
+    return sorted(jobs, key=lambda job: str(job.directory))
 
 
 def _is_made(job: Job) -> bool:

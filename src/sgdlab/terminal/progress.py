@@ -9,6 +9,7 @@ from typing import Protocol
 
 from sgdlab.errors import InputError
 from sgdlab.results import COMPLETED, DIVERGED, FAILED, STOPPED, Cell, read_summary
+from sgdlab.results.packed import found as packed_run
 from sgdlab.terminal.live_line import LiveLine, clock
 from sgdlab.terminal.numbers import number
 from sgdlab.terminal.quiet import is_quiet
@@ -88,7 +89,8 @@ class SweepDisplay:
             took = time.monotonic() - start
 
     def _look(self) -> None:
-        ended = [d for d in self._waiting if (d / "summary.csv").is_file()]
+        # In order, by which those that are packed lie beside each other.
+        ended = sorted(directory for directory in self._waiting if _has_ended(directory))
         for directory in ended:
             self._waiting.discard(directory)
             try:
@@ -144,6 +146,10 @@ class SweepDisplay:
     def _state(self) -> list[str]:
         bad = (f"{count} {status}" for status, count in self._counts.items() if count)
         return [f"best val loss {number(self._best)}", *bad]
+
+
+def _has_ended(directory: Path) -> bool:
+    return (directory / "summary.csv").is_file() or packed_run(str(directory)) is not None
 
 
 _shown: list[SweepDisplay] = []
