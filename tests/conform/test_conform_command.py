@@ -54,6 +54,7 @@ def test_settings_that_are_not_typed_can_be_shared(cli: Cli) -> None:
     assert "nesterov is false in A, true in B" in typed.out
 
 
+@pytest.mark.slow
 def test_a_users_class_yaml_and_run_can_be_typed(cli: Cli) -> None:
     write(
         cli.folder / "own_rules.py",
@@ -79,6 +80,7 @@ def test_a_users_class_yaml_and_run_can_be_typed(cli: Cli) -> None:
     assert "B shrinks the weights by lr · weight_decay beside the step (decoupled)" in apart.out
 
 
+@pytest.mark.slow
 def test_optimizers_that_evaluate_the_function_get_it(cli: Cli) -> None:
     same = cli("conform", "lbfgs", "torch.optim.LBFGS", "--same-settings", "--steps", "2")
     assert same.code == 0, same.out
@@ -142,6 +144,7 @@ def test_tensors_of_one_kind_can_be_compared_alone(cli: Cli) -> None:
     assert cli("conform", "muon", "torch.optim.Muon", *options).code == 0
 
 
+@pytest.mark.slow
 def test_what_differs_otherwise_is_said_to_have_no_known_cause(cli: Cli) -> None:
     result = cli("conform", "lion", "signsgd", *STEPS)
     assert result.code == 3

@@ -31,6 +31,8 @@ APART = {
     "adafactor": ("pytorch_optimizer.AdaFactor", "momentum (β₁) is 0 in A, 0.9 in B"),
     "asgd": ("pytorch_optimizer.ASGD", "decay that no weight_decay turns off is 0.0001 in A, 0"),
 }
+SLOW = ("radam", "signsgd")
+"""Whose cause takes a search."""
 """Where they do not, and why, as their sources say."""
 
 
@@ -61,7 +63,9 @@ def test_twins_are_the_same(name: str, twin: str, tried: list[ConformCase]) -> N
     assert verdict.is_same, verdict.first
 
 
-@pytest.mark.parametrize("name", APART)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in APART]
+)
 def test_what_twins_differ_in_is_named(name: str, tried: list[ConformCase]) -> None:
     twin, words = APART[name]
     verdict = found(tried, name, twin)
