@@ -31,9 +31,9 @@ APART = {
     "adafactor": ("pytorch_optimizer.AdaFactor", "momentum (β₁) is 0 in A, 0.9 in B"),
     "asgd": ("pytorch_optimizer.ASGD", "decay that no weight_decay turns off is 0.0001 in A, 0"),
 }
+"""Where they do not, and why, as their sources say."""
 SLOW = ("radam", "signsgd")
 """Whose cause takes a search."""
-"""Where they do not, and why, as their sources say."""
 
 
 @pytest.fixture(scope="module")
