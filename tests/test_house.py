@@ -31,11 +31,6 @@ NAMED_ALIKE = {"Exponential", "Linear", "Run"}
 """Classes that ``_target_`` strings and run ids name: an average and a schedule; a rule of scaling,
 a schedule and a model. And a run as it is trained, and as `sgdlab.train` returns it."""
 
-LONG = {
-    "sgdlab/diagnosis/pace.py": "the detectors of one symptom, each beside its thresholds",
-}
-"""Files of more than 250 lines, with the reason."""
-
 INSIDE_HYDRA = {
     "hydra_plugins/sgdlab_sweeper/__init__.py",
     "sgdlab/config/compose/application.py",
@@ -69,10 +64,9 @@ def test_no_two_classes_have_one_name():
     assert alike.keys() >= NAMED_ALIKE, "an exception that nothing needs any more"
 
 
-def test_long_files_are_few_and_have_a_reason():
+def test_no_file_is_long():
     lines = {place(file): len(file.read_text().splitlines()) for file in FILES}
-    assert not [name for name, count in lines.items() if count > 300]
-    assert {name for name, count in lines.items() if count > 250} == LONG.keys()
+    assert not [name for name, count in lines.items() if count > 250]
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
