@@ -4,10 +4,14 @@ Imports neither Hydra nor torch, so that ``--help``, ``list`` and error messages
 """
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 from sgdlab.errors import InputError
 from sgdlab.startup import conf_dir
+
+SEVERAL = ("logger",)
+"""Groups of which several members may be chosen at once; of all others one is."""
 
 
 def groups() -> list[str]:
@@ -57,3 +61,23 @@ def refuse_shadowed(folder: Path) -> None:
                 f"{path}: sgdlab ships {relative.with_suffix('').as_posix()}, which would hide it; "
                 f"rename it, for example to {path.stem}_mine.yaml"
             )
+
+
+def is_of_one(group: str) -> bool:
+    """Say whether it is a group, or a folder of one, of which one member is chosen."""
+    name = group.partition("/")[0]
+    return name in groups() and name not in SEVERAL
+
+
+def takes_one(group: str, names: Sequence[str], *, sweeps: bool = True) -> str:
+    """Say that a group takes one name, not a list of them, and how several are given.
+
+    Args:
+        group: The group, or a folder of it.
+        names: What was given as a list.
+        sweeps: Whether the command has ``-m``.
+    """
+    one = f"takes one name; write {group}={names[0] if names else 'NAME'}"
+    others = sorted({*members(group), *names} - set(names[:1]))
+    several = [*names, *others[:1]][:2] if len(names) < 2 else names
+    return f"{one} (several: -m {group}={','.join(several)})" if sweeps and names else one

@@ -18,10 +18,12 @@ from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException, ValidationError
 
 from sgdlab.config.catalogue import conf_dir, groups, members
+from sgdlab.config.command_line import NO_SWEEP
 from sgdlab.config.interpolation import explain_access, keys_of, unknown_key
-from sgdlab.config.key_docs import key_docs
+from sgdlab.config.key_docs import key_docs, takes_list
 from sgdlab.config.mistyped import keys_meant, of_member
 from sgdlab.config.schema import WATCHING
+from sgdlab.config.torn import unreadable
 from sgdlab.config.typed import quoted
 from sgdlab.errors import nearest, one_line, suggest
 
@@ -47,7 +49,7 @@ def explain(
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return _missing_file(error, own)
     if isinstance(error, OverrideParseException):
-        return f"{error.override}: cannot be read as key=value; quote special characters"
+        return unreadable(str(error.override))
     if isinstance(error, ConfigCompositionException) and (line := _in_file(error, name, own)):
         return line
     if line := _by_words(str(error), name, own, overrides):
@@ -147,12 +149,7 @@ def _by_words(message: str, name: str, own: Path | None, overrides: Sequence[str
     if "Ambiguous value" in message:
         typed = message.split("'")[1]
         key, _, values = typed.partition("=")
-        if name in ("compare", "verify"):
-            return f"{typed}: write {key}=[{values}] for a list"
-        if re.fullmatch(r"\d+,\d+", values) and key in ("lr", "optimizer.lr"):
-            right = values.replace(",", ".")
-            return f"{typed}: add -m to run each value; a decimal has a point, {key}={right}"
-        return f"{typed}: add -m to run each value, or write {key}=[{values}] for a list"
+        return f"{typed}: {_several(name, key, values, overrides, own)}"
     if found := re.search(r"Could not delete from config\. '(.*?)' does not exist", message):
         return f"~{unknown_key(found[1], _valid_keys(name, own, overrides))}"
     if found := re.search(r"An item is already at '(.*?)'", message):
@@ -170,6 +167,17 @@ def _by_words(message: str, name: str, own: Path | None, overrides: Sequence[str
     if "Config group override" in message:
         return "a config group takes the name of a member, as in model=mlp; sgdlab list shows them"
     return None
+
+
+def _several(name: str, key: str, values: str, overrides: Sequence[str], own: Path | None) -> str:
+    """Say how several values are written: as runs of a sweep, and as a list where it takes one."""
+    a_list = f"write {key}=[{values}] for a list" if takes_list(name, key, overrides, own) else ""
+    if name in NO_SWEEP:
+        return a_list or f"takes one value; {NO_SWEEP[name]}"
+    if re.fullmatch(r"\d+,\d+", values) and key in ("lr", "optimizer.lr"):
+        right = values.replace(",", ".")
+        return f"add -m to run each value; a decimal has a point, {key}={right}"
+    return f"add -m to run each value{a_list and f', or {a_list}'}"
 
 
 def _first(error: BaseException) -> str:
