@@ -59,7 +59,7 @@ def run_app(
     except ConfusedError as error:
         raise InputError(error.line()) from error
     except RefusedError as refused:
-        raise refused.error from refused
+        raise refused.error from refused.error.__cause__  # which a traceback is asked for
     except (*COMPLAINTS, ValueError) as error:
         if not isinstance(error, COMPLAINTS) and "Config group override" not in str(error):
             raise  # a fault of ours, or of a part: nothing of the config
