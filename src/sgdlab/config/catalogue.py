@@ -52,8 +52,8 @@ def members_meant(
         known: Its members; by default those of sgdlab and the user.
     """
     names = list(members(group, own) if known is None else known)
-    for root in (conf_dir(), own):
-        for member in names if root is not None else ():
+    for root in (conf_dir(), *([] if own is None else [own])):
+        for member in names:
             file = root / group / f"{member}.yaml"
             text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
             said = _ELSEWHERE.search(text)

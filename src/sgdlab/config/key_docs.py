@@ -93,7 +93,7 @@ def takes_list(config: str, key: str, chosen: Sequence[str], own: Path | None = 
         own: The user's config folder.
     """
     group, _, leaf = key.partition(".")
-    member = dict(each.partition("=")[::2] for each in chosen).get(group)
+    member = next((m for g, _, m in (c.partition("=") for c in chosen[::-1]) if g == group), None)
     files = [root / group / f"{member}.yaml" for root in (own, conf_dir()) if root and leaf]
     file = next((each for each in files if each.is_file()), None)
     doc = key_docs(config).get(key) if file is None else keys_in(file).get(leaf)

@@ -152,5 +152,5 @@ def _composed(
             config = compose("train", return_hydra_config=True)
     choices: Any = OmegaConf.to_container(config.hydra.runtime.choices)
     named: Any = OmegaConf.to_container(config.get("names") or OmegaConf.create())
-    own_keys = [key for key in config if key != "hydra"]
+    own_keys = [key for key in map(str, config) if key != "hydra"]
     return OmegaConf.masked_copy(config, own_keys), {**choices, **named}
