@@ -1,8 +1,10 @@
 """What counts as a number, and how a setting out of its range is refused."""
 
+import json
 import math
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from sgdlab.checks import (
     is_number,
     is_whole,
     lies_in,
+    pip_install,
     range_text,
     require_flag,
     require_number,
@@ -113,6 +116,25 @@ def test_flags_are_true_or_false_and_names_are_known():
     for value in ("cosinus", None):
         with pytest.raises(InputError, match=rf"^schedule\.shape={value}: (did you|valid)"):
             require_one_of("schedule.shape", value, shapes)
+
+
+@pytest.mark.parametrize(
+    ("origin", "command"),
+    [
+        (None, "pip install '.[ray]' in the clone of sgdlab"),
+        ({"url": "https://x/y.whl", "archive_info": {}}, "pip install '.[ray]' in the clone"),
+        ({"url": "file:///a/b%20c", "dir_info": {}}, "pip install '/a/b c[ray]'"),
+        (
+            {"url": "file:///a", "dir_info": {"editable": True}},
+            "pip install --editable '/a[ray]'",
+        ),
+    ],
+)
+def test_an_extra_is_installed_from_where_sgdlab_came_from(origin, command, monkeypatch):
+    about = None if origin is None else json.dumps(origin)
+    found = SimpleNamespace(read_text=lambda name: about)
+    monkeypatch.setattr("importlib.metadata.distribution", lambda name: found)
+    assert pip_install("ray").startswith(command)
 
 
 def test_checks_need_no_torch():

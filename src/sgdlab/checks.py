@@ -4,9 +4,12 @@ At the bottom, so that what reads results can use it, too: it imports neither to
 Keys are named as the command line names them, their section included.
 """
 
+import contextlib
 import importlib
+import json
 import math
 import re
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeGuard
@@ -171,6 +174,25 @@ def bytes_of(key: str, value: object) -> int:
     return int(float(match[1]) * _UNITS[match[2].upper()])
 
 
+def pip_install(extra: str) -> str:
+    """Return the command that installs an extra of sgdlab, from where sgdlab itself came from.
+
+    Args:
+        extra: The extra, as ``pyproject.toml`` calls it.
+    """
+    from importlib import metadata  # slow to import, and seldom needed
+    from urllib import parse, request
+
+    with contextlib.suppress(metadata.PackageNotFoundError, ValueError):
+        about = metadata.distribution("sgdlab").read_text("direct_url.json")
+        origin = json.loads(about or "{}")
+        if (folder := origin.get("dir_info")) is not None:
+            clone = request.url2pathname(parse.urlsplit(origin["url"]).path)
+            editable = "--editable " if folder.get("editable") else ""
+            return f"pip install {editable}{shlex.quote(f'{clone}[{extra}]')}"
+    return f"pip install '.[{extra}]' in the clone of sgdlab"
+
+
 def require_package(name: str, extra: str, what: str) -> Any:
     """Return a package of an extra, or say how it is installed.
 
@@ -194,5 +216,4 @@ def require_package(name: str, extra: str, what: str) -> Any:
         missing = None
         if getattr(found, "__file__", None) is not None:
             return found
-    remedy = f"pip install 'sgdlab[{extra}]'"
-    raise InputError(f"{what}: needs the package {package}: {remedy}") from missing
+    raise InputError(f"{what}: needs the package {package}: {pip_install(extra)}") from missing

@@ -10,7 +10,7 @@ import traceback
 
 from sgdlab import signals, startup
 from sgdlab.config import torchrun
-from sgdlab.errors import InputError, UnwritableError, in_one_line, said_of, suggest
+from sgdlab.errors import InputError, UnwritableError, has_own_place, in_one_line, said_of, suggest
 from sgdlab.visible import shell_path, shell_word
 
 COMMANDS = {
@@ -80,6 +80,8 @@ def main() -> int:
             line, code = said_of(error) if isinstance(error, OSError) else (str(error), 2)
             if full_error:
                 traceback.print_exc()
+            elif has_own_place(error):
+                line += "; HYDRA_FULL_ERROR=1 shows the traceback"
         if silent and not (isinstance(told, signals.Lost) and told.speaks):
             if not isinstance(told, InputError):
                 return code

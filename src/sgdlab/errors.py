@@ -3,6 +3,9 @@
 import contextlib
 import difflib
 import errno
+import functools
+import sysconfig
+import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -129,9 +132,55 @@ def one_line(error: BaseException) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the ``reason`` of a failed run: the kind of the error, and its text in one line."""
-    text, kind = one_line(error), visible(type(error).__name__)
-    return shortened(f"{kind}: {text}" if text else kind)
+    """Return the ``reason`` of a failed run: the kind of an error, its text, its place.
+
+    All in one line. The place is that in the user's own code: ``KeyError: 'zip' at parts.py:24``.
+    """
+    text, kind, place = one_line(error), visible(type(error).__name__), place_of(error)
+    at = f" at {place}" if place else ""
+    return shortened(f"{kind}: {text}" if text else kind, LONGEST_REASON - len(at)) + at
+
+
+def text_of(error: BaseException) -> str:
+    """Return the text of an error, as `reason_of` does where it would alone say too little."""
+    is_plain = isinstance(error, Exception) and not isinstance(error, LookupError)
+    alone = shortened(one_line(error)) if is_plain and not place_of(error) else ""
+    return alone or reason_of(error)
+
+
+def place_of(error: BaseException) -> str:
+    """Return file and line of the last call of an error's traceback in code that is the user's own.
+
+    Empty where it has none: all of it is in sgdlab, in the standard library, in installed packages.
+    """
+    frames = list(traceback.walk_tb(error.__traceback__))
+    for frame, line in reversed(frames):
+        if _is_users(file := frame.f_code.co_filename):
+            path, here = Path(file), Path.cwd()
+            shown = path.relative_to(here) if path.is_relative_to(here) else path
+            return f"{visible(str(shown))}:{line}"
+    return ""
+
+
+@functools.cache
+def _is_users(file: str) -> bool:
+    path, ours = Path(file), Path(__file__).parent
+    paths = sysconfig.get_paths()
+    installed = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    foreign = any(map(path.is_relative_to, [ours, ours.parent / "hydra_plugins", *installed]))
+    packages = {"site-packages", "dist-packages"} & set(path.parts)
+    return path.is_absolute() and not foreign and not packages
+
+
+def has_own_place(error: BaseException) -> bool:
+    """Say whether the text of an error names a place in the user's own code, of what led to it."""
+    cause, text, seen = error.__cause__, str(error), list[BaseException]()
+    while cause is not None and cause not in seen:  # one that was carried past Hydra is its own
+        if (place := place_of(cause)) and f" at {place}" in text:
+            return True
+        seen.append(cause)
+        cause = cause.__cause__
+    return False
 
 
 def shortened(text: str, most: int = LONGEST_REASON) -> str:

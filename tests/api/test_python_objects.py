@@ -151,8 +151,9 @@ def test_optimizers_of_a_comparison_are_names(here: Path):
     [
         (None, "cannot be read: No such file or directory"),
         ({"x": np.zeros((4, 1))}, "has no array x or no y"),
-        ({"x": np.array([object()] * 4), "y": np.zeros(4)}, "no .npz file of plain arrays"),
-        (b"text", "no .npz file of plain arrays"),
+        ({"x": np.array([object()] * 4), "y": np.zeros(4)}, "Python objects, not of numbers"),
+        ({"x": np.full((4, 1), np.nan), "y": np.zeros(4)}, "drop or fill them before the file"),
+        (b"text", "no .npz file; numpy.savez"),
     ],
 )
 def test_a_file_of_arrays_that_is_none_is_refused(content: object, line: str, here: Path):

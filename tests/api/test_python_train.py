@@ -119,6 +119,8 @@ def test_other_refusals_say_what_to_do(here: Path):
         sgdlab.train(experiment="lessons/lr_gap")
     with pytest.raises(sgdlab.InputError, match="lr=object: no value that a config holds"):
         sgdlab.train(lr=object())
+    with pytest.raises(sgdlab.InputError, match="takes one name; write optimizer=adam"):
+        sgdlab.train(optimizer=["adam"])
     with pytest.raises(sgdlab.InputError, match=r"lr=\[\]: no value"):
         sgdlab.sweep(lr=[])
 

@@ -4,6 +4,8 @@ import pytest
 import torch
 from cli_runs import QUICK, Cli, refused, write
 
+from sgdlab.config.catalogue import SEVERAL, groups, members
+
 BAD_VALUES = [
     # arguments after `train`, what the line says
     ("optimizer=nestrov", "optimizer=nestrov", "did you mean optimizer=nesterov?"),
@@ -11,7 +13,16 @@ BAD_VALUES = [
     ("modle.hidden=[3]", "modle.hidden", "did you mean model.hidden=[3]?"),
     ("model.hiden=[3]", "model.hiden", "did you mean model.hidden=[3]?"),
     ("schedule.warmup_epoch=3", "schedule.warmup_epoch", "warmup_epochs"),
-    ("dataset.root=here", "dataset.root", "no such key"),
+    ("dataset.root=here", "dataset=digits has no setting root", "dataset=cifar10, "),
+    ("dataset.path=a", "dataset=digits has no setting path", "table, text take one"),
+    ("optimizer.beta=0.9", "optimizer=nesterov has no setting beta (it has lr, mom", "tiger takes"),
+    ("average.decay=0.9", "average=none has no setting decay", "average=ema takes one"),
+    ("schedule.finl=0", "schedule=cosine has no setting finl", "did you mean schedule.final=0?"),
+    ("+dataset.path=a", "digits has no setting path", "it has none"),
+    ("schedule=none", "schedule=none", "did you mean schedule=constant?"),
+    ("scheduler=none", "scheduler=none", "did you mean schedule=constant?"),
+    ("experiment=lr_gap", "experiment=lr_gap", "did you mean experiment=lessons/lr_gap?"),
+    ("experiment=lessons/lr_gapp", "experiment=lessons/lr_gapp", "=lessons/lr_gap?"),
     ("lr=-1", "lr=-1", "positive"),
     ("lr=abc", "lr=abc", "number"),
     ("lr=null", "lr is not set", "lr=0.01"),
@@ -73,7 +84,14 @@ BAD_VALUES = [
     ("-m seed=0,1 hydra.sweeper._target_=os.path", "hydra.sweeper._target_", "hydra/sweeper=NAME"),
     ("model=cnn dataset=wine", "model=cnn", "images"),
     ("lr=0.1,0.2", "lr=0.1,0.2", "-m"),
-    ("lr", "lr", "key=value"),
+    ("lr", "lr", "expected KEY=VALUE"),
+    ("precision=fp32,bf16", "precision=fp32,bf16", "add -m to run each value\n"),
+    ("model.hidden=64,64", "model.hidden=64,64", "or write model.hidden=[64,64] for a list"),
+    ("optimizer=adam optimizer.betas=0.9,0.99", "optimizer.betas", "=[0.9,0.99] for a list"),
+    ("optimizer=[adam]", "optimizer=[adam]", "takes one name; write optimizer=adam (several: -m"),
+    ("-m optimizer=[adam],[sgd]", "optimizer=[adam]", "write optimizer=adam"),
+    ("experiment=[lessons/lr_gap]", "experiment=[", "write experiment=lessons/lr_gap"),
+    ("model=[]", "model=[]", "write model=NAME"),
     ("--frobnicate", "--frobnicate", "unrecognized"),
     ("--config-dir nowhere", "nowhere", "no such folder"),
     ("--config-name nowhere", "--config-name nowhere", "no such config"),
@@ -90,6 +108,11 @@ BAD_COMPARISONS = [
     ("optimizers=adam", "optimizers=adam", "write optimizers=[adam]"),
     ("optimizers=sgd,adam", "optimizers=sgd,adam", "write optimizers=[sgd,adam]"),
     ("lr=0.1", "lr=0.1", "search.NAME.lr.low"),
+    ("seed=1,2", "seed=1,2: takes one value", "replicates=10"),
+    ("workloads=digits/mlp,wine/mlp", "workloads", "write workloads=[digits/mlp,wine/mlp]"),
+    ("protocol=[quick]", "protocol=[quick]", "takes one name; write protocol=quick\n"),
+    ("workloads=[{digits/mlp:{schedule:[step]}}]", "schedule=[step]", "write schedule=step"),
+    ("search.scientific=[{=", "search.scientific=[{=: [ has", "'search.scientific=…'"),
     ("optimizer=sgd", "optimizer=sgd", "optimizers=["),
     ("evaluate_test=true", "evaluate_test", "by itself"),
     ("trials=0", "trials=0", "whole number"),
@@ -166,6 +189,24 @@ def test_a_yaml_of_the_users_with_a_shipped_name_is_refused(sgdlab: Cli, parts):
     line = refused(sgdlab, "train", "--config-dir", str(parts))
     assert str(parts / "optimizer" / "adam.yaml") in line
     assert "adam_mine.yaml" in line
+
+
+GROUPS_OF_ONE_NAME = [name for name in groups() if name not in SEVERAL]
+
+
+@pytest.mark.parametrize("group", GROUPS_OF_ONE_NAME)
+def test_a_group_takes_one_name(sgdlab: Cli, group: str):
+    name = next(iter(members(group)))
+    line = refused(sgdlab, "train", f"{group}=[{name}]")
+    assert f"{group}=[{name}]: takes one name; write {group}={name} (several" in line
+
+
+def test_a_list_of_names_in_a_file_of_the_users_is_refused_with_its_line(sgdlab: Cli, parts):
+    text = "# @package _global_\ndefaults:\n  - override /optimizer: [adam]\n"
+    write(parts / "experiment" / "mine.yaml", text)
+    line = refused(sgdlab, "train", "--config-dir", str(parts), "experiment=mine")
+    assert "mine.yaml, line 3: override /optimizer: [adam]: takes one name" in line
+    assert line.endswith("write optimizer: adam\n")
 
 
 def test_a_target_that_does_not_import_is_refused(sgdlab: Cli, parts):

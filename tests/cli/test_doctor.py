@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from cli_runs import Cli, refused
 
+from sgdlab.checks import pip_install
 from sgdlab.commands import doctor
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +48,7 @@ def test_without_a_compiler_and_with_missing_extras_it_says_what_to_do(sgdlab: C
     result = sgdlab("doctor", "--seconds", "0")
     assert result.code == 0
     assert re.search(r"compiler +none \(g\+\+ or clang\+\+\)", result.out)
-    assert "pip install 'sgdlab[metrics]': any metric; missing: no-such-package" in result.out
+    assert f"{pip_install('metrics')}: any metric; missing: no-such-package" in result.out
 
 
 @pytest.mark.slow

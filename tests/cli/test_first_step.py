@@ -145,7 +145,7 @@ def shop(parts: Path) -> Path:
 
 REFUSED = {
     "model=auxiliary": ["model=auxiliary", "returned, a tuple of 2", "step(model, batch)"],
-    "model=toofew": ["model=toofew", "2 outputs for 3 classes"],
+    "model=toofew": ["model=toofew", "gives 2 outputs, the data have 3 classes", "num_outputs"],
     "model=squeezed batch_size=107": ["last batch", "of 1 example (106 = n·105 + 1)"],
     "model=sparse": ["model=sparse", "the gradient of rows.weight is sparse"],
     "model=detached": ["model=detached and loss=auto", "no gradient"],
@@ -197,7 +197,8 @@ def test_outputs_that_stand_for_nothing_are_said(sgdlab: Cli, shop: Path) -> Non
     own = ("--config-dir", shop, *QUICK, "epochs=1")
     result = sgdlab("train", *own, "model=toomany", "hydra.run.dir=run")
     assert result.code == 0
-    assert "model=toomany: gives 5 outputs for 3 classes: 2 of them stand for nothing" in result.err
+    said = "model=toomany: gives 5 outputs, the data have 3 classes: 2 of them stand for nothing"
+    assert f"{said}; let it take num_outputs" in result.err
 
 
 @pytest.mark.parametrize(("last", "steps", "examples"), [("drop", 1, 105), ("merge", 1, 106)])

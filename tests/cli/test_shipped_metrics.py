@@ -37,8 +37,12 @@ def test_a_run_is_judged_by_it(sgdlab: Cli, metric: str) -> None:
     ("metric", "dataset", "said"),
     [
         ("top5", "wine", "metric=top5: needs more than 5 classes, and there are 3"),
-        ("auroc", "diabetes", "metric=auroc: not of task=regression; metric=auto"),
-        ("r2", "wine", "metric=r2: not of task=classification; metric=auto"),
+        (
+            "auroc",
+            "diabetes",
+            "metric=auroc: is for classification and multilabel; for reg",
+        ),
+        ("r2", "wine", "metric=r2: is for regression and counts; for classification: acc"),
     ],
 )
 def test_what_it_cannot_judge_is_refused_in_a_line(

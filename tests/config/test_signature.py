@@ -142,9 +142,10 @@ def test_a_partial_in_yaml_is_completed() -> None:
 def test_who_collects_an_argument_that_it_needs_is_told_to_name_it() -> None:
     with pytest.raises(InputError) as error:
         call({"_target_": f"{__name__}.Collecting"}, "model=own", dict(OFFERED))
-    assert str(error.value).endswith(
-        "missing 1 required positional argument: 'num_outputs'; sgdlab passes num_outputs to a "
-        "parameter of that name, not into **kwargs"
+    said = str(error.value)
+    assert "missing 1 required positional argument: 'num_outputs' at " in said  # and where
+    assert said.endswith(
+        "; sgdlab passes num_outputs to a parameter of that name, not into **kwargs"
     )
 
 

@@ -10,9 +10,11 @@ import torch
 from sklearn import metrics as sk
 from torch import Tensor
 
+from sgdlab.config.catalogue import members
+from sgdlab.datasets.tasks import TASKS
 from sgdlab.errors import InputError
 from sgdlab.metrics.auroc import AreaUnderROC
-from sgdlab.metrics.base import Metric, Scale
+from sgdlab.metrics.base import TASKS_OF, Metric, Scale, require_task
 from sgdlab.metrics.by_task import Accuracy
 from sgdlab.metrics.macro_f1 import MacroF1
 from sgdlab.metrics.r2 import R2
@@ -256,7 +258,20 @@ def test_r2_of_equal_targets_is_a_number_as_in_scikit_learn(size: int) -> None:
 def test_a_task_that_a_metric_is_not_of_is_refused(
     build: Callable[[str], Any], task: str, named: str
 ) -> None:
-    with pytest.raises(InputError, match=f"metric={named}: not of task={task}; metric=auto"):
+    with pytest.raises(InputError, match=f"metric={named}: is for .*; for {task}: .*auto$"):
         build(task)
     with pytest.raises(InputError, match=r"metric=r2: outputs \[4, 2\] do not fit targets \[4\]"):
         value_of(R2(), torch.zeros(4, 2), torch.zeros(4), 4)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_what_is_offered_for_a_task_is_for_it(task: str) -> None:
+    for name, own in TASKS_OF.items():
+        if task in own:
+            require_task(name, task)
+            continue
+        with pytest.raises(InputError) as refused:
+            require_task(name, task)
+        offered = str(refused.value).partition(f"; for {task}: ")[2].split(", ")[:-1]
+        assert set(offered) == {other for other, tasks in TASKS_OF.items() if task in tasks}
+        assert set(offered) <= set(members("metric"))

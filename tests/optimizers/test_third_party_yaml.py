@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from test_optimizer_yaml import PATHS
 
+from sgdlab.checks import pip_install
 from sgdlab.errors import InputError
 from trainer_runs import built, train
 
@@ -36,5 +37,5 @@ def test_without_the_package_one_line_says_what_to_install(monkeypatch: pytest.M
     with pytest.raises(InputError) as caught:
         built("dataset=wine", "model=linear", f"optimizer={FOREIGN[0].stem}")
     text = str(caught.value)
-    assert "needs the package pytorch_optimizer; pip install 'sgdlab[more-optimizers]'" in text
+    assert f"needs the package pytorch_optimizer; {pip_install('more-optimizers')}" in text
     assert "\n" not in text

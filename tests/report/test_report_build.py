@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import studies
 from html_page import Page
 from run_folders import make_pair, make_run
 
@@ -177,6 +178,9 @@ def test_the_command(
     assert printed.err == ""
     for part in ("adam", "sgd", "93.00 %", "for these tuned settings", "study/report/report.html"):
         assert part in " ".join(printed.out.split())
+    lines = printed.out.splitlines()
+    assert lines == [line.rstrip() for line in lines]
+    assert any(len(line) > 80 and line.startswith("  ") and line.endswith(".") for line in lines)
     assert (
         "sgdlab train --config-dir study/final/adam-0"
         in (study / "report" / "report.md").read_text()
@@ -261,3 +265,19 @@ def test_neither_torch_nor_hydra_nor_fonts_for_pdf_are_imported(study: Path) -> 
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_tables_of_several_tracks_and_workloads_have_titles(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    titles, where = ("Tuned", "Default settings, untuned"), ("digits/mlp", "wine/linear")
+    for names in (where[:1], where):
+        study = tmp_path / f"of{len(names)}"
+        workloads = [(dataset, model) for dataset, model in (name.split("/") for name in names)]
+        studies.make_study(study, ["sgd", "adam"], trials=2, workloads=workloads)
+        assert command.main([str(study)]) == 0
+        said = capsys.readouterr().out.splitlines()
+        wanted = [f"{name}: {title}" for name in names for title in titles]
+        found = [line for line in said if line.endswith(titles)]
+        assert found == (wanted if len(names) > 1 else [*titles])

@@ -2,12 +2,14 @@
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from sgdlab.checks import pip_install
 from sgdlab.errors import InputError
 from sgdlab.results import (
     SUMMARY_COLUMNS,
@@ -262,6 +264,6 @@ def test_without_the_extra_one_line_says_what_to_install(
     import sys
 
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(InputError, match=r"install sgdlab\[parquet\]"):
+    with pytest.raises(InputError, match=re.escape(pip_install("parquet"))):
         pack(study)
     assert not (study / "packed").exists()

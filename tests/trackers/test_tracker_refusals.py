@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from cli_runs import QUICK, Cli
 
+from sgdlab.checks import pip_install
+
 REFUSED = {
     "logger=tensorbord": "no such member of logger; did you mean logger=tensorboard?",
     "logger=[tensorboard,mlfow]": "logger=mlfow: no such member of logger; did you mean",
@@ -13,14 +15,14 @@ REFUSED = {
     "logger=tensorboard logger.tensorboard.directry=x": "did you mean logger.tensorboard.directory",
     "logger=tensorboard logger.tensorboard.every=0": "every=0: must be a whole number of steps",
     "logger=tensorboard logger.tensorboard.directory=taken/x": "taken is no folder",
-    "logger=mlflow": "needs the package mlflow; pip install 'sgdlab[mlflow]'",
+    "logger=mlflow": f"needs the package mlflow; {pip_install('mlflow')}",
     "logger=mlflow logger.mlflow.uri=http://127.0.0.1:9": "nobody answers",
     "logger=mlflow logger.mlflow.uri=http://me:s3cret@127.0.0.1:9": "//***@127.0.0.1:9: nob",
     "logger=mlflow logger.mlflow.uri=mlruns": "name a SQLite file, sqlite:///mlflow.db",
     "logger=mlflow logger.mlflow.uri=ftp://x": "no URI of MLflow",
-    "logger=wandb": "needs the package wandb; pip install 'sgdlab[wandb]'",
+    "logger=wandb": f"needs the package wandb; {pip_install('wandb')}",
     "logger=wandb logger.wandb.mode=onlin": "valid: offline, online",
-    "logger=trackio": "needs the package trackio; pip install 'sgdlab[trackio]'",
+    "logger=trackio": f"needs the package trackio; {pip_install('trackio')}",
 }
 
 

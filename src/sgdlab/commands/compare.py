@@ -11,14 +11,11 @@ from sgdlab.config.app import run_app
 from sgdlab.config.catalogue import conf_dir
 from sgdlab.config.gate import refuse_lesson
 
-_OPEN = ("search.", "axes=", "axes.")
-"""How settings begin that may name keys which the config does not have."""
-
 
 def main(arguments: list[str]) -> int:
     """Run the command on its part of the command line; return the exit code."""
     # Bounds are merged over those of search/NAME.yaml, so any of their keys may be given.
-    run_app(app, "compare", [f"++{a}" if a.startswith(_OPEN) else a for a in arguments])
+    run_app(app, "compare", arguments, open_keys=("search.", "axes=", "axes."))
     return 0
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sgdlab.checks import pip_install
 from sgdlab.config.parser import Parser
 from sgdlab.config.schema import RunConfig
 from sgdlab.errors import InputError, reason_of
@@ -228,7 +229,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     ]
     for extra, about in found["extras"].items():
         lacking = f"; missing: {', '.join(about['missing'])}" if about["missing"] else ""
-        state = "there" if about["there"] else f"pip install 'sgdlab[{extra}]'"
+        state = "there" if about["there"] else pip_install(extra)
         rows.append((f"[{extra}]", f"{state}: {about['for']}{lacking}"))
     if (timed := found["benchmark"]) is not None:
         rows.append(("benchmark", timed["model"]))

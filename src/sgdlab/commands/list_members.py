@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 import sgdlab
-from sgdlab.config.catalogue import conf_dir, groups, members, refuse_shadowed
+from sgdlab.config.catalogue import conf_dir, groups, members, refuse_shadowed, suggest_member
 from sgdlab.config.parser import Parser
 from sgdlab.errors import InputError, suggest
 from sgdlab.visible import visible, visible_lines
@@ -123,7 +123,9 @@ def documentation(group: str, member: str, own: Path | None = None) -> str:
     """
     found = members(group, own)
     if member not in found:
-        raise InputError(f"list {group} {member}: no such member; {suggest(member, found)}")
+        raise InputError(
+            f"list {group} {member}: no such member; {suggest_member(group, member, own)}"
+        )
     path = conf_dir() / group / f"{member}.yaml"
     if own is not None and not path.is_file():
         path = own / group / f"{member}.yaml"

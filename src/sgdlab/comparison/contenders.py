@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from sgdlab.comparison.ablation import variants_of
 from sgdlab.comparison.spaces import scientific_of, space_of_optimizer
 from sgdlab.comparison.workloads import Workload
+from sgdlab.config.catalogue import suggest_member
 from sgdlab.errors import InputError, suggest
 from sgdlab.results import DEFAULTS
 from sgdlab.search import Space, Value
@@ -112,7 +113,8 @@ def contenders_of(
         if name in SEARCH_SETTINGS:
             raise InputError(f"optimizers={name}: search.{name} is a setting; rename the optimizer")
         if name not in known:
-            raise InputError(f"optimizers={name}: no such optimizer; {suggest(name, known)}")
+            offered = suggest_member("optimizer", name, known=known)
+            raise InputError(f"optimizers={name}: no such optimizer; {offered}")
     scientific = scientific_of(master)
     spaces = {name: space_of_optimizer(master, loader, name) for name in names}
     own = {

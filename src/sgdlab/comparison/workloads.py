@@ -6,6 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from sgdlab.config.catalogue import suggest_member
 from sgdlab.errors import InputError, suggest
 from sgdlab.search import Value
 from sgdlab.sweeps.jobs import QuickLoader
@@ -131,5 +132,6 @@ def _groups(name: str, loader: QuickLoader) -> dict[str, Value]:
     for group, member in groups.items():
         known = loader.get_group_options(group)
         if member not in known:
-            raise InputError(f"workloads=[{name}]: no such {group}; {suggest(str(member), known)}")
+            offered = suggest_member(group, str(member), known=known)
+            raise InputError(f"workloads=[{name}]: no such {group}; {offered}")
     return groups

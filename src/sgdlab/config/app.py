@@ -12,23 +12,27 @@ from hydra.core.override_parser.types import Override
 
 from sgdlab.config import register as register
 from sgdlab.config.catalogue import groups, refuse_shadowed
-from sgdlab.config.command_line import check_arguments, check_flags, parsed
+from sgdlab.config.command_line import NO_SWEEP, check_arguments, check_flags, parsed
 from sgdlab.config.compose.application import ConfusedError, composing, get_args_parser
 from sgdlab.config.explain import COMPLAINTS, explain
 from sgdlab.config.gate import RefusedError
 from sgdlab.config.mistyped import refuse_apart, refuse_dashes
 from sgdlab.config.parser import Parser
+from sgdlab.config.torn import refuse_torn
 from sgdlab.config.typed import quoted
 from sgdlab.errors import InputError, said_of
 
 
-def run_app(app: Callable[[], Any], command: str, arguments: list[str]) -> None:
+def run_app(
+    app: Callable[[], Any], command: str, arguments: list[str], open_keys: tuple[str, ...] = ()
+) -> None:
     """Run a Hydra application on a command line.
 
     Args:
         app: The function that `hydra.main` decorates.
         command: The command, whose name is that of its primary config.
         arguments: The command line after the command.
+        open_keys: How settings begin that may name keys which the config does not have.
 
     Raises:
         InputError: The command line or a config cannot be used.
@@ -40,11 +44,13 @@ def run_app(app: Callable[[], Any], command: str, arguments: list[str]) -> None:
     own = Path(flags.config_dir).resolve() if flags.config_dir else None
     if own is not None:
         refuse_shadowed(own)
+    refuse_torn(flags.overrides, open_keys)
     refuse_apart(command, flags.overrides, own)
-    overrides = parsed(flags.overrides)
+    overrides = parsed(flags.overrides, sweeps=command not in NO_SWEEP)
     if any(o.startswith("~hydra.callbacks") for o in flags.overrides):
         raise InputError("hydra.callbacks.gate checks a run before it starts: leave it in")
-    sys.argv = [f"sgdlab {command}", *_flags_first(arguments, flags), *_defer(flags, overrides)]
+    words = [f"++{o}" if o.startswith(open_keys) else o for o in _defer(flags, overrides)]
+    sys.argv = [f"sgdlab {command}", *_flags_first(arguments, flags), *words]
     try:
         with _raising(), composing(once=not flags.multirun):
             app()
@@ -53,7 +59,7 @@ def run_app(app: Callable[[], Any], command: str, arguments: list[str]) -> None:
     except ConfusedError as error:
         raise InputError(error.line()) from error
     except RefusedError as refused:
-        raise refused.error from refused
+        raise refused.error from refused.error.__cause__  # which a traceback is asked for
     except (*COMPLAINTS, ValueError) as error:
         if not isinstance(error, COMPLAINTS) and "Config group override" not in str(error):
             raise  # a fault of ours, or of a part: nothing of the config
@@ -114,16 +120,9 @@ def _defer(flags: argparse.Namespace, parsed: Sequence[Override]) -> list[str]:
     return [*kept, f"+hydra.sweeper.params={{{params}}}"]
 
 
-_NO_SWEEP = {
-    "compare": "a comparison sweeps by itself; several searches: replicates=10, several "
-    "optimizers: optimizers=[sgd,adam]",
-    "verify": "there is nothing to sweep; choose with rows=[…], families=[…]",
-}
-
-
 def _parse(command: str, arguments: list[str]) -> argparse.Namespace:
     parser = Parser(command, help_flag="--hydra-help", parents=[get_args_parser()], add_help=False)
     flags = parser.parse_intermixed_args(arguments)
-    if flags.multirun and command in _NO_SWEEP:
-        raise InputError(f"{command} -m: {_NO_SWEEP[command]}")
+    if flags.multirun and command in NO_SWEEP:
+        raise InputError(f"{command} -m: {NO_SWEEP[command]}")
     return flags

@@ -9,7 +9,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.errors import HydraException
 
-from sgdlab.config.catalogue import groups
+from sgdlab.config.catalogue import groups, is_of_one, takes_one
+from sgdlab.config.torn import unreadable
 from sgdlab.config.user_files import DEEPEST, LARGEST
 from sgdlab.errors import InputError, one_line
 
@@ -19,6 +20,14 @@ LONGEST = 20_000
 
 MOST_JOBS = 1_000_000
 """Runs of a sweep; composing so many takes a quarter of an hour."""
+
+
+NO_SWEEP = {
+    "compare": "a comparison sweeps by itself; several searches: replicates=10, several "
+    "optimizers: optimizers=[sgd,adam]",
+    "verify": "there is nothing to sweep; choose with rows=[…], families=[…]",
+}
+"""Commands without ``-m``, and how several values are given to them."""
 
 
 def check_arguments(command: str, arguments: Sequence[str]) -> None:
@@ -64,29 +73,50 @@ def check_flags(command: str, flags: argparse.Namespace) -> None:
         raise InputError(f"{command} --shell-completion: goes with install=bash, zsh or fish")
 
 
-def parsed(overrides: Sequence[str]) -> list[Override]:
-    """Return overrides as Hydra reads them; empty where it cannot, and will say so.
+def parsed(overrides: Sequence[str], *, sweeps: bool = True) -> list[Override]:
+    """Return overrides as Hydra reads them.
+
+    Args:
+        overrides: The words of the command line that are no flags.
+        sweeps: Whether the command has ``-m``.
 
     Raises:
-        InputError: It can, and would fail: a member that is no name, a number of more than 64 bits.
+        InputError: It cannot read one; or it can, and would fail: a member that is no name, a
+            number of more than 64 bits.
     """
     found: list[Override] = []
     parser = OverridesParser.create()
     for typed in overrides:
         try:
             found += parser.parse_overrides([typed])
-        except HydraException:
-            return []
+        except HydraException as error:
+            raise InputError(unreadable(typed)) from error
         except (RecursionError, ValueError) as error:
             what = "nested too deeply" if isinstance(error, RecursionError) else one_line(error)
             raise InputError(f"{typed[:60]}: {what}") from error
-        _check(found[-1])
+        _check(found[-1], sweeps)
     _check_jobs(found)
     return found
 
 
-def _check(override: Override) -> None:
+def refuse_lists(override: Override, *, sweeps: bool = True) -> None:
+    """Refuse a list of names for a group that takes one: no member would be on record as chosen.
+
+    Raises:
+        InputError: Has the name to write.
+    """
+    group = str(override.key_or_group)
+    if not is_of_one(group):
+        return
+    for value in _values(override):
+        if isinstance(value, list) and all(isinstance(name, str) for name in value):
+            typed = f"{group}=[{','.join(value)}]"
+            raise InputError(f"{typed}: {takes_one(group, value, sweeps=sweeps)}")
+
+
+def _check(override: Override, sweeps: bool) -> None:
     typed = str(override.input_line)
+    refuse_lists(override, sweeps=sweeps)
     if not override.key_or_group:
         raise InputError(f"{typed}: must be KEY=VALUE")
     is_group = override.key_or_group in groups() or override.key_or_group.startswith("hydra/")

@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
-from hydra import compose, initialize_config_dir
 from hydra.conf import HydraConf
-from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import (
     ConfigCompositionException,
     HydraException,
@@ -17,13 +15,13 @@ from hydra.errors import (
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException, ValidationError
 
-from sgdlab.config.catalogue import conf_dir, groups, members
+from sgdlab.config.catalogue import groups
+from sgdlab.config.command_line import NO_SWEEP
 from sgdlab.config.interpolation import explain_access, keys_of, unknown_key
-from sgdlab.config.key_docs import key_docs
-from sgdlab.config.mistyped import keys_meant, of_member
-from sgdlab.config.schema import WATCHING
-from sgdlab.config.typed import quoted
-from sgdlab.errors import nearest, one_line, suggest
+from sgdlab.config.key_docs import takes_list
+from sgdlab.config.no_such import missing_file, no_such_key, valid_keys
+from sgdlab.config.torn import unreadable
+from sgdlab.errors import one_line, suggest
 
 COMPLAINTS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
 """What composing a config raises."""
@@ -45,9 +43,9 @@ def explain(
     if isinstance(error, yaml.YAMLError):
         return _not_yaml(error)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        return _missing_file(error, own)
+        return missing_file(error, own)
     if isinstance(error, OverrideParseException):
-        return f"{error.override}: cannot be read as key=value; quote special characters"
+        return unreadable(str(error.override))
     if isinstance(error, ConfigCompositionException) and (line := _in_file(error, name, own)):
         return line
     if line := _by_words(str(error), name, own, overrides):
@@ -57,7 +55,7 @@ def explain(
         if isinstance(link, ValidationError):
             return _wrong_type(link, overrides)
         if isinstance(link, OmegaConfBaseException):
-            line = explain_access(link, lambda: _valid_keys(name, own, overrides))
+            line = explain_access(link, lambda: valid_keys(name, own, overrides))
             if line is not None:
                 return line
     if (key := _key_in(str(error))) is not None:
@@ -66,63 +64,16 @@ def explain(
         if key.startswith("hydra."):
             own_keys = [f"hydra.{name}" for name in keys_of(OmegaConf.structured(HydraConf))]
             return f"{unknown_key(key, own_keys)} (sgdlab train --cfg hydra shows them)"
-        return _no_such_key(key, _valid_keys(name, own, overrides), own, overrides)
+        return no_such_key(key, name, own, overrides)
     if isinstance(cause, OmegaConfBaseException):
         return f"{_first(error)}: {_first(cause)}"
     return _first(error)
-
-
-def _no_such_key(key: str, valid: Sequence[str], own: Path | None, overrides: Sequence[str]) -> str:
-    """Return the line of a key that there is not, with the whole word that was probably meant."""
-    group, _, rest = key.partition(".")
-    member = rest.partition(".")[0]
-    if group == WATCHING and not any(v.startswith(f"{group}.{member}.") for v in valid):
-        return f"{key}: a setting of a tracker that is not chosen; add {group}={member}"
-    typed = next((o for o in reversed(overrides) if o.lstrip("+").partition("=")[0] == key), None)
-    if typed is None:
-        return unknown_key(key, valid)
-    value, leaf = typed.partition("=")[2], key.rpartition(".")[2]
-    is_known = any(name.rpartition(".")[2] == leaf for name in valid)
-    if not is_known and (line := _of_another_member(typed, overrides)):
-        return line
-    meant = [f"{name}={value}" for name in keys_meant(key, valid)] or of_member(value, own)
-    if not meant:
-        return unknown_key(key, valid)
-    section = key.rpartition(".")[0]
-    where = f" in {section}" if section in valid else ""
-    return f"{typed}: no such key{where}; did you mean {' or '.join(meant)}?"
-
-
-def _of_another_member(typed: str, overrides: Sequence[str]) -> str | None:
-    """Return the line of a setting that the default member of a group has, and the chosen lacks."""
-    leaf = typed.lstrip("+").partition("=")[0].rpartition(".")[2]
-    for chosen in overrides:
-        group, _, member = chosen.partition("=")
-        if group in groups() and f"{group}.{leaf}" in key_docs("train"):
-            return f"{typed}: {chosen} has no {leaf}; sgdlab list {group} {member} shows its keys"
-    return None
 
 
 def _not_yaml(error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     place = f"{mark.name}, line {mark.line + 1}: " if mark else ""
     return f"{place}not valid YAML: {getattr(error, 'problem', None) or one_line(error)}"
-
-
-def _missing_file(error: MissingConfigException, own: Path | None) -> str:
-    missing = str(error.missing_cfg_file)
-    group, _, member = missing.rpartition("/")
-    if error.options is not None or group:
-        options = [str(option) for option in error.options or ()]
-        none = f"{group}={member}: no such member of {group}"
-        if not options and group in groups():  # of a list of members Hydra lists none
-            options = list(members(group))
-        if meant := [f"{group}={name}" for name in nearest(member, options)]:
-            return f"{none}; did you mean {' or '.join(meant)}?"
-        if meant := of_member(member, own):
-            return f"{none}; did you mean {' or '.join(meant)}?"
-        return f"{none}; {suggest(member, options)}"
-    return f"--config-name {missing}: no such config in {own or conf_dir()}"
 
 
 def _in_file(error: Exception, name: str, own: Path | None) -> str | None:
@@ -136,7 +87,7 @@ def _in_file(error: Exception, name: str, own: Path | None) -> str | None:
     if isinstance(inner, ConfigKeyError):
         if group == key.partition(".")[0] == "experiment":
             return f"{file}: begin it with the line '# @package _global_'"
-        return f"{file}: {unknown_key(key, _valid_keys(name, own, ()))}"
+        return f"{file}: {unknown_key(key, valid_keys(name, own, ()))}"
     if "list is not a subclass" in str(inner):
         return f"{file}: a list; must be keys and values, such as _target_: module.name"
     return f"{file}: {key}: {_first(inner)}" if key else f"{file}: {_first(inner)}"
@@ -147,14 +98,9 @@ def _by_words(message: str, name: str, own: Path | None, overrides: Sequence[str
     if "Ambiguous value" in message:
         typed = message.split("'")[1]
         key, _, values = typed.partition("=")
-        if name in ("compare", "verify"):
-            return f"{typed}: write {key}=[{values}] for a list"
-        if re.fullmatch(r"\d+,\d+", values) and key in ("lr", "optimizer.lr"):
-            right = values.replace(",", ".")
-            return f"{typed}: add -m to run each value; a decimal has a point, {key}={right}"
-        return f"{typed}: add -m to run each value, or write {key}=[{values}] for a list"
+        return f"{typed}: {_several(name, key, values, overrides, own)}"
     if found := re.search(r"Could not delete from config\. '(.*?)' does not exist", message):
-        return f"~{unknown_key(found[1], _valid_keys(name, own, overrides))}"
+        return f"~{unknown_key(found[1], valid_keys(name, own, overrides))}"
     if found := re.search(r"An item is already at '(.*?)'", message):
         typed = next((o for o in overrides if o.startswith(f"+{found[1]}=")), f"+{found[1]}")
         return f"{typed}: the key is there already; write {typed[1:]}"
@@ -170,6 +116,17 @@ def _by_words(message: str, name: str, own: Path | None, overrides: Sequence[str
     if "Config group override" in message:
         return "a config group takes the name of a member, as in model=mlp; sgdlab list shows them"
     return None
+
+
+def _several(name: str, key: str, values: str, overrides: Sequence[str], own: Path | None) -> str:
+    """Say how several values are written: as runs of a sweep, and as a list where it takes one."""
+    a_list = f"write {key}=[{values}] for a list" if takes_list(name, key, overrides, own) else ""
+    if name in NO_SWEEP:
+        return a_list or f"takes one value; {NO_SWEEP[name]}"
+    if re.fullmatch(r"\d+,\d+", values) and key in ("lr", "optimizer.lr"):
+        right = values.replace(",", ".")
+        return f"add -m to run each value; a decimal has a point, {key}={right}"
+    return f"add -m to run each value{a_list and f', or {a_list}'}"
 
 
 def _first(error: BaseException) -> str:
@@ -191,17 +148,3 @@ def _wrong_type(error: ValidationError, overrides: Sequence[str]) -> str:
 def _key_in(message: str) -> str | None:
     parts = message.split("'")
     return parts[1].split("@")[0] if "Could not override" in message and len(parts) > 1 else None
-
-
-def _valid_keys(name: str, own: Path | None, overrides: Sequence[str]) -> list[str]:
-    """Return the keys that the config has once the group choices of the command line are made."""
-    chosen = [o for o in overrides if o.partition("=")[0] in groups()]
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        if own is not None:
-            chosen.append(f"hydra.searchpath=[{quoted(f'file://{own}')}]")
-        try:
-            config = compose(name, chosen)
-        except (HydraException, OmegaConfBaseException):
-            config = compose("train")
-    return keys_of(config)

@@ -15,11 +15,12 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from sgdlab import signals
+from sgdlab.checks import pip_install
 from sgdlab.config.files_read import reading
 from sgdlab.config.schema import RunConfig
 from sgdlab.config.signature import names_taken, parameters_of
 from sgdlab.config.sources import new_modules, targets_in
-from sgdlab.errors import InputError, one_line, reason_of, shortened, suggest
+from sgdlab.errors import InputError, one_line, suggest, text_of
 from sgdlab.optimizers import traits
 from sgdlab.steps.streams import remember, seeded
 
@@ -46,14 +47,15 @@ def target_of(section: Section, where: str) -> Callable[..., Any]:
         return _imported(section["_target_"])
     except ModuleNotFoundError as error:
         if error.name not in _EXTRAS:
-            raise InputError(f"{where}: cannot import {section['_target_']}: {error}") from error
+            line = f"{where}: cannot import {section['_target_']}: {text_of(error)}"
+            raise InputError(line) from error
         raise InputError(
-            f"{where}: needs the package {error.name}; pip install 'sgdlab[{_EXTRAS[error.name]}]'"
+            f"{where}: needs the package {error.name}; {pip_install(_EXTRAS[error.name])}"
         ) from error
     except BaseException as error:
         if signals.is_real(error):
             raise
-        line = reason_of(error) if not isinstance(error, Exception) else one_line(error)
+        line = text_of(error)
         raise InputError(f"{where}: cannot import {section['_target_']}: {line}") from error
 
 
@@ -117,8 +119,7 @@ def call(
         if isinstance(cause, InputError):
             text = str(cause)
             raise InputError(text if where in text else f"{where}: {text}") from error
-        line = one_line(cause) if isinstance(cause, Exception) else reason_of(cause)
-        line = shortened(line) or type(cause).__name__
+        line = text_of(cause)
         raise InputError(f"{where}: {line}{_listed(section)}{_hint(line, offered)}") from error
 
 
@@ -178,7 +179,8 @@ def _refuse_unread(section: Section, target: Callable[..., Any], where: str) -> 
         if key not in parameters and not key.startswith("_"):
             name = str(section["_target_"]).rpartition(".")[2]
             known = [name for name in parameters if name not in ("params", "self")]
-            raise InputError(f"{where}: {name} has no setting {key}; {suggest(key, known)}")
+            offered = suggest(key, known) if known else "it has none"
+            raise InputError(f"{where}: {name} has no setting {key}; {offered}")
 
 
 _vetted: set[str] = set()

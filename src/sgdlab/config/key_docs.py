@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -81,6 +81,25 @@ def keys_in(member: Path) -> dict[str, KeyDoc]:
     """Return the keys of the file of a member that a person sets, without its group."""
     text = member.read_text(encoding="utf-8", errors="backslashreplace")
     return {key: doc for key, doc in _in_text(text).items() if not key.startswith("_")}
+
+
+def takes_list(config: str, key: str, chosen: Sequence[str], own: Path | None = None) -> bool:
+    """Say whether a key takes a list, as its YAML tells: by its value, or by its comment's example.
+
+    Args:
+        config: The name of a file in ``conf``.
+        key: The dotted key.
+        chosen: The members that are chosen, as overrides.
+        own: The user's config folder.
+    """
+    group, _, leaf = key.partition(".")
+    member = next((m for g, _, m in (c.partition("=") for c in chosen[::-1]) if g == group), None)
+    files = [root / group / f"{member}.yaml" for root in (own, conf_dir()) if root and leaf]
+    file = next((each for each in files if each.is_file()), None)
+    doc = key_docs(config).get(key) if file is None else keys_in(file).get(leaf)
+    return doc is not None and (
+        doc.default.startswith("[") or (doc.default == "null" and "[" in doc.comment)
+    )
 
 
 def _in_text(text: str) -> dict[str, KeyDoc]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from sgdlab.checks import pip_install
 from sgdlab.errors import InputError
 
 EXTRAS = {
@@ -33,7 +34,7 @@ def refuse_missing_launcher(config: DictConfig) -> None:
     extra, module = found
     if not _is_there(module):
         name = config.hydra.runtime.choices.get("hydra/launcher", extra)
-        raise InputError(f"hydra/launcher={name}: not installed here; install sgdlab[{extra}]")
+        raise InputError(f"hydra/launcher={name}: not installed here; {pip_install(extra)}")
     refuse_unreachable(launcher.get("address"))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from hydra.plugins.config_source import ConfigSource
 
+from sgdlab.config.catalogue import is_of_one, takes_one
 from sgdlab.errors import InputError
 from sgdlab.results.plain_yaml import Unreadable, events_of
 from sgdlab.results.texts import line_of
@@ -87,6 +88,20 @@ class _Weighed:
         if not isinstance(self._root, yaml.MappingNode):
             raise self._no(self._root, f"{self._root.value[:40]!r} alone; must be keys and values")
         self._size(self._root)
+        for key, value in self._root.value:
+            if key.value == "defaults" and isinstance(value, yaml.SequenceNode):
+                self._check_defaults(value)
+
+    def _check_defaults(self, entries: yaml.SequenceNode) -> None:
+        """Refuse a list of names for a group that takes one; see `takes_one`."""
+        for entry in entries.value:
+            for key, value in entry.value if isinstance(entry, yaml.MappingNode) else ():
+                group = str(key.value).split()[-1].lstrip("/").partition("@")[0]
+                if not (is_of_one(group) and isinstance(value, yaml.SequenceNode)):
+                    continue
+                names = [str(name.value) for name in value.value]
+                said = takes_one(group, names, sweeps=False).replace(f"{group}=", f"{group}: ")
+                raise self._no(key, f"{key.value}: [{', '.join(names)}]: {said}")
 
     def _size(self, node: yaml.Node) -> int:
         if id(node) in self._open:

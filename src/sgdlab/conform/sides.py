@@ -14,11 +14,11 @@ from torch import nn
 from torch.optim import Optimizer
 
 from sgdlab.checks import is_number
-from sgdlab.config.catalogue import members
+from sgdlab.config.catalogue import members, suggest_member
 from sgdlab.config.instantiate import call, target_of
 from sgdlab.config.signature import parameters_of
 from sgdlab.conform.cases import batch
-from sgdlab.errors import InputError, suggest
+from sgdlab.errors import InputError
 from sgdlab.optimizers.decay import use_decay_mode
 from sgdlab.optimizers.groups import parameter_groups
 from sgdlab.optimizers.roles import roles_of
@@ -182,7 +182,7 @@ def _read(name: str, own: Path | None) -> tuple[dict[str, Any], dict[str, Any]]:
         path = path / "config.yaml"
     if path.suffix in (".yaml", ".yml"):
         return _of_file(path)
-    if name in (known := members("optimizer", own)):
+    if name in members("optimizer", own):
         roots = [conf_dir(), *([own] if own else [])]
         file = next(f for r in roots if (f := r / "optimizer" / f"{name}.yaml").is_file())
         if own is not None and file.is_relative_to(own):
@@ -192,8 +192,8 @@ def _read(name: str, own: Path | None) -> tuple[dict[str, Any], dict[str, Any]]:
         _import_from(Path.cwd())
         return {"_target_": name.replace(":", ".")}, {}
     raise InputError(
-        f"{name}: no optimizer; {suggest(name, known)}; a class goes by its dotted path, a config "
-        "by its file"
+        f"{name}: no optimizer; {suggest_member('optimizer', name, own)}; a class goes by its "
+        "dotted path, a config by its file"
     )
 
 

@@ -11,6 +11,8 @@ from sgdlab.datasets.arrays import numbers
 from sgdlab.datasets.collated import TARGETS
 from sgdlab.errors import InputError, suggest
 
+_REMEDY = "leave these rows out before they are saved, or choose inputs without the column"
+
 
 def target_of(part: Any, target: str | None, where: str) -> str:
     """Return the column to predict: the one that is named, or the only one that it can be."""
@@ -68,7 +70,7 @@ def targets_of(part: Any, target: str, classes: list[str] | None, where: str) ->
     if target not in part.column_names:
         raise InputError(f"{label} is missing from a split")
     if classes is None or type(part.features[target]).__name__ == "ClassLabel":
-        return numbers(_read(part, target), label)
+        return numbers(_read(part, target), label, _REMEDY)
     known = {name: number for number, name in enumerate(classes)}
     values = part[:][target]
     if odd := [value for value in values if value not in known]:
@@ -95,7 +97,7 @@ def rows_of(part: Any, columns: Sequence[str], where: str) -> Any:
         values = _read(part, name)
         if values.dtype == object and len(values) and isinstance(values[0], np.ndarray):
             raise InputError(f"{label} has rows of different lengths: pad all to one length")
-        read[name] = numbers(values, label)
+        read[name] = numbers(values, label, _REMEDY)
     if all(values.ndim == 1 for values in read.values()):
         floating = {values.dtype for values in read.values()} == {torch.float32}
         kind = torch.float32 if floating else torch.float64

@@ -10,6 +10,8 @@ from sgdlab.datasets.arrays import numbers
 from sgdlab.datasets.base import Examples
 from sgdlab.errors import InputError
 
+_REMEDY = "drop or fill them before the file is saved"
+
 
 def saved_arrays(*, path: str) -> Examples:
     """Read inputs and targets from an ``.npz`` file, as ``numpy.savez(path, x=x, y=y)`` writes it.
@@ -29,8 +31,10 @@ def saved_arrays(*, path: str) -> Examples:
     except KeyError as error:
         raise InputError(f"{where}: has no array x or no y; numpy.savez(path, x=x, y=y)") from error
     except (ValueError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{where}: no .npz file of plain arrays: {error}") from error
-    x = numbers(found["x"], f"{where}: x")
+        has_arrays = zipfile.is_zipfile(Path(path).expanduser())
+        what = "an array of Python objects, not of numbers" if has_arrays else "no .npz file"
+        raise InputError(f"{where}: {what}; numpy.savez(path, x=x, y=y) writes one") from error
+    x, y = (numbers(found[name], f"{where}: {name}", _REMEDY) for name in ("x", "y"))
     # As of a dataset's function: flags and bytes are quantities or pixels, whole numbers tokens.
     x = x.float() if x.dtype in (torch.bool, torch.uint8) else x
-    return Examples(x, numbers(found["y"], f"{where}: y"))
+    return Examples(x, y)

@@ -39,7 +39,7 @@ class AreaUnderROC:
     direction: Direction = "max"
 
     def __init__(self, task: str | None = None, ignored: int = -100) -> None:
-        require_task("auroc", task, ("classification", "multilabel", "custom"))
+        require_task("auroc", task)
         self._ignored = ignored
         self._parts: list[tuple[Tensor, Tensor]] = []
 

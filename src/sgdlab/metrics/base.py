@@ -60,11 +60,29 @@ class Metric(Protocol):
         ...
 
 
-def require_task(name: str, task: str | None, valid: tuple[str, ...]) -> None:
+_LABELS, _QUANTITIES = ("classification", "multilabel"), ("regression", "counts")
+TASKS_OF: dict[str, tuple[str, ...]] = {
+    "accuracy": (*_LABELS, "language", "custom"), "macro_f1": (*_LABELS, "custom"),
+    "auroc": (*_LABELS, "custom"), "top5": ("classification", "custom"),
+    "rmse": (*_QUANTITIES, "custom"), "r2": (*_QUANTITIES, "custom"), "perplexity": ("language",),
+    "bits_per_token": ("language",), "bits_per_byte": ("language",),
+}  # fmt: skip
+"""The tasks that each of our metrics is for."""
+
+
+def require_task(name: str, task: str | None) -> None:
     """Refuse a metric that a task has no use for; None is not checked.
 
+    Args:
+        name: One of `TASKS_OF`.
+        task: The task of the dataset.
+
     Raises:
-        InputError: Names the metric and the task.
+        InputError: Names the metric, what it is for, and what there is for the task.
     """
-    if task is not None and task not in valid:
-        raise InputError(f"metric={name}: not of task={task}; metric=auto")
+    if task is None or task in TASKS_OF[name]:
+        return
+    own = " and ".join(each for each in TASKS_OF[name] if each != "custom")
+    fit = [other for other, tasks in TASKS_OF.items() if task in tasks]
+    offered = ", ".join([*fit, "or auto"]) if fit else "auto"
+    raise InputError(f"metric={name}: is for {own}; for {task}: {offered}")

@@ -36,7 +36,7 @@ class MacroF1:
     def __init__(
         self, task: str | None = None, threshold: float = 0.0, ignored: int = -100
     ) -> None:
-        require_task("macro_f1", task, ("classification", "multilabel", "custom"))
+        require_task("macro_f1", task)
         self._threshold, self._ignored = threshold, ignored
         self.begin(torch.device("cpu"))
 

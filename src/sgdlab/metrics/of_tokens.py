@@ -11,8 +11,6 @@ from sgdlab.errors import InputError
 from sgdlab.metrics.base import Direction, Metric, require_task
 from sgdlab.metrics.by_task import Summed
 
-_TASKS = ("language",)
-
 
 @dataclass
 class TokenLoss(Summed):
@@ -108,7 +106,7 @@ def perplexity(task: str, ignored: int = -100) -> Metric:
     Raises:
         InputError: Data that are no language.
     """
-    require_task("perplexity", task, _TASKS)
+    require_task("perplexity", task)
     return Perplexity(ignored)
 
 
@@ -118,7 +116,7 @@ def bits_per_token(task: str, ignored: int = -100) -> Metric:
     Raises:
         InputError: Data that are no language.
     """
-    require_task("bits_per_token", task, _TASKS)
+    require_task("bits_per_token", task)
     return Bits(ignored)
 
 
@@ -136,7 +134,7 @@ def bits_per_byte(
     Raises:
         InputError: Data that are no language, or tokens whose bytes are not known.
     """
-    require_task("bits_per_byte", task, _TASKS)
+    require_task("bits_per_byte", task)
     if token == "byte":
         return Bits(ignored, name="bits_per_byte")
     if token_bytes is not None:

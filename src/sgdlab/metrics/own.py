@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sgdlab.errors import InputError, one_line
+from sgdlab.errors import InputError, reason_of
 from sgdlab.metrics.base import Direction, Metric, Scale
 
 DIRECTIONS = ("max", "min")
@@ -85,7 +85,7 @@ class OfSplit:
             return float(self.function(output, target))
         except Exception as error:
             raise InputError(
-                f"metric={self.name}: {type(error).__name__}: {one_line(error)} (outputs "
+                f"metric={self.name}: {reason_of(error)} (outputs "
                 f"{list(output.shape)} {output.dtype}, targets {list(target.shape)} {target.dtype})"
             ) from error
 

@@ -29,7 +29,7 @@ class R2:
     direction: Direction = "max"
 
     def __init__(self, task: str | None = None, scale: Scale | None = None) -> None:
-        require_task("r2", task, ("regression", "counts", "custom"))
+        require_task("r2", task)
         self._log = scale is not None and scale.log
         self.begin(torch.device("cpu"))
 

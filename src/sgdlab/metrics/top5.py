@@ -36,7 +36,7 @@ class Top5(Summed):
         self, task: str | None = None, num_outputs: int | None = None, ignored: int = -100
     ) -> None:
         super().__init__()
-        require_task("top5", task, ("classification", "custom"))
+        require_task("top5", task)
         if task == "classification" and num_outputs is not None:
             _require_classes(num_outputs)
         self._ignored = ignored

@@ -3,16 +3,17 @@
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from sgdlab.analysis import Analysis
+from sgdlab.analysis import Analysis, Result
 from sgdlab.report import tables
 from sgdlab.report.build import Report
 from sgdlab.report.content import NOTHING
 from sgdlab.report.document import Table
+from sgdlab.report.track_titles import track_title
 from sgdlab.report.verdict import Answer, Joint
+from sgdlab.terminal.console import print_sentence
 from sgdlab.visible import visible, visible_lines
 
 _INDENT = 2
@@ -29,6 +30,8 @@ def show_answers(
 ) -> None:
     """Print the comparison and the answers."""
     for result in analysis.results:
+        if len(analysis.results) > 1 and (title := _title(analysis, result)):
+            print_sentence(console, title, style="bold")
         console.print(_rich(tables.terminal(result)))
     if over is not None:
         console.print(_rich(tables.matrix(over)))
@@ -40,6 +43,13 @@ def show_answers(
             console.print(Text(f"    {visible(answer.next.command)}"), soft_wrap=True)
     if not answers:
         _lines(console, NOTHING, [])
+
+
+def _title(analysis: Analysis, result: Result) -> str:
+    """Return what tells a table from others: its workload, where there are several, and track."""
+    names = {other.workload.name for other in analysis.results}
+    parts = [visible(result.workload.name)] if len(names) > 1 else []
+    return ": ".join([*parts, *filter(None, [track_title(result)])])
 
 
 def _under(answer: Answer) -> Iterator[str]:
@@ -56,9 +66,9 @@ def _under(answer: Answer) -> Iterator[str]:
 
 
 def _lines(console: Console, headline: str, lines: list[str]) -> None:
-    console.print(Text(visible_lines(headline), style="bold"))
+    print_sentence(console, visible_lines(headline), style="bold")
     for line in lines:
-        console.print(Padding(Text(visible_lines(line)), (0, 0, 0, _INDENT), expand=False))
+        print_sentence(console, visible_lines(line), _INDENT)
 
 
 def _rich(table: Table) -> RichTable:

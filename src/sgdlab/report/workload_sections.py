@@ -13,6 +13,7 @@ from sgdlab.report.document import Block, Command, Fold, Gallery, Notes, Section
 from sgdlab.report.figures.forest import MOST
 from sgdlab.report.figures.workload import Figures
 from sgdlab.report.speed_up_table import speed_up_table
+from sgdlab.report.track_titles import track_title
 from sgdlab.report.verdict import FAILS, Answer
 from sgdlab.results import ONE
 
@@ -95,9 +96,7 @@ def defaults(
     if result.audit:
         audit = f"Audit at {what}: {evidence_tables.audit_counts(result)}"
         blocks.append(Fold(audit, [evidence_tables.audit(result)]))
-    title = "Default settings, untuned" if kept is None else "Variants of the recipe, untuned"
-    if result.track == ONE:
-        title = "One setting for all workloads"
+    title = track_title(result)
     if level > 2:
         title += f": {answer.headline}"  # folded, it would be out of sight
     return [Section(title, blocks, level, apart=True, folded=level > 2)]

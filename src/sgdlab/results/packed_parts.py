@@ -5,6 +5,7 @@ import json
 import os
 from typing import Any, NamedTuple, cast
 
+from sgdlab.checks import pip_install
 from sgdlab.errors import InputError
 
 PACKED = "packed"
@@ -88,7 +89,8 @@ def parquet() -> tuple[Any, Any]:
     try:  # slow, and few studies are packed
         return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
     except ImportError as error:
-        raise InputError("packed studies are Parquet files: install sgdlab[parquet]") from error
+        line = f"packed studies are Parquet files: {pip_install('parquet')}"
+        raise InputError(line) from error
 
 
 def parts_in(folder: str) -> list[int]:

@@ -194,7 +194,7 @@ class FirstStep:
         try:
             if recorder is not None:
                 recorder.before(0)
-            values = run.update.step(0, update, run.lr * run.schedule(0, *_length(run)), None)
+            values = run.update.step(0, update, self._first_rate(), None)
             if recorder is not None:
                 recorder.after(1, update, values, values.lr)
         except DiagnosticError as error:
@@ -205,6 +205,15 @@ class FirstStep:
                 f"{where(config, 'optimizer')}: its step fails: {reason_of(error)}"
                 f"{advice_on_optimizer(error)}"
             ) from error
+
+    def _first_rate(self) -> float:
+        """Return the learning rate of the first step."""
+        try:
+            return self.run.lr * self.run.schedule(0, *_length(self.run))
+        except Exception as error:
+            pass_on(error)
+            what = f"{where(self._config, 'schedule')}: fails at step 0"
+            raise InputError(f"{what}: {reason_of(error)}") from error
 
     def _evaluate(self) -> None:
         """Evaluate a batch of each size that evaluations have, and the metric on it."""

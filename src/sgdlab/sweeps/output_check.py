@@ -6,6 +6,8 @@ from sgdlab.datasets.base import Dataset, Split
 from sgdlab.errors import InputError
 from sgdlab.models.outputs import described
 
+_LET_IT = "let it take num_outputs"
+
 
 def look_at_columns(output: object, batch: Split, data: Dataset, label: str) -> list[str]:
     """Look at the shape of outputs; return what is probably not meant.
@@ -28,14 +30,14 @@ def look_at_columns(output: object, batch: Split, data: Dataset, label: str) -> 
         given = output.shape[1] if output.ndim > 1 else 1
         if given == wanted or (given == 1 and wanted == 2):
             return []
-        line = f"{label}: gives {given} outputs for {wanted} classes"
+        line = f"{label}: gives {given} outputs, the data have {wanted} classes"
         if given < wanted:
-            raise InputError(f"{line}; set its number of outputs to {wanted}")
-        return [f"{line}: {given - wanted} of them stand for nothing"]
+            raise InputError(f"{line}: {_LET_IT}, or set its number of outputs to {wanted}")
+        return [f"{line}: {given - wanted} of them stand for nothing; {_LET_IT}"]
     if output.numel() != batch.y.numel():
         raise InputError(
-            f"{label}: gives {described(output)} for targets {list(batch.y.shape)}; set its "
-            f"number of outputs to {data.num_outputs}"
+            f"{label}: gives {described(output)} for targets {list(batch.y.shape)}: {_LET_IT}, or "
+            f"set its number of outputs to {data.num_outputs}"
         )
     return []
 
@@ -48,5 +50,6 @@ def _of_tokens(output: Tensor, batch: Split, vocabulary: int, label: str) -> lis
             "output for each token of the vocabulary at each place, as model=gpt has"
         )
     if more := output.shape[-1] - vocabulary:
-        return [f"{label}: gives {more} outputs more than there are tokens: they stand for nothing"]
+        said = "outputs more than there are tokens: they stand for nothing"
+        return [f"{label}: gives {more} {said}; {_LET_IT}"]
     return []

@@ -5,9 +5,11 @@ import re
 import shutil
 import sys
 import textwrap
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
 
 from sgdlab.terminal.quiet import is_quiet
 
@@ -21,7 +23,42 @@ def takes_codes(stream: TextIO) -> bool:
     return not is_quiet() and stream.isatty() and not dumb and not os.environ.get("NO_COLOR")
 
 
-def console(*, stderr: bool = False, elsewhere: int = 160, highlight: bool = True) -> Console:
+class Output(Console):
+    """A console whose sentences are one line each elsewhere than on a terminal.
+
+    Tables keep their columns; no line ends in blanks.
+    """
+
+    def print(self, *objects: Any, soft_wrap: bool | None = None, **how: Any) -> None:
+        """Print as `rich.console.Console` does."""
+        if self.file.isatty():
+            return super().print(*objects, soft_wrap=soft_wrap, **how)
+        if soft_wrap is None:
+            soft_wrap = all(isinstance(each, str | Text) for each in objects)
+        with self.capture() as caught:
+            super().print(*objects, soft_wrap=soft_wrap, **how)
+        if text := caught.get():
+            self.file.write("\n".join(line.rstrip(" ") for line in text.split("\n")))
+        return None
+
+
+def print_sentence(console: Console, text: str, indent: int = 0, style: str = "") -> None:
+    """Print a sentence: in lines of a terminal's width there, as one line elsewhere.
+
+    Args:
+        console: Where it goes.
+        text: The sentence, or several, a line each.
+        indent: Blanks before each line.
+        style: How a terminal shows it.
+    """
+    for line in text.split("\n"):
+        if console.file.isatty():
+            console.print(Padding(Text(line, style), (0, 0, 0, indent), expand=False))
+        else:
+            console.print(Text(" " * indent + line), soft_wrap=True)
+
+
+def console(*, stderr: bool = False, elsewhere: int = 160, highlight: bool = True) -> Output:
     """Return a console on standard output or error, without escape codes where none are taken.
 
     Args:
@@ -31,7 +68,7 @@ def console(*, stderr: bool = False, elsewhere: int = 160, highlight: bool = Tru
     """
     stream = sys.stderr if stderr else sys.stdout
     codes, is_terminal = takes_codes(stream), stream.isatty()
-    return Console(
+    return Output(
         stderr=stderr, highlight=highlight, force_terminal=codes, quiet=is_quiet(),
         width=None if is_terminal else elsewhere, color_system="auto" if codes else None,
     )  # fmt: skip

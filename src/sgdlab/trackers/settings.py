@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from sgdlab.checks import require_whole
+from sgdlab.checks import pip_install, require_whole
 from sgdlab.errors import InputError, suggest
 from sgdlab.startup import conf_dir
 from sgdlab.trackers.base import Tracker
@@ -39,8 +39,7 @@ def checked(logger: Any) -> Logger:
         tracker = tracker_of(str(name), section)
         if importlib.util.find_spec(tracker.package) is None:
             raise InputError(
-                f"{GROUP}={name}: needs the package {tracker.package}; "
-                f"pip install 'sgdlab[{tracker.extra}]'"
+                f"{GROUP}={name}: needs the package {tracker.package}; {pip_install(tracker.extra)}"
             )
         tracker.check()
     return {str(name): dict(section) for name, section in logger.items()}

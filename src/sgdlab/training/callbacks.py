@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from sgdlab.config.instantiate import call
-from sgdlab.errors import InputError, one_line, reason_of
+from sgdlab.errors import InputError, reason_of, text_of
 from sgdlab.results import EVAL_COLUMNS, STEP_COLUMNS, STOPPED_BY_CALLBACK, Cell
 from sgdlab.steps.streams import draw_state, put_back
 from sgdlab.training.state import Outcome, TrainState
@@ -228,4 +228,4 @@ class Callbacks:
         try:
             return {key: float(value) for key, value in found.items()}
         except (TypeError, ValueError) as error:
-            raise CallbackError(f"{where}.{hook}: {one_line(error)}") from error
+            raise CallbackError(f"{where}.{hook}: {text_of(error)}") from error

@@ -7,6 +7,7 @@ import pytest
 from own_logs import rows
 
 from sgdlab.analysis.logs import LogOptions, read_logs
+from sgdlab.checks import pip_install
 from sgdlab.errors import InputError
 
 HEAD = ["optimizer", "seed", "val_loss"]
@@ -67,7 +68,7 @@ def test_a_damaged_table_in_parquet_and_one_that_nothing_here_reads(tmp_path: Pa
     if importlib.util.find_spec("pyarrow"):
         assert "e.parquet: cannot be read as parquet" in said
     else:
-        assert "e.parquet: Parquet needs pyarrow; pip install sgdlab[parquet]" in said
+        assert f"e.parquet: Parquet needs pyarrow; {pip_install('parquet')}" in said
 
 
 def test_files_of_no_known_kind(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from sgdlab.analysis.logs.options import FILE
+from sgdlab.checks import pip_install
 from sgdlab.errors import InputError, one_line
 
 
@@ -28,7 +29,7 @@ def read(path: Path) -> pd.DataFrame:
         from tensorboard.util.tensor_util import make_ndarray
     except ImportError:
         raise InputError(
-            f"{path}: event files need tensorboard; pip install sgdlab[tensorboard]"
+            f"{path}: event files need tensorboard; {pip_install('tensorboard')}"
         ) from None
     rows: dict[int, dict[str, float]] = {}
     start: float | None = None

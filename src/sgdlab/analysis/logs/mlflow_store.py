@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from sgdlab.analysis.logs.options import FILE, NAME
+from sgdlab.checks import pip_install
 from sgdlab.errors import InputError, one_line
 
 _SQLITE = b"SQLite format 3\0"
@@ -38,9 +39,7 @@ def read(path: Path) -> pd.DataFrame:
     try:
         from mlflow.tracking import MlflowClient
     except ImportError:
-        raise InputError(
-            f"{path}: MLflow's store needs mlflow; pip install sgdlab[mlflow]"
-        ) from None
+        raise InputError(f"{path}: MLflow's store needs mlflow; {pip_install('mlflow')}") from None
     if path.is_file():
         _refuse_others(path)
     where = f"sqlite:///{path.resolve()}" if path.is_file() else path.resolve().as_uri()

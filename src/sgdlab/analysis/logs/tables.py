@@ -9,6 +9,7 @@ from typing import Any, cast
 import pandas as pd
 
 from sgdlab.analysis.logs.options import FILE
+from sgdlab.checks import pip_install
 from sgdlab.errors import InputError, one_line
 
 
@@ -48,7 +49,8 @@ def _parquet(path: Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(path)
     except ImportError:
-        raise InputError(f"{path}: Parquet needs pyarrow; pip install sgdlab[parquet]") from None
+        line = f"{path}: Parquet needs pyarrow; {pip_install('parquet')}"
+        raise InputError(line) from None
 
 
 def _json_lines(path: Path) -> pd.DataFrame:

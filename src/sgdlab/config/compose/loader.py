@@ -17,6 +17,7 @@ from hydra.core.override_parser.types import Override, OverrideType
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from sgdlab.config.command_line import refuse_lists
 from sgdlab.config.compose.folders import folder_of, folders_in
 from sgdlab.config.compose.of_job import explained
 from sgdlab.config.compose.pattern import Number, Pattern, find, follows_numbers, number_of
@@ -207,6 +208,7 @@ class QuickLoader(ConfigLoaderImpl):
         """Return an override, and whether composing depends on it."""
         if text not in self._parsed:
             (override,) = OverridesParser.create().parse_overrides([text])
+            refuse_lists(override)  # one of a study's file has not been looked at
             self._parsed[text] = override, self._is_structural(override)
         return self._parsed[text]
 
