@@ -130,9 +130,10 @@ def test_flags_are_true_or_false_and_names_are_known():
         ),
     ],
 )
-def test_an_extra_is_installed_from_where_sgdlab_came_from(origin, command, monkeypatch):
-    about = None if origin is None else json.dumps(origin)
-    found = SimpleNamespace(read_text=lambda name: about)
+def test_an_extra_is_installed_from_where_sgdlab_came_from(origin, command, monkeypatch, tmp_path):
+    about = tmp_path / "direct_url.json"
+    about.write_text(json.dumps(origin))
+    found = SimpleNamespace(files=[] if origin is None else [about])
     monkeypatch.setattr("importlib.metadata.distribution", lambda name: found)
     assert pip_install("ray").startswith(command)
 

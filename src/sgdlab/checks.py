@@ -184,8 +184,9 @@ def pip_install(extra: str) -> str:
     from urllib import parse, request
 
     with contextlib.suppress(metadata.PackageNotFoundError, ValueError):
-        about = metadata.distribution("sgdlab").read_text("direct_url.json")
-        origin = json.loads(about or "{}")
+        files = metadata.distribution("sgdlab").files or ()
+        about = [file for file in files if file.name == "direct_url.json"]
+        origin = json.loads(about[0].read_text(encoding="utf-8")) if about else {}
         if (folder := origin.get("dir_info")) is not None:
             clone = request.url2pathname(parse.urlsplit(origin["url"]).path)
             editable = "--editable " if folder.get("editable") else ""

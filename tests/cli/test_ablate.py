@@ -170,7 +170,7 @@ def test_every_ingredient_has_keys_that_some_recipe_has() -> None:
         ("optimizer=nosuch", "no such optimizer"),
         ("retune=false lr=abc", "lr=abc: must be a number"),
         ("search.scientific={clip_norm:[1.0,2.0]}", "without search.scientific"),
-        ("ingredients=[", "cannot be read as a value"),
+        ("ingredients=[", "[ has no partner"),
     ],
 )
 def test_bad_input_is_refused_in_a_line(tmp_path: Path, typed: str, said: str) -> None:

@@ -65,7 +65,7 @@ def test_every_run_of_a_sweep_says_which_file_does_not_fit(sgdlab: Cli):
     with files_up_to(600):  # room for the locks
         result = sgdlab(*command)
     assert result.code == 1
-    assert result.out.count("File too large: ") == 2
+    assert result.out.count("File too large:") == 2
     assert result.out.count("/config.yaml") == 2
     assert "Traceback" not in result.err
     assert not list(sgdlab.folder.rglob(".*.part"))

@@ -119,4 +119,4 @@ def test_a_file_that_is_nowhere_is_named_where_it_was_looked_for(sgdlab: Cli, ow
     (own / "data.csv").unlink()
     result = sgdlab("train", "--config-dir", own, *RUN)
     assert result.code == 2
-    assert f"dataset=points: {own / 'data.csv'} not found" in result.err
+    assert f"dataset=points: FileNotFoundError: {own / 'data.csv'} not found" in result.err

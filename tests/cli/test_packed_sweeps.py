@@ -133,7 +133,7 @@ def test_where_they_cannot_be_packed_runs_keep_their_folders(
     result = sgdlab(*SWEEP)
     assert result.code == 0
     assert len(folders_in(sgdlab.folder / "runs/s")) == 10
-    line = "10 runs keep a folder each: packed studies are Parquet files: install sgdlab[parquet]"
+    line = "10 runs keep a folder each: packed studies are Parquet files: pip install"
     assert (line in result.err) == (lacks == "pyarrow")
 
 

@@ -118,5 +118,6 @@ def test_a_schedule_that_fails_takes_no_other_run_with_it(tmp_path: Path, monkey
     found = [read_summary(run.directory) for run in runs]
     assert [row and row["status"] for row in found] == ["completed", "failed", "completed"]
     assert found[1] is not None
-    assert found[1]["reason"] == "RuntimeError: no rate here"
+    assert str(found[1]["reason"]).startswith("RuntimeError: no rate here at ")
+    assert "bad_schedule.py:" in str(found[1]["reason"])
     sys.modules.pop("bad_schedule", None)

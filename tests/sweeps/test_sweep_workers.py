@@ -272,5 +272,5 @@ def test_a_launcher_whose_extra_is_missing_is_refused_by_its_name(
         {"hydra": {"launcher": own, "runtime": {"choices": {"hydra/launcher": name}}}}
     )
     extra = name.partition("_")[0]
-    with pytest.raises(InputError, match=rf"hydra/launcher={name}: .*sgdlab\[{extra}\]"):
+    with pytest.raises(InputError, match=rf"hydra/launcher={name}: .*pip install .*\[{extra}\]"):
         refuse_missing_launcher(config)
