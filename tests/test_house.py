@@ -1,6 +1,7 @@
 """The layout of the house: what lies in the root, how large files are, who needs Hydra's inside."""
 
 import ast
+import functools
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,6 +41,12 @@ INSIDE_HYDRA = {
 """Modules that use `hydra._internal` or private names of OmegaConf; each use says why."""
 
 
+@functools.cache
+def tree_of(file: Path) -> ast.Module:
+    """Return what a file says."""
+    return ast.parse(file.read_text())
+
+
 def place(file: Path) -> str:
     return file.relative_to(SOURCE).as_posix()
 
@@ -56,7 +63,7 @@ def test_nothing_is_called_utils():
 def test_no_two_classes_have_one_name():
     places: dict[str, list[str]] = defaultdict(list)
     for file in FILES:
-        for node in ast.walk(ast.parse(file.read_text())):
+        for node in ast.walk(tree_of(file)):
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(place(file))
     alike = {name: files for name, files in places.items() if len(files) > 1}
@@ -79,7 +86,7 @@ def imports(tree: ast.AST) -> Iterator[str]:
 
 
 def test_nothing_is_mocked_in_production():
-    used = {place(file): imports(ast.parse(file.read_text())) for file in FILES}
+    used = {place(file): imports(tree_of(file)) for file in FILES}
     assert not [file for file, names in used.items() if any("unittest" in name for name in names)]
 
 
@@ -93,7 +100,7 @@ PRIVATE = {
 
 def reaches_inside(file: Path) -> bool:
     """Whether a file imports what Hydra or OmegaConf keep private, or asks an object for it."""
-    tree = ast.parse(file.read_text())
+    tree = tree_of(file)
     if any(name.startswith(("hydra._", "omegaconf._")) for name in imports(tree)):
         return True
     asked = (node for node in ast.walk(tree) if isinstance(node, ast.Attribute))

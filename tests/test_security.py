@@ -1,6 +1,7 @@
 """What SECURITY.md promises: readers run nothing, and each promise has its test."""
 
 import ast
+import functools
 import re
 import sys
 from collections.abc import Iterator
@@ -16,27 +17,40 @@ from sgdlab.commands.report import main as report
 
 ROOT = Path(sgdlab.__file__).parent
 HOUSE = Path(__file__).parent.parent
-TREES = {
-    path.relative_to(ROOT).as_posix(): ast.parse(path.read_text()) for path in ROOT.rglob("*.py")
-}
 
 OWN_MEMORY = {"config/compose/loader.py", "sweeps/gather.py", "sweeps/worker.py"}
 """Unpickles what it has pickled itself a moment before, or its own workers have, never a file."""
 
 
+@functools.cache
+def nodes() -> list[tuple[str, ast.AST]]:
+    """Return every node of every file."""
+    return [
+        (path.relative_to(ROOT).as_posix(), node)
+        for path in ROOT.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+    ]
+
+
+@functools.cache
+def all_calls() -> list[tuple[str, str, ast.Call]]:
+    """Return the file, the function and the node of every call."""
+    calls = ((file, node) for file, node in nodes() if isinstance(node, ast.Call))
+    return [(file, f".{ast.unparse(node.func)}", node) for file, node in calls]
+
+
 def calls(name: str) -> Iterator[tuple[str, ast.Call]]:
     """Yield the file and the node of every call whose function ends in a dotted name."""
-    for file, tree in TREES.items():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and f".{ast.unparse(node.func)}".endswith(f".{name}"):
-                yield file, node
+    for file, function, node in all_calls():
+        if function.endswith(f".{name}"):
+            yield file, node
 
 
 def test_no_pickle_is_read() -> None:
     known = re.compile(r"(pickle|cPickle|marshal|shelve|dill|cloudpickle|joblib)\b")
-    for file, tree in TREES.items():
-        names = [n.name for a in ast.walk(tree) if isinstance(a, ast.Import) for n in a.names]
-        names += [str(a.module) for a in ast.walk(tree) if isinstance(a, ast.ImportFrom)]
+    for file, node in nodes():
+        names = [n.name for n in node.names] if isinstance(node, ast.Import) else []
+        names += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
         assert not [name for name in names if known.match(name)] or file in OWN_MEMORY, file
     assert not list(calls("read_pickle"))
     assert not [node for _, node in calls("np.load") if "allow_pickle" in ast.unparse(node)]
@@ -60,10 +74,8 @@ def test_yaml_is_loaded_by_safe_loaders_only() -> None:
 
 
 def test_nothing_is_evaluated() -> None:
-    for file, tree in TREES.items():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                assert node.func.id not in ("eval", "exec"), file
+    for file, function, _ in all_calls():
+        assert function not in (".eval", ".exec"), file
 
 
 def test_readers_call_and_import_nothing_that_a_config_names(

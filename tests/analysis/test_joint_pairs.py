@@ -156,6 +156,7 @@ def test_values_that_never_differ_are_no_evidence(tmp_path: Path) -> None:
     assert joint(analysis) is not None
 
 
+@pytest.mark.slow
 def test_the_page_says_it_first_and_files_have_it(tmp_path: Path) -> None:
     write(tmp_path / "runs")
     report = build([tmp_path / "runs"], tmp_path / "report")

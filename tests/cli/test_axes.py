@@ -24,6 +24,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return cli.folder / "runs/s"
 
 
+@pytest.mark.slow
 def test_one_key_moves_at_a_time_from_the_base_point(study: Path) -> None:
     finals = [yaml.safe_load(path.read_text()) for path in study.glob("final/*/config.yaml")]
     points = {(config["epochs"], config["batch_size"]) for config in finals}

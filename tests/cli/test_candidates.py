@@ -12,6 +12,8 @@ from hydra import compose, initialize_config_dir
 from sgdlab.config.catalogue import conf_dir
 from sgdlab.config.run_id import study_name
 
+pytestmark = pytest.mark.slow
+
 CANDIDATES = "scaling.candidates=[0.5,1,2]"
 
 
@@ -72,7 +74,6 @@ def test_another_candidate_extends_the_study_and_the_same_ones_train_nothing(sgd
     assert {p: p.stat().st_mtime_ns for p in before} == before
 
 
-@pytest.mark.slow
 def test_jobs_may_have_candidates_of_their_own(sgdlab: Cli, parts: Path):
     """From a file of the user's, from the command line, or none."""
     section = "_target_: sgdlab.scaling.SquareRoot\nbase_batch_size: 16\ncandidates: [1, 3]\n"
@@ -109,7 +110,6 @@ def test_a_single_run_says_that_it_uses_the_rule_alone(sgdlab: Cli):
     assert same_run(sgdlab.folder / "one", plain)
 
 
-@pytest.mark.slow
 def test_with_another_sweeper_one_line_says_what_to_do_instead(sgdlab: Cli):
     result = sweep(sgdlab, "hydra/sweeper=basic", "study=s", CANDIDATES)
     assert result.code == 2
@@ -121,7 +121,6 @@ def test_with_another_sweeper_one_line_says_what_to_do_instead(sgdlab: Cli):
     assert [used for _, used in rates(sgdlab.folder / "runs/s")] == [0.005, 0.01, 0.02]
 
 
-@pytest.mark.slow
 def test_a_comparison_tries_every_candidate_of_every_drawn_trial(sgdlab: Cli):
     common = (
         *QUICK, "replicates=1", "tracks=[tuned]", "epochs=2", "trials=2", "seeds=1",

@@ -41,6 +41,7 @@ def test_going_on_is_offered_in_the_same_study(shown: Shown) -> None:
     assert "is better than" in out or "study=s replicates=" in out
 
 
+@pytest.mark.slow
 def test_a_second_look_is_recorded_and_judged_as_one(shown: Shown) -> None:
     study, _, second = shown
     written = yaml.safe_load((study / "study.yaml").read_text())

@@ -133,6 +133,7 @@ def test_the_defaults_track_alone_needs_no_search(sgdlab: Cli):
     assert len(list(study.glob("defaults/*/summary.csv"))) == len(OPTIMIZERS) * REPLICATES
 
 
+@pytest.mark.slow
 def test_the_winners_run_without_sgdlab(shown: Shown, tmp_path: Path):
     study, _ = shown
     sources = [study / "report" / f"winner-wine-linear-{name}.py" for name in OPTIMIZERS]

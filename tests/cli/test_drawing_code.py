@@ -7,6 +7,8 @@ from cli_runs import QUICK, Cli, same_run, write
 
 from sgdlab.training import dataset
 
+pytestmark = pytest.mark.slow
+
 PARTS = """
     import random
 

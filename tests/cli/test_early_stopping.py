@@ -21,6 +21,7 @@ def test_a_stopped_run_is_finished(sgdlab: Cli) -> None:
     assert (folder / "steps.csv").stat().st_mtime_ns == written
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["sequential", "stacked"])
 @pytest.mark.parametrize(
     "select_by", ["final_val_loss", pytest.param("best_val_metric", marks=pytest.mark.slow)]

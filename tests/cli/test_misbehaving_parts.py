@@ -67,6 +67,7 @@ def parts(sgdlab: Cli) -> Path:
     return sgdlab.folder / "my"
 
 
+@pytest.mark.slow
 def test_whatever_it_raises_the_other_runs_are_made_as_alone(sgdlab: Cli, parts: Path):
     alone = sgdlab("train", "--config-dir", parts, *SWEPT, "hydra.run.dir=alone")
     assert alone.code == 0, alone.err

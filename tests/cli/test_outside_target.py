@@ -7,6 +7,8 @@ import pytest
 import yaml
 from cli_runs import QUICK, Cli, refused, rows
 
+pytestmark = pytest.mark.slow
+
 SHORT = (*QUICK, "trials=1", "replicates=2", "optimizers=[sgd,adam]", "tracks=[tuned]")
 
 
@@ -34,7 +36,6 @@ def expected(study: Path) -> float:
     return values[(len(values) - 1) // 2 if len(values) % 2 else len(values) // 2]
 
 
-@pytest.mark.slow
 def test_its_best_contender_sets_the_target_and_the_page_says_so(cli: Cli) -> None:
     result = cli("compare", *SHORT, "study=short", "epochs=2", "target=study:runs/long")
     assert result.code == 0, result.err

@@ -96,6 +96,7 @@ def test_an_own_schedule_sets_the_learning_rate(sgdlab: Cli, shop: Path):
     assert summary(run)["schedule.factor"] == "0.5"
 
 
+@pytest.mark.slow
 def test_own_parts_sweep_beside_shipped_ones(sgdlab: Cli, shop: Path):
     result = sgdlab(
         "train", "-m", "--config-dir", shop, *QUICK, "study=s", "max_steps=2",

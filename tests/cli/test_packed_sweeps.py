@@ -75,6 +75,7 @@ def test_runs_that_a_launcher_trains_are_packed_too(launcher: str, sgdlab: Cli, 
     assert_packed(sgdlab, sgdlab(*arguments), alone.folder / "runs/s")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_sweep_that_is_interrupted_while_it_packs_goes_on(
     when: str, sgdlab: Cli, expected: Path, monkeypatch: pytest.MonkeyPatch

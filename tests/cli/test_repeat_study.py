@@ -45,6 +45,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Cli:
     return cli
 
 
+@pytest.mark.slow
 def test_the_report_begins_with_three_commands_of_the_whole(here: Cli):
     typed, whole, report = commands(here.folder / "runs/s")[:3]
     assert typed == (

@@ -87,6 +87,7 @@ def test_hydras_own_sweeper_hands_chunks_out_too(apart: Apart):
     assert len(runs_of(apart)) == 2
 
 
+@pytest.mark.slow
 def test_a_packed_sweep_is_resumed_where_it_lies(sgdlab: Cli):
     pytest.importorskip("pyarrow")
     assert sgdlab(*SWEEP, "seed=0,1").code == 0

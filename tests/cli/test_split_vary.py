@@ -26,6 +26,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return cli.folder / "runs/s"
 
 
+@pytest.mark.slow
 def test_every_replicate_has_a_split_that_all_contenders_and_phases_share(study: Path) -> None:
     splits: dict[str, set[tuple[int, str]]] = {}
     for path in study.glob("*/*/config.yaml"):

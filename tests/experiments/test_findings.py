@@ -117,6 +117,7 @@ def test_the_trend_of_times_is_one_where_the_time_is_in_proportion() -> None:
     assert trend_of_time(made, "study", 1.0).to_list() == pytest.approx([1.0])
 
 
+@pytest.mark.slow
 def test_the_bound_is_that_of_the_sums_written_out() -> None:
     steps = 40
     s = np.array([1.0] * 32 + [1 - i / 8 for i in range(8)])

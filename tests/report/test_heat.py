@@ -77,6 +77,7 @@ def test_more_settings_have_a_map_for_each_of_their_values(tmp_path: Path) -> No
     assert len(scales) == 1
 
 
+@pytest.mark.slow
 def test_the_map_is_a_file_in_every_format_and_on_the_page(report: Report) -> None:
     for ending, start in (("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")):
         path = report.out / "figures" / f"digits-mlp-heat.{ending}"

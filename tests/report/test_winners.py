@@ -40,6 +40,7 @@ def test_the_best_search_by_validation_loss_is_exported(
     assert found.missing == []
 
 
+@pytest.mark.slow
 def test_what_cannot_be_exported_is_said_and_old_files_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

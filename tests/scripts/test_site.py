@@ -19,6 +19,7 @@ def reference() -> dict[str, str]:
     return pages()
 
 
+@pytest.mark.slow
 def test_the_reference_has_every_key_of_a_run_with_its_comment(reference: dict[str, str]) -> None:
     text = (ROOT / "conf" / "train.yaml").read_text()
     assert text.strip() in reference["reference/keys.md"]

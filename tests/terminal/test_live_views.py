@@ -57,6 +57,7 @@ def erased(drawn: Drawn) -> Iterator[str]:
     yield from drawn.frames[-1].splitlines()
 
 
+@pytest.mark.slow
 def test_a_run_draws_its_curves_in_a_terminal_and_takes_them_away(tmp_path: Path) -> None:
     drawn = in_terminal([*QUICK, "epochs=300"], tmp_path)
     assert drawn.code == 0, drawn.text
