@@ -182,7 +182,7 @@ def test_a_failure_is_said_and_kept(sgdlab: Cli, parts: Path):
     wine = ("dataset=wine", "schedule=constant", "model=net")
     result = sgdlab("lr-find", "--config-dir", parts, *wine, "hydra.run.dir=here")
     assert result.code == 1
-    assert "RuntimeError: it broke; see here/error.txt" in result.err
+    assert f"RuntimeError: it broke at {parts / 'broken.py'}:11; see here" in result.err
     assert "it broke" in (sgdlab.folder / "here" / "error.txt").read_text()
     both = sgdlab("lr-find", "--config-dir", parts, "-m", *wine[:2], "model=net,linear")
     assert both.code == 1
