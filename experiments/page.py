@@ -28,8 +28,7 @@ shown.
 """
 
 FOOT = """
-Not looked for yet: the gap of SGD to Adam on transformers over the batch size (Kunstner et al.
-2023), and the speed-up of Muon and SOAP over a tuned AdamW (Wen et al. 2025).
+Not looked for yet: the speed-up of Muon and SOAP over a tuned AdamW (Wen et al. 2025).
 
 This page is written by `python experiments/run.py --page`; a test holds that it is what the
 experiments and their records give, and the slow tests run those that take under a minute.
