@@ -6,7 +6,7 @@ import errno
 import functools
 import sysconfig
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from sgdlab.visible import visible
@@ -114,8 +114,12 @@ def suggest(name: str, valid: Iterable[str]) -> str:
     close = nearest(name, valid)
     if close and len(valid) > 3:
         return f"did you mean {' or '.join(close)}?"
-    shown = valid if len(valid) <= 24 else [*valid[:24], "…"]
-    return f"valid: {', '.join(shown)}"
+    return f"valid: {listed(valid, 24)}"
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Return names as text, of more than ``most`` the first: ``a, b, …``."""
+    return ", ".join([*names[:most], *["…"] * (len(names) > most)])
 
 
 LONGEST_REASON = 500
@@ -162,14 +166,19 @@ def place_of(error: BaseException) -> str:
     return ""
 
 
-@functools.cache
+@functools.lru_cache(maxsize=4096)
+def lies_installed(place: str) -> bool:
+    """Say whether a file or folder belongs to an installed package or to the standard library."""
+    path, paths = Path(place).resolve(), sysconfig.get_paths()
+    if {"site-packages", "dist-packages"} & set(path.parts):
+        return True
+    return any(path.is_relative_to(Path(paths[key]).resolve()) for key in ("stdlib", "platstdlib"))
+
+
 def _is_users(file: str) -> bool:
     path, ours = Path(file), Path(__file__).parent
-    paths = sysconfig.get_paths()
-    installed = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    foreign = any(map(path.is_relative_to, [ours, ours.parent / "hydra_plugins", *installed]))
-    packages = {"site-packages", "dist-packages"} & set(path.parts)
-    return path.is_absolute() and not foreign and not packages
+    is_ours = any(map(path.is_relative_to, [ours, ours.parent / "hydra_plugins"]))
+    return path.is_absolute() and not is_ours and not lies_installed(file)
 
 
 def has_own_place(error: BaseException) -> bool:

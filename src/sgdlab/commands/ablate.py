@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sgdlab.comparison.ingredients import INGREDIENTS
-from sgdlab.config.torn import refuse_torn
+from sgdlab.config.torn import OPEN_KEYS, refuse_torn
 from sgdlab.errors import InputError, suggest
 
 HELP = """\
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
         lines = (f"  {name:<{width}}  {_typed(own)}" for name, own in INGREDIENTS.items())
         print(HELP.format(ingredients="\n".join(lines)), end="")
         return 0
-    refuse_torn(arguments, ("ingredients", "search.", "axes="))
+    refuse_torn(arguments, ("ingredients", *OPEN_KEYS))
     from sgdlab.commands import compare  # torch and Hydra: the page above needs neither
 
     return compare.main(translated(arguments))

@@ -10,12 +10,13 @@ from sgdlab.config import gate
 from sgdlab.config.app import run_app
 from sgdlab.config.catalogue import conf_dir
 from sgdlab.config.gate import refuse_lesson
+from sgdlab.config.torn import OPEN_KEYS
 
 
 def main(arguments: list[str]) -> int:
     """Run the command on its part of the command line; return the exit code."""
     # Bounds are merged over those of search/NAME.yaml, so any of their keys may be given.
-    run_app(app, "compare", arguments, open_keys=("search.", "axes=", "axes."))
+    run_app(app, "compare", arguments, open_keys=OPEN_KEYS)
     return 0
 
 

@@ -16,7 +16,7 @@ from sgdlab.config.key_docs import key_docs, keys_in
 from sgdlab.config.mistyped import keys_meant, of_member
 from sgdlab.config.schema import WATCHING
 from sgdlab.config.typed import quoted
-from sgdlab.errors import suggest
+from sgdlab.errors import listed, suggest
 
 _LISTED = 8  # names that are written out
 
@@ -99,15 +99,11 @@ def _setting_meant(typed: str, valid: Sequence[str], own: Path | None) -> str:
     known = [each for each in _inside(group, valid) if not each.startswith("_")]
     if others:
         verb = "take" if len(others) > 1 else "takes"
-        own_ones = f" (it has {_some(known)})" if known else ""
-        return f"{own_ones}; {group}={_some(others)} {verb} one"
+        own_ones = f" (it has {listed(known, _LISTED)})" if known else ""
+        return f"{own_ones}; {group}={listed(others, _LISTED)} {verb} one"
     if meant := here or near:
         return f"; did you mean {' or '.join(f'{each}{equals}{value}' for each in meant)}?"
     return f"; {suggest(leaf, known)}" if known else ", and no other"
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join([*names[:_LISTED], *(["…"] if len(names) > _LISTED else [])])
 
 
 def _inside(section: str, valid: Sequence[str]) -> Iterator[str]:

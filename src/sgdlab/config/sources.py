@@ -6,13 +6,14 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import sys
-import sysconfig
 from collections.abc import Iterable, Iterator
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 from weakref import WeakKeyDictionary
+
+from sgdlab.errors import lies_installed
 
 _OURS = ("sgdlab", "hydra_plugins")
 
@@ -129,12 +130,6 @@ def _spec(name: str) -> ModuleSpec | None:
         return None
 
 
-@functools.cache
-def _installed() -> tuple[Path, ...]:
-    paths = sysconfig.get_paths()
-    return tuple({Path(paths[key]).resolve() for key in ("stdlib", "platstdlib")})
-
-
 def _is_installed(package: str) -> bool:
     """Say whether a top-level package lies among those that are installed."""
     if package not in _known:
@@ -150,15 +145,7 @@ _known: dict[str, bool] = {}
 
 def _is_own(spec: ModuleSpec) -> bool:
     places = [spec.origin] if spec.has_location else list(spec.submodule_search_locations or ())
-    return bool(places) and all(place is not None and _lies_outside(place) for place in places)
-
-
-@functools.lru_cache(maxsize=4096)
-def _lies_outside(place: str) -> bool:
-    path = Path(place).resolve()
-    if {"site-packages", "dist-packages"} & set(path.parts):
-        return False
-    return not any(path.is_relative_to(folder) for folder in _installed())
+    return bool(places) and all(place is not None and not lies_installed(place) for place in places)
 
 
 def _imports(name: str, spec: ModuleSpec) -> list[str]:

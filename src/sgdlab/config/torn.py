@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from sgdlab.errors import InputError
 from sgdlab.visible import shell_word
 
+OPEN_KEYS = ("search.", "axes=", "axes.")
+"""How settings of a comparison begin that may name keys which the config does not have."""
+
 _PARTNER = {"[": "]", "{": "}"}
 _PAIR = re.compile(r"[A-Za-z_][\w./]*:")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from sgdlab.datasets.image_splits import PARTS, are_splits, part_of
-from sgdlab.errors import InputError
+from sgdlab.errors import InputError, listed
 
 # Pillow knows them, but hands them to other programs or to nobody.
 _UNREAD = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
@@ -69,9 +69,8 @@ class _Aside:
 def some(names: Sequence[str], kind: str = "", most: int = 3) -> str:
     """Return the number of names, of which kind, and the first: ``5 hidden (a, b, c, …)``."""
     # A file's name may hold a line break, or bytes that are no text.
-    shown = [name if name.isprintable() else ascii(name) for name in names[:most]]
-    few = ", ".join([*shown, *["…"] * (len(names) > most)])
-    return f"{len(names)} {kind}{' ' if kind else ''}({few})"
+    shown = [name if name.isprintable() else ascii(name) for name in names[: most + 1]]
+    return f"{len(names)} {kind}{' ' if kind else ''}({listed(shown, most)})"
 
 
 def find_images(folder: Path, where: str) -> ImageFolder:

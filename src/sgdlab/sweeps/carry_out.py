@@ -68,8 +68,8 @@ def carry_out(
         if study.is_dir():
             with in_turn(study):  # the last one sees the runs of all
                 _collect(study)
-    rows = {job.run_id: _row(job, errors.get(job.directory)) for job in in_reading_order(jobs)}
-    return [rows[job.run_id] for job in jobs]
+    rows = {job.directory: _row(job, errors.get(job.directory)) for job in in_reading_order(jobs)}
+    return [rows[job.directory] for job in jobs]
 
 
 def _collect(study: Path) -> None:

@@ -30,7 +30,7 @@ def unfinished(jobs: Sequence[Job], title: str) -> list[Job]:
         InputError: One is stale, and is to be refused; nothing has been touched.
     """
     lines: dict[str, int] = {}
-    todo = set[str]()
+    todo = set[Path]()
     stale: list[Job] = []
     for job in in_reading_order(jobs):
         said: list[str] = []
@@ -39,7 +39,7 @@ def unfinished(jobs: Sequence[Job], title: str) -> list[Job]:
             own = line.removeprefix(f"{shown(job.directory)} ")
             lines[own] = lines.get(own, 0) + 1
         if done is None:
-            todo.add(job.run_id)
+            todo.add(job.directory)
             if said:
                 stale.append(job)
             elif job.config.stale == REFUSE and job.config.resume:
@@ -50,7 +50,7 @@ def unfinished(jobs: Sequence[Job], title: str) -> list[Job]:
         for job in stale:
             if job.directory not in others and not _is_made(job):
                 set_aside(job.directory)
-    return [job for job in jobs if job.run_id in todo]
+    return [job for job in jobs if job.directory in todo]
 
 
 def in_reading_order(jobs: Sequence[Job]) -> list[Job]:
